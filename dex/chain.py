@@ -1,0 +1,67 @@
+"""The Chain row: which chain this database belongs to, and whether trading is halted."""
+
+from __future__ import annotations
+
+import logging
+
+from django.db import IntegrityError
+from django.db.models.functions import Now
+
+from .errors import TradingHalted, WrongChain
+from .models import Chain
+
+logger = logging.getLogger(__name__)
+
+
+def known_chain() -> Chain | None:
+    """Return the row, or None when this database has not met a chain yet."""
+    return Chain.objects.filter(id=1).first()
+
+
+def meet_chain(
+    *, genesis_hash: str, is_localnet: bool, wallet: str, newest_signature: str
+) -> Chain:
+    """Bind this database to the chain it first meets, or check that it is the same.
+
+    Raises WrongChain, naming both and the way out.
+    """
+    chain = known_chain()
+    if chain is None:
+        try:
+            chain = Chain.objects.create(
+                id=1,
+                genesis_hash=genesis_hash,
+                is_localnet=is_localnet,
+                wallet=wallet,
+                baseline_signature=newest_signature,
+            )
+        except IntegrityError:  # another process met it first
+            chain = Chain.objects.get(id=1)
+    check_genesis(chain, genesis_hash)
+    return chain
+
+
+def check_genesis(chain: Chain, genesis_hash: str) -> None:
+    """Raise WrongChain unless `genesis_hash` is the one this database belongs to."""
+    if chain.genesis_hash != genesis_hash:
+        raise WrongChain(
+            f"This database belongs to the chain with genesis hash {chain.genesis_hash}"
+            f"{' (a localnet)' if chain.is_localnet else ''}, but the endpoint serves "
+            f"{genesis_hash}. Use another DATABASE_URL for the other chain; on the "
+            "embedded default, remove the folder var/ to start afresh."
+        )
+
+
+def halt_trading(reason: str) -> None:
+    """Stop the signer until an operator lifts it. The first reason stays."""
+    if Chain.objects.filter(id=1, halted_at__isnull=True).update(
+        halted_at=Now(), halted_reason=reason
+    ):
+        logger.critical("trading is halted: %s", reason)
+
+
+def check_not_halted() -> None:
+    """Raise TradingHalted while trading is halted. The signer asks before each signature."""
+    chain = Chain.objects.filter(id=1, halted_at__isnull=False).first()
+    if chain is not None:
+        raise TradingHalted(f"Trading is halted: {chain.halted_reason}")

@@ -1,0 +1,83 @@
+"""Errors of the outside world.
+
+DexError
+├── QuoteRefused        this pool cannot pay for this swap, and here is why
+├── NoRoute             no venue quoted
+├── RpcError            a call to the chain brought no usable answer
+│   ├── RpcUnavailable  no endpoint answered: nothing is known
+│   └── RpcRejected     an endpoint answered with a JSON-RPC error
+├── WrongChain          the database belongs to another chain: the process must stop
+├── TradingHalted       the signer refuses: an operator must look first
+└── WalletError         the keypair file cannot be used
+
+Each carries a stable `code` and says by `retryable` whether the same order may try again.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class DexError(Exception):
+    code: ClassVar[str] = "dex_error"
+    retryable: ClassVar[bool] = False
+
+
+class QuoteRefused(Exception):
+    """A pool that cannot pay for this swap; `code` is stable, `reason` is for people."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+class NoRoute(DexError):
+    """No venue quoted; `answers` holds each refusal."""
+
+    code = "no_route"
+    retryable = True
+
+    def __init__(self, message: str, answers: tuple[Any, ...] = ()) -> None:
+        super().__init__(message)
+        self.answers = answers
+
+
+class RpcError(DexError):
+    code = "rpc_error"
+
+
+class RpcUnavailable(RpcError):
+    """No endpoint answered in time. Nothing is known: neither success nor failure."""
+
+    code = "rpc_unavailable"
+    retryable = True
+
+
+class RpcRejected(RpcError):
+    """An endpoint answered with a JSON-RPC error object."""
+
+    code = "rpc_rejected"
+
+    def __init__(self, rpc_code: int, message: str, data: Any = None) -> None:
+        super().__init__(f"{message} (JSON-RPC {rpc_code})")
+        self.rpc_code = rpc_code
+        self.data = data
+
+
+class WrongChain(DexError):
+    """The endpoint serves another chain than the one this database belongs to."""
+
+    code = "wrong_chain"
+
+
+class TradingHalted(DexError):
+    """Trading is halted; the signer signs nothing until an operator lifts it."""
+
+    code = "trading_halted"
+
+
+class WalletError(DexError):
+    """The wallet's keypair file is missing, readable by others, or malformed."""
+
+    code = "wallet_error"

@@ -1,0 +1,167 @@
+"""The words that cross from the chain to the engine: accounts, snapshots, quotes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from solders.pubkey import Pubkey
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One account as a node returned it."""
+
+    owner: Pubkey
+    lamports: int
+    data: bytes
+
+
+# None: asked for, and it does not exist. Absent: never asked for.
+Accounts = Mapping[Pubkey, Account | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The Clock sysvar. Pools live by this time, never by the host's."""
+
+    slot: int
+    epoch: int
+    unix_timestamp: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Accounts that one node returned for one slot, with the Clock of that slot."""
+
+    slot: int
+    clock: Clock
+    accounts: Accounts
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """One venue's exact answer for one pool and one amount.
+
+    Amounts are base units. `amount_in` leaves the wallet and `vault_in_delta` of it
+    arrives in the pool's vault; `vault_out_delta` leaves the pool's vault and
+    `amount_out` of it arrives in the wallet. They differ only by the transfer fees of
+    Token-2022 mints.
+    """
+
+    venue: str
+    pool: Pubkey
+    mint_in: Pubkey
+    mint_out: Pubkey
+    token_program_in: Pubkey
+    token_program_out: Pubkey
+    vault_in: Pubkey
+    vault_out: Pubkey
+    amount_in: int
+    amount_out: int
+    vault_in_delta: int
+    vault_out_delta: int
+    fee_amount: int
+    fee_mint: Pubkey
+    fee_bps: int
+    price_impact_bps: int
+    slot: int
+    # Accounts that only this venue's swap instruction needs (the bin arrays of DLMM).
+    route_accounts: tuple[Pubkey, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VenueAnswer:
+    """What one venue said of one pool: a quote, or a refusal with its reason."""
+
+    venue: str
+    pool: Pubkey | None
+    quote: Quote | None
+    code: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The chosen quote and every answer it was chosen from, best first."""
+
+    best: Quote
+    answers: tuple[VenueAnswer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Blockhash:
+    """A recent blockhash and the last block height at which it can still land."""
+
+    blockhash: str
+    last_valid_block_height: int
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignedTransaction:
+    """A signed transaction: these bytes, and no others, may be sent for its attempt."""
+
+    signature: str
+    raw: bytes
+    blockhash: str
+    last_valid_block_height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """The dry run of an unsigned transaction at `slot`.
+
+    `error_code` is "" when it would succeed. `token_amounts` holds the token balance
+    after the run of every token account that was asked for, in base units.
+    """
+
+    slot: int
+    error_code: str
+    error: str
+    retryable: bool
+    units_consumed: int
+    token_amounts: Mapping[Pubkey, int]
+    logs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """The transaction is on chain and succeeded, at commitment confirmed or better."""
+
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class LandedWithError:
+    """The transaction is on chain and failed, at commitment confirmed or better.
+
+    The network fee is paid, nothing was swapped, and it cannot land again.
+    """
+
+    slot: int
+    error_code: str
+    error: str
+    retryable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """Proved by two endpoints: the blockhash is too old and nobody knows the signature."""
+
+    proof: Mapping[str, int]
+
+
+Outcome = Landed | LandedWithError | Expired
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """What a landed swap really moved, read from the landed transaction. Base units."""
+
+    signature: str
+    slot: int
+    amount_in: int
+    amount_out: int
+    fee_lamports: int
+    units_consumed: int

@@ -1,0 +1,117 @@
+"""Claim, lease, fence: who may carry out an order now. All times are the database's."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Greatest, Now
+
+from .models import OPEN, Order, Status
+
+LEASE = timedelta(seconds=10)
+SUSPECT_AFTER = 2  # claims without an event: taken alone, by a keeper only
+REVIEW_AFTER = 20  # claims without an event: only watched, until an operator looks
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to write one order until somebody claims it with a higher fence."""
+
+    order_id: UUID
+    fence: int
+    watch_only: bool = False
+
+
+def claim_order(order_id: UUID, *, owner: str) -> Claim | None:
+    """Claim one order for a job, at once. None when it is held, closed or suspect."""
+    claims = _claim(
+        _free().filter(id=order_id, idle_claims__lt=SUSPECT_AFTER), 1, owner
+    )
+    return claims[0] if claims else None
+
+
+def claim_overdue(*, limit: int, owner: str) -> list[Claim]:
+    """Claim up to `limit` orders that nobody carried out in time, for a keeper."""
+    overdue = _free().filter(due_at__lt=Now(), idle_claims__lt=SUSPECT_AFTER)
+    return _claim(overdue, limit, owner)
+
+
+def claim_suspect(*, owner: str) -> Claim | None:
+    """Claim one order that was claimed twice without an event, for an idle keeper."""
+    _mark_for_review()
+    suspects = _free().filter(due_at__lt=Now(), idle_claims__gte=SUSPECT_AFTER)
+    claims = _claim(suspects, 1, owner)
+    return claims[0] if claims else None
+
+
+def claim_for_watching(*, limit: int, owner: str) -> list[Claim]:
+    """Claim submitted orders that need review: to watch their live attempt only."""
+    waiting = Order.objects.filter(
+        _unleased(), status=Status.SUBMITTED, needs_review_at__isnull=False
+    )
+    return _claim(waiting, limit, owner, watch_only=True)
+
+
+def renew(claims: Collection[Claim], *, owner: str) -> set[UUID]:
+    """Renew the leases of one process in one update; return the orders still held."""
+    fences = {claim.order_id: claim.fence for claim in claims}
+    mine = Order.objects.filter(id__in=fences, lease_owner=owner, status__in=OPEN)
+    mine.update(lease_until=Now() + LEASE, due_at=Now() + LEASE)
+    held = mine.values_list("id", "fence")
+    return {order_id for order_id, fence in held if fences[order_id] == fence}
+
+
+def release(claims: Iterable[Claim], *, owner: str) -> None:
+    """Give claims back on a planned stop, so that others take the orders at once."""
+    for claim in claims:
+        Order.objects.filter(
+            id=claim.order_id, fence=claim.fence, lease_owner=owner, status__in=OPEN
+        ).update(
+            lease_until=None,
+            lease_owner="",
+            due_at=Now(),
+            # A planned stop is no sign of poison, so this claim does not count.
+            idle_claims=Greatest(F("idle_claims") - int(not claim.watch_only), 0),
+        )
+
+
+def _unleased() -> Q:
+    return Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
+
+
+def _free() -> QuerySet[Order]:
+    return Order.objects.filter(
+        _unleased(), status__in=OPEN, needs_review_at__isnull=True
+    )
+
+
+def _claim(
+    orders: QuerySet[Order], limit: int, owner: str, *, watch_only: bool = False
+) -> list[Claim]:
+    counted = {} if watch_only else {"idle_claims": F("idle_claims") + 1}
+    with transaction.atomic():
+        ids = list(
+            orders.order_by("due_at")
+            .select_for_update(skip_locked=True, of=("self",))
+            .values_list("id", flat=True)[:limit]
+        )
+        if not ids:
+            return []
+        Order.objects.filter(id__in=ids).update(
+            fence=F("fence") + 1,
+            lease_owner=owner,
+            lease_until=Now() + LEASE,
+            due_at=Now() + LEASE,
+            **counted,
+        )
+        claimed = Order.objects.filter(id__in=ids).values_list("id", "fence")
+        return [Claim(order_id, fence, watch_only) for order_id, fence in claimed]
+
+
+def _mark_for_review() -> None:
+    _free().filter(idle_claims__gte=REVIEW_AFTER).update(needs_review_at=Now())

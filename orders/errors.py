@@ -1,0 +1,66 @@
+"""Errors of placing and moving orders.
+
+OrderError
+├── IllegalTransition     a bug: the table of TRANSITIONS forbids the move
+├── StaleTransition       somebody else moved the order or took the claim: stop silently
+├── IdempotencyConflict   the key was used for another order before
+├── CancelConflict        the order is closed, or a signed transaction may still land
+├── OutcomeUnknown        the answer to COMMIT was lost: read the order by its id
+└── DatabaseUnavailable   nothing was stored; try again
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+from uuid import UUID
+
+
+class OrderError(Exception):
+    code: ClassVar[str] = "order_error"
+
+
+class IllegalTransition(OrderError):
+    """The table of TRANSITIONS forbids this move."""
+
+    code = "illegal_transition"
+
+
+class StaleTransition(OrderError):
+    """The order is not in the expected status, or another holder has claimed it."""
+
+    code = "stale_transition"
+
+
+class IdempotencyConflict(OrderError):
+    """This owner used the key for another order before."""
+
+    code = "idempotency_conflict"
+
+
+class CancelConflict(OrderError):
+    """The order cannot be cancelled now; `status` says where it stands."""
+
+    code = "cancel_conflict"
+
+    def __init__(self, message: str, status: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class OutcomeUnknown(OrderError):
+    """The answer to COMMIT was lost; the order may or may not be stored."""
+
+    code = "outcome_unknown"
+
+    def __init__(self, order_id: UUID) -> None:
+        super().__init__(
+            f"The database did not say whether order {order_id} was stored. "
+            "Repeat the request with the same Idempotency-Key, or read the order."
+        )
+        self.order_id = order_id
+
+
+class DatabaseUnavailable(OrderError):
+    """The database did not answer before anything was stored."""
+
+    code = "database_unavailable"

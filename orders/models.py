@@ -1,0 +1,268 @@
+"""Orders, their history, and the transactions signed for them.
+
+Only `orders/services.py` and `orders/claims.py` write these tables.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from dex.models import Token, VenueName
+
+
+class Status(models.TextChoices):
+    PENDING = "pending"
+    ROUTING = "routing"
+    BUILDING = "building"
+    SUBMITTED = "submitted"
+    CONFIRMED = "confirmed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+_UNHAPPY = {Status.CANCELLED, Status.EXPIRED, Status.FAILED}
+
+TRANSITIONS: dict[Status, set[Status]] = {
+    Status.PENDING: {Status.ROUTING, *_UNHAPPY},
+    Status.ROUTING: {Status.ROUTING, Status.BUILDING, *_UNHAPPY},
+    Status.BUILDING: {Status.ROUTING, Status.SUBMITTED, *_UNHAPPY},
+    # Anything but confirmed only once the attempt is proved dead: see transition().
+    Status.SUBMITTED: {Status.CONFIRMED, Status.ROUTING, *_UNHAPPY},
+    Status.CONFIRMED: set(),
+    Status.FAILED: set(),
+    Status.CANCELLED: set(),
+    Status.EXPIRED: set(),
+}
+TERMINAL = tuple(status for status, targets in TRANSITIONS.items() if not targets)
+OPEN = tuple(status for status, targets in TRANSITIONS.items() if targets)
+
+
+class OrderType(models.TextChoices):
+    MARKET = "market"
+
+
+class AttemptState(models.TextChoices):
+    LIVE = "live", "live"  # signed: it may land at any time
+    LANDED = "landed", "landed"
+    ERRORED = "errored", "landed with an error"
+    EXPIRED = "expired", "proved expired"
+
+
+class FundsMoved(models.TextChoices):
+    NONE = "none"
+    FEE_ONLY = "fee_only"
+
+
+def base_units(**options: object) -> models.DecimalField:
+    """A column of base units. A u64 does not fit a bigint."""
+    return models.DecimalField(max_digits=20, decimal_places=0, **options)  # type: ignore[arg-type]
+
+
+class Order(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="orders"
+    )
+    idempotency_key = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 - unique where present
+    request_hash = models.CharField(max_length=64)
+    retry_of = models.OneToOneField(
+        "self", models.PROTECT, null=True, blank=True, related_name="retried_as"
+    )
+
+    # What was asked.
+    order_type = models.CharField(max_length=16, choices=OrderType.choices)
+    token_in = models.ForeignKey(Token, models.PROTECT, related_name="orders_in")
+    token_out = models.ForeignKey(Token, models.PROTECT, related_name="orders_out")
+    amount_in = base_units()
+    slippage_bps = models.PositiveIntegerField()
+
+    # Where it stands.
+    status = models.CharField(
+        max_length=16, choices=Status.choices, default=Status.PENDING
+    )
+    last_sequence = models.PositiveIntegerField(default=0)
+    attempt = models.PositiveSmallIntegerField(default=0)
+    # The number of the Attempt that may still land, 0 when none can. It stands on this
+    # row because a blocked UPDATE re-checks this row only, never a sub-select.
+    live_attempt = models.PositiveSmallIntegerField(default=0)
+    min_amount_out = base_units(null=True, blank=True)  # the floor: set once
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    deadline = models.DateTimeField()
+    created_at = models.DateTimeField(db_default=Now())
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    # What became of it.
+    venue = models.CharField(max_length=16, choices=VenueName.choices, blank=True)
+    amount_in_filled = base_units(null=True, blank=True)
+    amount_out = base_units(null=True, blank=True)
+    signature = models.CharField(max_length=88, blank=True, db_index=True)
+    slot = models.BigIntegerField(null=True, blank=True)
+    failure_code = models.CharField(max_length=64, blank=True)
+    failure_message = models.TextField(blank=True)
+    funds_moved = models.CharField(
+        max_length=16, choices=FundsMoved.choices, blank=True
+    )
+
+    # Who carries it out.
+    fence = models.BigIntegerField(default=0)
+    lease_owner = models.CharField(max_length=64, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    due_at = models.DateTimeField()
+    idle_claims = models.PositiveIntegerField(default=0)  # claims since the last event
+    needs_review_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-created_at", "-id")
+        indexes = (
+            models.Index(F("created_at").desc(), F("id").desc(), name="order_newest"),
+            models.Index(
+                F("owner"),
+                F("created_at").desc(),
+                F("id").desc(),
+                name="order_owner_newest",
+            ),
+            models.Index(
+                fields=("due_at",), condition=Q(status__in=OPEN), name="order_open_due"
+            ),
+        )
+        constraints = (
+            models.UniqueConstraint(
+                fields=("owner", "idempotency_key"), name="order_key_once_per_owner"
+            ),
+            models.CheckConstraint(
+                condition=Q(amount_in__gt=0), name="order_amount_in_positive"
+            ),
+            models.CheckConstraint(
+                condition=Q(min_amount_out__isnull=True) | Q(min_amount_out__gt=0),
+                name="order_floor_positive",
+            ),
+            models.CheckConstraint(
+                condition=~Q(token_in=F("token_out")), name="order_tokens_differ"
+            ),
+            models.CheckConstraint(
+                condition=Q(slippage_bps__lte=10_000), name="order_slippage_at_most_one"
+            ),
+            models.CheckConstraint(
+                condition=Q(order_type__in=OrderType.values), name="order_type_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=Status.values), name="order_status_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(status=Status.SUBMITTED, live_attempt__gt=0)
+                | (~Q(status=Status.SUBMITTED) & Q(live_attempt=0)),
+                name="order_submitted_means_live_attempt",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    status=Status.CONFIRMED,
+                    amount_out__isnull=False,
+                    amount_in_filled__isnull=False,
+                )
+                | (~Q(status=Status.CONFIRMED) & Q(amount_out__isnull=True)),
+                name="order_fill_means_confirmed",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=TERMINAL, closed_at__isnull=False)
+                | Q(status__in=OPEN, closed_at__isnull=True),
+                name="order_closed_means_terminal",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+    @property
+    def is_closed(self) -> bool:
+        return self.status in TERMINAL
+
+
+class OrderEvent(models.Model):
+    """One step of an order. The history row is the event that clients see."""
+
+    order = models.ForeignKey(Order, models.PROTECT, related_name="events")
+    sequence = models.PositiveIntegerField()
+    status = models.CharField(max_length=16, choices=Status.choices)
+    attempt = models.PositiveSmallIntegerField()
+    data = models.JSONField(default=dict)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ("order", "sequence")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("order", "sequence"), name="event_sequence_once_per_order"
+            ),
+            models.UniqueConstraint(
+                fields=("order",),
+                condition=Q(status__in=TERMINAL),
+                name="event_one_terminal_per_order",
+            ),
+            models.CheckConstraint(
+                condition=Q(sequence__gt=0), name="event_sequence_positive"
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=Status.values), name="event_status_is_known"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.order_id}:{self.sequence} {self.status}"
+
+
+class Attempt(models.Model):
+    """One signed transaction of an order, saved before it was first sent."""
+
+    order = models.ForeignKey(Order, models.PROTECT, related_name="attempts")
+    number = models.PositiveSmallIntegerField()
+    state = models.CharField(
+        max_length=16, choices=AttemptState.choices, default=AttemptState.LIVE
+    )
+    venue = models.CharField(max_length=16, choices=VenueName.choices)
+    pool = models.CharField(max_length=44)
+    vault_in = models.CharField(max_length=44)
+    vault_out = models.CharField(max_length=44)
+    signature = models.CharField(max_length=88, unique=True)
+    raw_transaction = models.BinaryField()
+    blockhash = models.CharField(max_length=44)
+    last_valid_block_height = models.BigIntegerField()
+    quoted_amount_out = base_units()
+    min_amount_out = base_units()
+    slot = models.BigIntegerField(null=True, blank=True)
+    fee_lamports = models.BigIntegerField(null=True, blank=True)
+    error_code = models.CharField(max_length=64, blank=True)
+    error = models.TextField(blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("order", "number")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("order", "number"), name="attempt_number_once_per_order"
+            ),
+            models.UniqueConstraint(
+                fields=("order",),
+                condition=Q(state__in=(AttemptState.LIVE, AttemptState.LANDED)),
+                name="attempt_one_live_per_order",
+            ),
+            models.CheckConstraint(
+                condition=Q(number__gt=0), name="attempt_number_positive"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=AttemptState.values),
+                name="attempt_state_is_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(min_amount_out__gt=0), name="attempt_floor_positive"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.order_id}:{self.number}"

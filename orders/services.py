@@ -1,0 +1,241 @@
+"""What may be done to an order from outside: place it, cancel it, retry it.
+
+Together with `transitions.py` and `claims.py` the only writers of these tables.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import (
+    Error,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    connection,
+    transaction,
+)
+from django.db.models.functions import Now
+
+from dex.models import Token
+
+from . import events, queue
+from .errors import (
+    CancelConflict,
+    DatabaseUnavailable,
+    IdempotencyConflict,
+    OutcomeUnknown,
+    StaleTransition,
+)
+from .models import Order, OrderEvent, Status
+from .transitions import Move, funds_moved, transition
+
+logger = logging.getLogger(__name__)
+
+# A worker takes a new order at once; the keeper waits this long before it steps in.
+KEEPER_DELAY = timedelta(seconds=5)
+
+CANCELLABLE = (Status.PENDING, Status.ROUTING, Status.BUILDING)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRequest:
+    """A validated order. `amount_in` in base units of `token_in`."""
+
+    order_type: str
+    token_in: Token
+    token_out: Token
+    amount_in: int
+    slippage_bps: int
+
+    def digest(self) -> str:
+        """Hash the values, so that another spelling of the same order is the same."""
+        values = [
+            self.order_type,
+            self.token_in.mint,
+            self.token_out.mint,
+            str(self.amount_in),
+            self.slippage_bps,
+        ]
+        return hashlib.sha256(json.dumps(values).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """The stored order, and whether this call created it or an earlier one did."""
+
+    order_id: UUID
+    created: bool
+
+
+def local_owner() -> AbstractBaseUser:
+    """Return the owner of every order until accounts exist: user `local`."""
+    owner, created = get_user_model().objects.get_or_create(
+        username="local", defaults={"is_active": True}
+    )
+    if created:
+        owner.set_unusable_password()
+        owner.save(update_fields=["password"])
+    return owner
+
+
+def place_order(
+    request: OrderRequest,
+    *,
+    owner: AbstractBaseUser,
+    idempotency_key: str | None = None,
+    retry_of: Order | None = None,
+) -> Placement:
+    """Store an order with its first event; queue it once it is committed.
+
+    Returning means committed. Raises IdempotencyConflict, DatabaseUnavailable when
+    nothing was stored, OutcomeUnknown when the answer to COMMIT was lost and the order
+    cannot be read either.
+    """
+    order_id = uuid4()
+    committing = False
+    try:
+        with transaction.atomic():
+            _insert(order_id, request, owner, idempotency_key, retry_of)
+            committing = True
+    except IntegrityError:
+        return _earlier_placement(request, owner, idempotency_key)
+    except (OperationalError, InterfaceError) as error:
+        if not committing:
+            raise DatabaseUnavailable("The database did not answer.") from error
+        _settle_lost_commit(order_id, error)
+    return Placement(order_id, created=True)
+
+
+def _insert(
+    order_id: UUID,
+    request: OrderRequest,
+    owner: AbstractBaseUser,
+    idempotency_key: str | None,
+    retry_of: Order | None,
+) -> None:
+    ttl = timedelta(seconds=settings.ORDER_TTL_S)
+    Order.objects.create(
+        id=order_id,
+        owner_id=owner.pk,
+        idempotency_key=idempotency_key,
+        request_hash=request.digest(),
+        retry_of=retry_of,
+        order_type=request.order_type,
+        token_in=request.token_in,
+        token_out=request.token_out,
+        amount_in=request.amount_in,
+        slippage_bps=request.slippage_bps,
+        last_sequence=1,
+        deadline=Now() + ttl,
+        due_at=Now() + KEEPER_DELAY,
+    )
+    event = OrderEvent(
+        order_id=order_id, sequence=1, status=Status.PENDING, attempt=0, data={}
+    )
+    event.save(force_insert=True)
+    transaction.on_commit(lambda: events.publish(event), robust=True)
+    transaction.on_commit(lambda: queue.enqueue(order_id), robust=True)
+
+
+def _earlier_placement(
+    request: OrderRequest, owner: AbstractBaseUser, idempotency_key: str | None
+) -> Placement:
+    if idempotency_key is None:
+        raise  # noqa: PLE0704 - re-raises the IntegrityError being handled
+    earlier = Order.objects.get(owner_id=owner.pk, idempotency_key=idempotency_key)
+    if earlier.request_hash != request.digest():
+        raise IdempotencyConflict(
+            "This Idempotency-Key was used for another order. Use a new key."
+        )
+    return Placement(earlier.id, created=False)
+
+
+def _settle_lost_commit(order_id: UUID, error: Error) -> None:
+    """Read the order by its id on a new connection; raise unless it is there."""
+    connection.close()
+    try:
+        stored = Order.objects.filter(id=order_id).exists()
+    except Error:
+        stored = False
+    if not stored:
+        # "Not there" proves nothing either: the server may still be committing.
+        raise OutcomeUnknown(order_id) from error
+    logger.warning("order %s was committed although the answer was lost", order_id)
+    queue.enqueue(order_id)
+
+
+def cancel_order(order: Order) -> Order:
+    """Cancel an order that has no live attempt; return it as it then stands.
+
+    Cancelling a cancelled order changes nothing. Raises CancelConflict when it is
+    closed otherwise, or when a signed transaction may still land: then no further
+    attempt is made, and it ends cancelled if that transaction is proved dead.
+    """
+    data = {
+        "code": "cancelled",
+        "message": "Cancelled before anything was signed for it.",
+        "fundsMoved": funds_moved(order.id),
+    }
+    try:
+        transition(
+            Move(
+                order_id=order.id,
+                to=Status.CANCELLED,
+                expected=CANCELLABLE,
+                fence=None,
+                attempt=order.attempt,
+                data=data,
+                columns={
+                    "failure_code": data["code"],
+                    "failure_message": data["message"],
+                    "funds_moved": data["fundsMoved"],
+                },
+            )
+        )
+    except StaleTransition:
+        return _cancel_too_late(order.id)
+    return Order.objects.get(id=order.id)
+
+
+def _cancel_too_late(order_id: UUID) -> Order:
+    Order.objects.filter(
+        id=order_id, live_attempt__gt=0, cancel_requested_at__isnull=True
+    ).update(cancel_requested_at=Now())
+    order = Order.objects.get(id=order_id)
+    if order.status == Status.CANCELLED:
+        return order
+    if order.is_closed:
+        raise CancelConflict(f"The order is already {order.status}.", order.status)
+    raise CancelConflict(
+        "A signed transaction of this order may still land. No further attempt is made; "
+        "the order ends confirmed if it lands, cancelled if it is proved dead.",
+        order.status,
+    )
+
+
+def retry_order(order: Order) -> Placement:
+    """Place a closed unhappy order again as a new order linked to it.
+
+    Raises ValueError when the order is open or confirmed, or was retried before.
+    """
+    if order.status not in (Status.FAILED, Status.EXPIRED, Status.CANCELLED):
+        raise ValueError(f"order {order.id} is {order.status}: nothing to retry")
+    if Order.objects.filter(retry_of=order).exists():
+        raise ValueError(f"order {order.id} was retried before")
+    request = OrderRequest(
+        order_type=order.order_type,
+        token_in=order.token_in,
+        token_out=order.token_out,
+        amount_in=int(order.amount_in),
+        slippage_bps=order.slippage_bps,
+    )
+    return place_order(request, owner=order.owner, retry_of=order)
