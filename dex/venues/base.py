@@ -1,0 +1,64 @@
+"""What every venue offers: which accounts it reads, a quote, and the swap instruction."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from solders.instruction import Instruction
+from solders.pubkey import Pubkey
+
+from dex.errors import QuoteRefused
+from dex.types import Account, Accounts, Quote, Snapshot
+
+
+class Venue(Protocol):
+    """One kind of pool of one program. Pure functions over account bytes: no I/O, no state."""
+
+    name: str
+    program_id: Pubkey
+
+    def addresses(self, pool: Pubkey, accounts: Accounts) -> list[Pubkey]:
+        """List every account a quote of `pool` reads, as far as `accounts` tells so far.
+
+        The caller fetches them and asks again until nothing new is named. The Clock
+        sysvar is not listed: every snapshot has it.
+        """
+        ...
+
+    def quote(
+        self, pool: Pubkey, snapshot: Snapshot, mint_in: Pubkey, amount_in: int
+    ) -> Quote:
+        """Return exactly what the chain pays for `amount_in` base units of `mint_in`.
+
+        Raises QuoteRefused when the program would refuse, or when the accounts do not
+        show for certain what it would pay.
+        """
+        ...
+
+    def swap_instruction(
+        self, quote: Quote, snapshot: Snapshot, *, user: Pubkey, min_amount_out: int
+    ) -> Instruction:
+        """Build the swap of `quote` between the user's associated token accounts.
+
+        It fails on chain when less than `min_amount_out` base units would arrive.
+        """
+        ...
+
+
+def existing_account(accounts: Accounts, address: Pubkey, what: str) -> Account:
+    """Return an account that the quote cannot do without.
+
+    Raises QuoteRefused: `accounts_missing` when it was never asked for,
+    `pool_unreadable` when it does not exist.
+    """
+    if address not in accounts:
+        raise QuoteRefused(
+            "accounts_missing",
+            f"The {what} {address} was not read; read it and ask again.",
+        )
+    account = accounts[address]
+    if account is None:
+        raise QuoteRefused(
+            "pool_unreadable", f"The {what} {address} does not exist on this chain."
+        )
+    return account
