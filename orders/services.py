@@ -33,7 +33,7 @@ from .errors import (
     DatabaseUnavailable,
     IdempotencyConflict,
     OutcomeUnknown,
-    StaleTransition,
+    RetryRefused,
 )
 from .models import Order, OrderEvent, Status
 from .transitions import Move, funds_moved, transition
@@ -96,18 +96,23 @@ def place_order(
 ) -> Placement:
     """Store an order with its first event; queue it once it is committed.
 
-    Returning means committed. Raises IdempotencyConflict, DatabaseUnavailable when
-    nothing was stored, OutcomeUnknown when the answer to COMMIT was lost and the order
-    cannot be read either.
+    Returning means committed. Raises IdempotencyConflict, RetryRefused when `retry_of`
+    was retried before, DatabaseUnavailable when nothing was stored, OutcomeUnknown when
+    the answer to COMMIT was lost and the order cannot be read either.
     """
     order_id = uuid4()
     committing = False
     try:
-        with transaction.atomic():
+        with transaction.atomic(durable=True):
             _insert(order_id, request, owner, idempotency_key, retry_of)
             committing = True
-    except IntegrityError:
-        return _earlier_placement(request, owner, idempotency_key)
+    except IntegrityError as error:
+        earlier = _earlier_placement(request, owner, idempotency_key)
+        if earlier is not None:
+            return earlier
+        if retry_of is not None and Order.objects.filter(retry_of=retry_of).exists():
+            raise RetryRefused("The order was retried before.") from error
+        raise
     except (OperationalError, InterfaceError) as error:
         if not committing:
             raise DatabaseUnavailable("The database did not answer.") from error
@@ -148,10 +153,14 @@ def _insert(
 
 def _earlier_placement(
     request: OrderRequest, owner: AbstractBaseUser, idempotency_key: str | None
-) -> Placement:
+) -> Placement | None:
     if idempotency_key is None:
-        raise  # noqa: PLE0704 - re-raises the IntegrityError being handled
-    earlier = Order.objects.get(owner_id=owner.pk, idempotency_key=idempotency_key)
+        return None
+    earlier = Order.objects.filter(
+        owner_id=owner.pk, idempotency_key=idempotency_key
+    ).first()
+    if earlier is None:
+        return None
     if earlier.request_hash != request.digest():
         raise IdempotencyConflict(
             "This Idempotency-Key was used for another order. Use a new key."
@@ -180,57 +189,58 @@ def cancel_order(order: Order) -> Order:
     closed otherwise, or when a signed transaction may still land: then no further
     attempt is made, and it ends cancelled if that transaction is proved dead.
     """
-    data = {
-        "code": "cancelled",
-        "message": "Cancelled before anything was signed for it.",
-        "fundsMoved": funds_moved(order.id),
-    }
-    try:
-        transition(
-            Move(
-                order_id=order.id,
-                to=Status.CANCELLED,
-                expected=CANCELLABLE,
-                fence=None,
-                attempt=order.attempt,
-                data=data,
-                columns={
-                    "failure_code": data["code"],
-                    "failure_message": data["message"],
-                    "funds_moved": data["fundsMoved"],
-                },
+    with transaction.atomic():
+        # With the row locked nobody opens or closes an attempt: what the event says
+        # about the attempts, and what the caller is told, is true at that moment.
+        order = Order.objects.select_for_update().get(id=order.id)
+        if order.live_attempt:
+            Order.objects.filter(id=order.id, cancel_requested_at__isnull=True).update(
+                cancel_requested_at=Now()
             )
+        elif not order.is_closed:
+            _cancel(order)
+            order.refresh_from_db()
+    if order.live_attempt:
+        raise CancelConflict(
+            "A signed transaction of this order may still land. No further attempt is "
+            "made; the order ends confirmed if it lands, cancelled if it is proved dead.",
+            order.status,
         )
-    except StaleTransition:
-        return _cancel_too_late(order.id)
-    return Order.objects.get(id=order.id)
-
-
-def _cancel_too_late(order_id: UUID) -> Order:
-    Order.objects.filter(
-        id=order_id, live_attempt__gt=0, cancel_requested_at__isnull=True
-    ).update(cancel_requested_at=Now())
-    order = Order.objects.get(id=order_id)
-    if order.status == Status.CANCELLED:
-        return order
-    if order.is_closed:
+    if order.status != Status.CANCELLED:
         raise CancelConflict(f"The order is already {order.status}.", order.status)
-    raise CancelConflict(
-        "A signed transaction of this order may still land. No further attempt is made; "
-        "the order ends confirmed if it lands, cancelled if it is proved dead.",
-        order.status,
+    return order
+
+
+def _cancel(order: Order) -> None:
+    code, message = "cancelled", "Cancelled before a swap was made."
+    moved = funds_moved(order.id)
+    transition(
+        Move(
+            order_id=order.id,
+            to=Status.CANCELLED,
+            expected=CANCELLABLE,
+            fence=None,
+            attempt=order.attempt,
+            data={"code": code, "message": message, "fundsMoved": moved},
+            columns={
+                "failure_code": code,
+                "failure_message": message,
+                "funds_moved": moved,
+            },
+        )
     )
 
 
 def retry_order(order: Order) -> Placement:
     """Place a closed unhappy order again as a new order linked to it.
 
-    Raises ValueError when the order is open or confirmed, or was retried before.
+    Raises RetryRefused when the order is open or confirmed, or was retried before.
     """
     if order.status not in (Status.FAILED, Status.EXPIRED, Status.CANCELLED):
-        raise ValueError(f"order {order.id} is {order.status}: nothing to retry")
-    if Order.objects.filter(retry_of=order).exists():
-        raise ValueError(f"order {order.id} was retried before")
+        raise RetryRefused(
+            f"The order is {order.status}. Only a failed, expired or cancelled order "
+            "can be retried."
+        )
     request = OrderRequest(
         order_type=order.order_type,
         token_in=order.token_in,

@@ -108,8 +108,14 @@ def _check(move: Move) -> None:
     # Nothing leaves submitted before the chain has decided its attempt.
     if (Status.SUBMITTED in move.expected) != (move.closes is not None):
         raise IllegalTransition("leaving submitted closes the live attempt")
-    if move.fence is None and move.closes is not None:
-        raise IllegalTransition("only the holder of a claim closes an attempt")
+    if move.closes is not None and (move.to == Status.CONFIRMED) != (
+        move.closes.state == AttemptState.LANDED
+    ):
+        raise IllegalTransition("a swap that landed is confirmed, and nothing else is")
+    if move.closes is not None and move.closes.state == AttemptState.LIVE:
+        raise IllegalTransition("an attempt that closes has landed, erred or expired")
+    if move.fence is None and (move.opens is not None or move.closes is not None):
+        raise IllegalTransition("only the holder of a claim opens or closes an attempt")
 
 
 def _write_order(move: Move) -> None:
@@ -121,9 +127,7 @@ def _write_order(move: Move) -> None:
     else:
         where &= Q(fence=move.fence)
     if move.opens is not None:
-        where &= Q(
-            live_attempt=0, cancel_requested_at__isnull=True, deadline__gt=Now()
-        )
+        where &= Q(live_attempt=0, cancel_requested_at__isnull=True, deadline__gt=Now())
         changes["live_attempt"] = move.opens.number
     elif move.closes is not None:
         where &= Q(live_attempt__gt=0)
@@ -158,8 +162,8 @@ def _write_event(move: Move) -> OrderEvent:
 
 
 def _close_attempt(order_id: UUID, closes: AttemptClosing) -> None:
-    changed = Attempt.objects.filter(
-        order_id=order_id, state=AttemptState.LIVE
-    ).update(**asdict(closes), closed_at=Now())
+    changed = Attempt.objects.filter(order_id=order_id, state=AttemptState.LIVE).update(
+        **asdict(closes), closed_at=Now()
+    )
     if changed != 1:
         raise StaleTransition(f"order {order_id} has no live attempt")

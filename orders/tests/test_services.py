@@ -1,0 +1,338 @@
+from __future__ import annotations
+
+import logging
+import threading
+import uuid
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from orders.errors import (
+    CancelConflict,
+    DatabaseUnavailable,
+    IdempotencyConflict,
+    OutcomeUnknown,
+    RetryRefused,
+)
+from orders.models import Order, OrderEvent, Status
+from orders.services import (
+    OrderRequest,
+    Placement,
+    cancel_order,
+    local_owner,
+    place_order,
+    retry_order,
+)
+
+from .helpers import (
+    ERRORED,
+    EXPIRED,
+    make_order,
+    make_order_at,
+    make_owner,
+    make_token,
+    move,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def make_request(**overrides) -> OrderRequest:
+    request = OrderRequest(
+        order_type="market",
+        token_in=make_token("A"),
+        token_out=make_token("B"),
+        amount_in=100 * 10**9,
+        slippage_bps=100,
+    )
+    return replace(request, **overrides)
+
+
+def test_a_placed_order_is_stored_with_its_first_event(settings):
+    settings.ORDER_TTL_S = 77
+
+    placement = place_order(make_request(), owner=make_owner())
+
+    order = Order.objects.annotate(
+        ttl=F("deadline") - F("created_at"), delay=F("due_at") - F("created_at")
+    ).get()
+    assert placement == Placement(order.id, created=True)
+    assert (order.status, order.attempt, order.last_sequence) == ("pending", 0, 1)
+    assert (order.amount_in, order.slippage_bps) == (100 * 10**9, 100)
+    assert order.ttl == timedelta(seconds=77)
+    assert order.delay == timedelta(seconds=5)
+    event = OrderEvent.objects.get()
+    assert (event.order_id, event.sequence, event.status, event.data) == (
+        order.id,
+        1,
+        "pending",
+        {},
+    )
+
+
+def test_u64_amounts_are_stored_to_the_last_unit():
+    place_order(make_request(amount_in=2**64 - 1), owner=make_owner())
+
+    assert int(Order.objects.get().amount_in) == 18_446_744_073_709_551_615
+
+
+def test_the_local_owner_is_one_user_who_cannot_log_in():
+    owner = local_owner()
+
+    assert local_owner().pk == owner.pk
+    assert owner.get_username() == "local"
+    assert not owner.has_usable_password()
+
+
+def test_the_same_key_and_order_is_answered_with_the_first_order():
+    first = place_order(make_request(), owner=make_owner(), idempotency_key="k")
+
+    again = place_order(make_request(), owner=make_owner(), idempotency_key="k")
+
+    assert again == Placement(first.order_id, created=False)
+    assert OrderEvent.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"amount_in": 1}, {"slippage_bps": 99}, {"token_out": "C"}, {"token_in": "C"}],
+    ids=lambda other: next(iter(other)),
+)
+def test_the_same_key_with_another_order_is_a_conflict(other):
+    place_order(make_request(), owner=make_owner(), idempotency_key="k")
+    if "C" in other.values():
+        other = {name: make_token("C") for name in other}
+
+    with pytest.raises(IdempotencyConflict, match="Use a new key"):
+        place_order(make_request(**other), owner=make_owner(), idempotency_key="k")
+
+    assert Order.objects.count() == 1
+
+
+def test_a_key_belongs_to_its_owner():
+    first = place_order(make_request(), owner=make_owner("one"), idempotency_key="k")
+    second = place_order(make_request(), owner=make_owner("two"), idempotency_key="k")
+
+    assert first.order_id != second.order_id
+
+
+def test_orders_without_a_key_are_all_different():
+    placements = [place_order(make_request(), owner=make_owner()) for _ in range(3)]
+
+    assert len({placement.order_id for placement in placements}) == 3
+
+
+def test_an_order_that_breaks_a_rule_is_not_taken_for_a_repetition():
+    with pytest.raises(IntegrityError, match="order_amount_in_positive"):
+        place_order(make_request(amount_in=0), owner=make_owner(), idempotency_key="k")
+
+    assert not Order.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_key_sent_at_once_by_many_makes_one_order():
+    owner, request = make_owner(), make_request()
+    barrier = threading.Barrier(4)
+    placements: list[Placement] = []
+
+    def place() -> None:
+        barrier.wait(10)
+        placements.append(place_order(request, owner=owner, idempotency_key="k"))
+        connection.close()
+
+    threads = [threading.Thread(target=place) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert sorted(placement.created for placement in placements) == [False] * 3 + [True]
+    assert {placement.order_id for placement in placements} == {Order.objects.get().id}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_order_is_never_placed_inside_the_transaction_of_a_caller():
+    request, owner = make_request(), make_owner()
+
+    with pytest.raises(RuntimeError, match="durable"), transaction.atomic():
+        place_order(request, owner=owner)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_does_not_answer_stores_nothing():
+    request, owner = make_request(), make_owner()
+    with connection.cursor() as cursor, pytest.raises(OperationalError):
+        cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    with pytest.raises(DatabaseUnavailable):
+        place_order(request, owner=owner)
+
+    connection.close()
+    assert not Order.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_commit_whose_answer_was_lost_is_looked_up_on_a_new_connection(
+    monkeypatch, caplog
+):
+    request, owner = make_request(), make_owner()
+    commit = connection._commit  # type: ignore[attr-defined]
+
+    def commit_and_lose_the_answer() -> None:
+        commit()
+        raise OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(connection, "_commit", commit_and_lose_the_answer)
+    with caplog.at_level(logging.WARNING, "orders.services"):
+        placement = place_order(request, owner=owner)
+
+    assert placement == Placement(Order.objects.get().id, created=True)
+    assert "was committed although the answer was lost" in caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_commit_that_nobody_can_vouch_for_has_an_unknown_outcome(monkeypatch):
+    request, owner = make_request(), make_owner()
+
+    def lose_the_connection() -> None:
+        raise OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(connection, "_commit", lose_the_connection)
+    with pytest.raises(OutcomeUnknown) as refusal:
+        place_order(request, owner=owner)
+
+    assert isinstance(refusal.value.order_id, uuid.UUID)
+    assert str(refusal.value.order_id) in str(refusal.value)
+    assert "same Idempotency-Key" in str(refusal.value)
+    monkeypatch.undo()
+    assert not Order.objects.exists()
+
+
+@pytest.mark.parametrize("status", [Status.PENDING, Status.ROUTING, Status.BUILDING])
+def test_an_order_with_nothing_signed_is_cancelled(status):
+    order, held = make_order_at(status)
+
+    cancelled = cancel_order(order)
+
+    assert cancelled.status == Status.CANCELLED
+    assert (cancelled.failure_code, cancelled.funds_moved) == ("cancelled", "none")
+    assert cancelled.closed_at is not None
+    assert cancelled.fence == held.fence + 1
+    event = cancelled.events.get(status=Status.CANCELLED)
+    assert event.data == {
+        "code": "cancelled",
+        "message": "Cancelled before a swap was made.",
+        "fundsMoved": "none",
+    }
+
+
+def test_cancelling_twice_changes_nothing():
+    order = make_order()
+    first = cancel_order(order)
+
+    again = cancel_order(order)
+
+    assert (again.status, again.last_sequence, again.fence) == (
+        "cancelled",
+        2,
+        first.fence,
+    )
+
+
+def test_a_cancel_tells_of_the_attempts_that_were_made_since_the_order_was_read():
+    order, held = make_order_at(Status.SUBMITTED)
+    move(held, Status.SUBMITTED, Status.ROUTING, attempt=2, closes=ERRORED)
+
+    cancelled = cancel_order(order)
+
+    event = cancelled.events.get(status=Status.CANCELLED)
+    assert (event.attempt, event.data["fundsMoved"]) == (2, "fee_only")
+    assert (cancelled.attempt, cancelled.funds_moved) == (2, "fee_only")
+
+
+def test_a_cancel_that_meets_a_live_attempt_forbids_the_next_one():
+    order, held = make_order_at(Status.SUBMITTED)
+
+    with pytest.raises(CancelConflict, match="may still land") as refusal:
+        cancel_order(order)
+
+    assert refusal.value.status == Status.SUBMITTED
+    stored = Order.objects.get(id=order.id)
+    assert stored.cancel_requested_at is not None
+    # The holder keeps its claim: it has to watch the attempt to its end.
+    assert (stored.status, stored.fence) == (Status.SUBMITTED, held.fence)
+    move(held, Status.SUBMITTED, Status.CANCELLED, closes=EXPIRED)
+
+
+def test_the_first_request_to_cancel_keeps_its_time():
+    order, _ = make_order_at(Status.SUBMITTED)
+    times = []
+    for _ in range(2):
+        with pytest.raises(CancelConflict):
+            cancel_order(order)
+        times.append(Order.objects.get(id=order.id).cancel_requested_at)
+
+    assert times[0] == times[1]
+
+
+@pytest.mark.parametrize("status", [Status.CONFIRMED, Status.FAILED, Status.EXPIRED])
+def test_a_closed_order_cannot_be_cancelled(status):
+    order, _ = make_order_at(status)
+
+    with pytest.raises(CancelConflict, match=f"already {status}") as refusal:
+        cancel_order(order)
+
+    assert refusal.value.status == status
+    assert Order.objects.get(id=order.id).cancel_requested_at is None
+
+
+@pytest.mark.parametrize("status", [Status.FAILED, Status.EXPIRED, Status.CANCELLED])
+def test_a_closed_unhappy_order_is_retried_as_a_new_linked_order(status):
+    order, _ = make_order_at(status, slippage_bps=37, amount_in=2**64 - 1)
+
+    placement = retry_order(order)
+
+    new = Order.objects.get(id=placement.order_id)
+    assert placement.created
+    assert new.retry_of_id == order.id
+    assert (new.status, new.owner_id) == (Status.PENDING, order.owner_id)
+    assert (new.token_in_id, new.token_out_id) == (
+        order.token_in_id,
+        order.token_out_id,
+    )
+    assert (int(new.amount_in), new.slippage_bps) == (2**64 - 1, 37)
+    assert new.deadline > order.deadline - timedelta(seconds=1)
+    assert Order.objects.get(id=order.id).last_sequence == order.last_sequence
+
+
+@pytest.mark.parametrize("status", [Status.PENDING, Status.SUBMITTED, Status.CONFIRMED])
+def test_an_open_or_confirmed_order_is_not_retried(status):
+    order, _ = make_order_at(status)
+
+    with pytest.raises(RetryRefused, match=f"The order is {status}"):
+        retry_order(order)
+
+    assert Order.objects.count() == 1
+
+
+def test_an_order_is_retried_once():
+    order, _ = make_order_at(Status.FAILED)
+    retry_order(order)
+
+    with pytest.raises(RetryRefused, match="retried before"):
+        retry_order(order)
+
+    assert Order.objects.count() == 2
+
+
+def test_the_deadline_is_set_by_the_clock_of_the_database():
+    place_order(make_request(), owner=make_owner())
+
+    assert Order.objects.filter(
+        deadline__gt=Now() + timedelta(seconds=119),
+        deadline__lte=Now() + timedelta(seconds=120),
+    ).exists()
