@@ -1,9 +1,126 @@
-"""Tell the world, after commit, that an order has a new event. Hints only."""
+"""Tell the world, after commit, that an order has a new event. Hints only.
+
+The event itself is the row in PostgreSQL. What goes over Redis says only which order
+moved and how far; whoever hears it reads the rows, and whoever misses it finds them with
+its next gap query.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import cache
+
+from channels import DEFAULT_CHANNEL_LAYER
+from channels.layers import channel_layers
+
+from dex.background import BackgroundLoop
+
 from .models import OrderEvent
+
+logger = logging.getLogger(__name__)
+
+GROUP = "orders"
+MESSAGE_TYPE = "orders.moved"
+MAX_WAITING = 10_000  # orders whose hint is not sent yet; further hints are dropped
+MAX_IN_MESSAGE = 500
+SEND_TIMEOUT_S = 2.0
+
+Listener = Callable[[OrderEvent], None]
+_listeners: list[Listener] = []
+
+
+def subscribe(listener: Listener) -> Callable[[], None]:
+    """Have `listener` called with every event of this process, after its commit.
+
+    It runs in the thread that wrote the event, so it must be quick. What it raises is
+    logged and harms nothing. Returns a function that ends the subscription.
+    """
+    _listeners.append(listener)
+    return lambda: _listeners.remove(listener)
 
 
 def publish(event: OrderEvent) -> None:
-    raise NotImplementedError
+    """Tell the listeners and hint to every web process. Never blocks, never raises."""
+    for listener in tuple(_listeners):
+        try:
+            listener(event)
+        except Exception:
+            logger.exception("a listener failed on event %s", event)
+    _sender().send(str(event.order_id), event.sequence)
+
+
+def flush(timeout_s: float) -> bool:
+    """Wait until every hint is sent or lost; for a process about to exit."""
+    return _sender().flush(timeout_s)
+
+
+def lost() -> int:
+    """Return how many hints of this process were dropped or could not be sent."""
+    return _sender().lost
+
+
+class HintSender:
+    """Sends hints from one kept event loop, as many in a message as are waiting."""
+
+    def __init__(self) -> None:
+        self.lost = 0
+        self._loop = BackgroundLoop("order-hints")
+        self._lock = threading.Lock()
+        # An order that moves again before its hint is sent needs only the newer one.
+        self._waiting: dict[str, int] = {}
+        self._sending: Future[None] | None = None
+
+    def send(self, order_id: str, sequence: int) -> None:
+        """Send a hint soon; drop it when too many are waiting."""
+        with self._lock:
+            if len(self._waiting) >= MAX_WAITING and order_id not in self._waiting:
+                self.lost += 1
+                return
+            self._waiting[order_id] = max(sequence, self._waiting.get(order_id, 0))
+            if self._sending is None:
+                self._sending = self._loop.submit(self._send_waiting())
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until nothing is waiting; False when that took too long."""
+        with self._lock:
+            sending = self._sending
+        if sending is not None:
+            try:
+                sending.result(timeout_s)
+            except TimeoutError:
+                return False
+        return True
+
+    async def _send_waiting(self) -> None:
+        while batch := self._take():
+            message = {"type": MESSAGE_TYPE, "orders": batch}
+            try:
+                async with asyncio.timeout(SEND_TIMEOUT_S):
+                    layer = channel_layers[DEFAULT_CHANNEL_LAYER]
+                    await layer.group_send(GROUP, message)
+            except Exception as error:  # whatever it is, the gap query heals it
+                self.lost += len(batch)
+                logger.warning("%d hints were lost: %r", len(batch), error)
+
+    def _take(self) -> dict[str, int]:
+        with self._lock:
+            batch = dict(list(self._waiting.items())[:MAX_IN_MESSAGE])
+            for order_id in batch:
+                del self._waiting[order_id]
+            if not batch:
+                self._sending = None
+            return batch
+
+
+@cache
+def _sender() -> HintSender:
+    return HintSender()
+
+
+# A forked child inherits the object but neither its loop nor a connection of its own.
+os.register_at_fork(after_in_child=_sender.cache_clear)
