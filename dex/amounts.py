@@ -29,6 +29,8 @@ def to_whole(base_units: int, decimals: int) -> str:
     """Write base units as whole tokens, without trailing zeros or exponent."""
     sign = "-" if base_units < 0 else ""
     digits = str(abs(base_units)).rjust(decimals + 1, "0")
-    whole, fraction = (digits[:-decimals], digits[-decimals:]) if decimals else (digits, "")
+    whole, fraction = (
+        (digits[:-decimals], digits[-decimals:]) if decimals else (digits, "")
+    )
     fraction = fraction.rstrip("0")
     return f"{sign}{whole}.{fraction}" if fraction else f"{sign}{whole}"

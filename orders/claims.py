@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -25,6 +25,7 @@ class Claim:
     order_id: UUID
     fence: int
     watch_only: bool = False
+    is_suspect: bool = False
 
 
 def claim_order(order_id: UUID, *, owner: str) -> Claim | None:
@@ -46,7 +47,7 @@ def claim_suspect(*, owner: str) -> Claim | None:
     _mark_for_review()
     suspects = _free().filter(due_at__lt=Now(), idle_claims__gte=SUSPECT_AFTER)
     claims = _claim(suspects, 1, owner)
-    return claims[0] if claims else None
+    return replace(claims[0], is_suspect=True) if claims else None
 
 
 def claim_for_watching(*, limit: int, owner: str) -> list[Claim]:

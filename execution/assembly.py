@@ -1,0 +1,128 @@
+"""Put an engine together from the settings, and take it apart again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from django.conf import settings
+
+from dex.chain import known_chain
+from dex.errors import RpcUnavailable, WrongChain
+from dex.models import Chain
+from dex.router import load_venues
+from dex.solana.cluster import Cluster
+from dex.solana.meeting import meet
+from dex.solana.rpc import RpcClient
+from dex.solana.wallet import Wallet
+
+from .engine import Engine, Intervals
+from .runner import Runner, holder_name
+from .storage import CONNECTION_ERRORS, Database
+from .wallet_history import match_wallet_history
+
+logger = logging.getLogger(__name__)
+
+RETRY_S = 1.0
+
+
+@contextlib.asynccontextmanager
+async def open_runner(role: str) -> AsyncIterator[Runner]:
+    """Open the engine and a runner on the current loop; stop both at the end.
+
+    Raises WrongChain when the endpoints serve another chain than the database's.
+    """
+    database = Database()
+    wallet = Wallet.load(settings.WALLET_KEYPAIR)
+    chain = await _meet_chain(database, wallet)
+    rpc = _client(chain.genesis_hash)
+    venues = load_venues()
+    async with Cluster(rpc, venues, slot_time_s=settings.SLOT_TIME_S) as cluster:
+        engine = Engine(
+            cluster=cluster,
+            wallet=wallet,
+            venues=venues,
+            database=database,
+            unit_price=settings.COMPUTE_UNIT_PRICE,
+            intervals=Intervals(quote_timeout_s=settings.QUOTE_TIMEOUT_S),
+        )
+        runner = Runner(
+            engine, capacity=settings.ORDERS_IN_FLIGHT, owner=holder_name(role)
+        )
+        matching = asyncio.create_task(_allow_signing(engine, runner))
+        try:
+            yield runner
+        finally:
+            await runner.stop()
+            matching.cancel()
+            await asyncio.gather(matching, return_exceptions=True)
+            await database.close()
+
+
+async def serve(
+    role: str, carry: Callable[[Runner], Awaitable[None]], stopping: asyncio.Event
+) -> None:
+    """Open a runner and do `carry` with it until `stopping` is set, then stop cleanly.
+
+    The stop is heard at any time, also while the chain was never reachable yet.
+    """
+
+    async def carry_with_runner() -> None:
+        async with open_runner(role) as runner:
+            await carry(runner)
+
+    carrying = asyncio.create_task(carry_with_runner())
+    stopped = asyncio.create_task(stopping.wait())
+    await asyncio.wait({carrying, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (carrying, stopped):
+        task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await carrying
+
+
+def _client(genesis_hash: str | None) -> RpcClient:
+    return RpcClient(
+        settings.SOLANA_RPC_URLS,
+        timeout_s=settings.RPC_TIMEOUT_S,
+        batch_size=settings.RPC_BATCH_SIZE,
+        expected_genesis=genesis_hash,
+    )
+
+
+async def _meet_chain(database: Database, wallet: Wallet) -> Chain:
+    """Read the chain this database belongs to, or meet it as soon as a node answers."""
+    rpc: RpcClient | None = None
+    try:
+        while True:
+            try:
+                chain = await database.run(known_chain)
+                if chain is not None:
+                    return chain
+                rpc = rpc or _client(None)
+                return await meet(rpc, str(wallet.address))
+            except (RpcUnavailable, *CONNECTION_ERRORS) as error:
+                logger.warning("waiting for the chain and the database: %s", error)
+                await asyncio.sleep(RETRY_S)
+    finally:
+        if rpc is not None:
+            await rpc.close()
+
+
+async def _allow_signing(engine: Engine, runner: Runner) -> None:
+    """Match the wallet's history, as soon as the chain can be read; then allow signing."""
+    while True:
+        try:
+            await match_wallet_history(
+                engine.cluster.rpc, engine.database, engine.wallet.address
+            )
+            engine.may_sign.set()
+            return
+        except (RpcUnavailable, *CONNECTION_ERRORS) as error:
+            logger.warning("waiting to match the wallet's history: %s", error)
+            await asyncio.sleep(RETRY_S)
+        except WrongChain as error:
+            if not runner.fatal.done():
+                runner.fatal.set_exception(error)
+            return

@@ -1,0 +1,254 @@
+"""The steps of one order, by its status."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from solders.pubkey import Pubkey
+
+from dex.errors import DexError, NoRoute, RpcUnavailable
+from dex.router import find_route, pools_for
+from dex.types import Expired, Fill, Landed, LandedWithError, SignedTransaction
+from orders.claims import Claim
+from orders.models import Attempt, AttemptState, Order, Status
+from orders.transitions import (
+    AttemptClosing,
+    AttemptOpening,
+    Move,
+    funds_moved,
+    transition,
+)
+
+from . import history
+from .build import AttemptFailed, Plan, VenueMismatch, check_floor
+from .failures import Failure, backoff_ms, next_status
+from .storage import Held, read_held, read_live_attempt
+
+if TYPE_CHECKING:
+    from .engine import Engine
+
+
+class Carrier:
+    """Carries one claimed order. Its plan lives here only: after a crash it is made anew."""
+
+    def __init__(self, engine: Engine, claim: Claim) -> None:
+        self._engine = engine
+        self._claim = claim
+        self._plan: Plan | None = None
+        self._refused_venues: set[str] = set()
+        self.waits_for: DexError | None = None
+
+    async def step(self, held: Held) -> None:
+        """Do once what the order's status asks for.
+
+        Raises StaleTransition, RpcUnavailable, TradingHalted and database errors; after
+        each of them the order can be read and stepped again.
+        """
+        order = held.order
+        if order.status == Status.SUBMITTED:
+            await self._watch(order)
+        elif held.is_past_deadline or order.cancel_requested_at is not None:
+            await self._fail(order, self._too_late())
+        elif order.status == Status.PENDING:
+            venues = {"venues": sorted(self._engine.venues)}
+            await self._move(order, Status.ROUTING, venues, attempt=1)
+        elif order.status == Status.BUILDING and self._plan is None:
+            # The former holder is gone, and nothing was signed.
+            await self._move(order, Status.ROUTING, {"resumed": True})
+        else:
+            await self._attempt(order)
+
+    async def _attempt(self, order: Order) -> None:
+        try:
+            if order.status == Status.ROUTING:
+                await self._route(order)
+            else:
+                await self._build(order)
+        except AttemptFailed as failed:
+            if isinstance(failed, VenueMismatch):
+                self._refused_venues.add(failed.venue)
+            await self._fail(order, failed.failure)
+
+    async def _route(self, order: Order) -> None:
+        database = self._engine.database
+        pools = await database.run(pools_for, order.token_in, order.token_out)
+        pools = [pool for pool in pools if pool[0] not in self._refused_venues]
+        try:
+            route, snapshot = await find_route(
+                pools,
+                mint_in=Pubkey.from_string(order.token_in.mint),
+                mint_out=Pubkey.from_string(order.token_out.mint),
+                amount_in=int(order.amount_in),
+                market=self._engine.cluster.market,
+                venues=self._engine.venues,
+                timeout_s=self._engine.intervals.quote_timeout_s,
+            )
+        except NoRoute as error:
+            # Without a pool on the allow-list no further attempt can find one.
+            failure = Failure(error.code, str(error), retryable=bool(pools))
+            raise AttemptFailed(failure) from error
+        floor = int(order.min_amount_out or _floor(order, route.best.amount_out))
+        check_floor(route.best, floor)
+        await self._move(
+            order,
+            Status.BUILDING,
+            history.routed(order, route),
+            columns={"venue": route.best.venue, "min_amount_out": floor},
+        )
+        self._plan = Plan(route.best, snapshot, floor)
+
+    async def _build(self, order: Order) -> None:
+        assert self._plan is not None
+        if not self._engine.may_sign.is_set():
+            raise RpcUnavailable("The wallet's own history is not matched yet.")
+        memo = f"{order.id}:{order.attempt}"
+        plan, signed = await self._engine.builder.build(self._plan, memo)
+        opening = AttemptOpening(
+            number=order.attempt,
+            venue=plan.quote.venue,
+            pool=str(plan.quote.pool),
+            vault_in=str(plan.quote.vault_in),
+            vault_out=str(plan.quote.vault_out),
+            signature=signed.signature,
+            raw_transaction=signed.raw,
+            blockhash=signed.blockhash,
+            last_valid_block_height=signed.last_valid_block_height,
+            quoted_amount_out=plan.quote.amount_out,
+            min_amount_out=plan.floor,
+        )
+        data = history.signed(order, signed, plan.floor)
+        await self._move(
+            order,
+            Status.SUBMITTED,
+            data,
+            columns={"signature": signed.signature},
+            opens=opening,
+        )
+
+    async def _watch(self, order: Order) -> None:
+        """Send the live attempt's bytes until the chain has decided them."""
+        attempt = await self._engine.database.run(read_live_attempt, order.id)
+        self._plan = None
+        outcome = await self._engine.cluster.settle(
+            SignedTransaction(
+                signature=attempt.signature,
+                raw=bytes(attempt.raw_transaction),
+                blockhash=attempt.blockhash,
+                last_valid_block_height=attempt.last_valid_block_height,
+            ),
+            resend=not self._claim.watch_only,
+        )
+        match outcome:
+            case Landed():
+                await self._confirm(order, attempt)
+            case LandedWithError(slot, code, message, retryable):
+                closing = AttemptClosing(
+                    AttemptState.ERRORED, slot, None, code, message
+                )
+                await self._fail(order, Failure(code, message, retryable), closing)
+            case Expired():
+                failure = Failure(
+                    "blockhash_expired",
+                    "The transaction did not land before its blockhash expired.",
+                    retryable=True,
+                )
+                closing = AttemptClosing(
+                    AttemptState.EXPIRED,
+                    error_code=failure.code,
+                    error=failure.message,
+                )
+                await self._fail(order, failure, closing)
+
+    async def _confirm(self, order: Order, attempt: Attempt) -> None:
+        fill: Fill = await self._engine.cluster.fill(
+            attempt.signature,
+            vault_in=Pubkey.from_string(attempt.vault_in),
+            vault_out=Pubkey.from_string(attempt.vault_out),
+            wallet=self._engine.wallet.address,
+            mint_in=Pubkey.from_string(order.token_in.mint),
+            mint_out=Pubkey.from_string(order.token_out.mint),
+        )
+        await self._move(
+            order,
+            Status.CONFIRMED,
+            history.filled(order, attempt, fill),
+            columns={
+                "venue": attempt.venue,
+                "amount_in_filled": fill.amount_in,
+                "amount_out": fill.amount_out,
+                "slot": fill.slot,
+            },
+            closes=AttemptClosing(AttemptState.LANDED, fill.slot, fill.fee_lamports),
+        )
+
+    async def _fail(
+        self, order: Order, failure: Failure, closes: AttemptClosing | None = None
+    ) -> None:
+        """Begin the next attempt, or end the order; close the attempt that is dead."""
+        self._plan = None
+        held = await self._engine.database.run(read_held, self._claim)
+        if held is None:
+            return
+        to = next_status(
+            held.order,
+            failure,
+            is_past_deadline=held.is_past_deadline,
+            may_sign=not self._claim.watch_only,
+        )
+        order = held.order
+        if to != Status.ROUTING:
+            await self._end(order, to, failure, closes)
+            return
+        wait_ms = backoff_ms(order.attempt, self._engine.rng)
+        data = history.retried(failure, wait_ms)
+        await self._move(order, to, data, attempt=order.attempt + 1, closes=closes)
+        await asyncio.sleep(wait_ms / 1000 * self._engine.intervals.backoff_scale)
+
+    async def _end(
+        self, order: Order, to: Status, failure: Failure, closes: AttemptClosing | None
+    ) -> None:
+        code, message = failure.code, failure.message
+        if to == Status.CANCELLED:
+            code, message = "cancelled", f"Cancelled on request. {message}"
+        funds = await self._engine.database.run(funds_moved, order.id, closes)
+        columns = {
+            "failure_code": code,
+            "failure_message": message,
+            "funds_moved": funds,
+        }
+        data = history.ended(code, message, funds)
+        await self._move(order, to, data, columns=columns, closes=closes)
+
+    def _too_late(self) -> Failure:
+        reason = f" It waited: {self.waits_for}" if self.waits_for else ""
+        return Failure(
+            "deadline_passed",
+            f"The order was not signed before its deadline.{reason}",
+            retryable=True,
+        )
+
+    async def _move(
+        self,
+        order: Order,
+        to: Status,
+        data: dict[str, Any],
+        *,
+        attempt: int | None = None,
+        **with_it: Any,
+    ) -> None:
+        move = Move(
+            order_id=order.id,
+            to=to,
+            expected=(Status(order.status),),
+            fence=self._claim.fence,
+            attempt=order.attempt if attempt is None else attempt,
+            data=data,
+            **with_it,
+        )
+        await self._engine.database.run(transition, move)
+
+
+def _floor(order: Order, amount_out: int) -> int:
+    """Apply the order's slippage to its first quote, rounded down, at least one unit."""
+    return max(amount_out * (10_000 - order.slippage_bps) // 10_000, 1)

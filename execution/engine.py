@@ -1,0 +1,93 @@
+"""How an order is carried out: route → build → sign → save → send → confirm.
+
+One transition each. Every step reads the order again before it acts, so a step may be
+repeated after any crash, and a holder whose claim was taken writes nothing more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dex.errors import RpcUnavailable, TradingHalted
+from dex.solana.cluster import Cluster
+from dex.solana.wallet import Wallet
+from dex.venues.base import Venue
+from orders.claims import Claim
+from orders.errors import StaleTransition
+
+from .build import TransactionBuilder
+from .carrier import Carrier
+from .storage import CONNECTION_ERRORS, Database, read_held
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """How long the engine waits, in seconds. Tests pass shorter ones."""
+
+    unavailable_s: float = 1.0  # between tries while the chain or the database is away
+    quote_timeout_s: float = 2.0
+    backoff_scale: float = 1.0  # of the back-off between attempts
+
+
+class Engine:
+    """Carries out orders over one cluster with one wallet."""
+
+    def __init__(
+        self,
+        *,
+        cluster: Cluster,
+        wallet: Wallet,
+        venues: Mapping[str, Venue],
+        database: Database,
+        unit_price: int,
+        intervals: Intervals | None = None,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.cluster = cluster
+        self.wallet = wallet
+        self.venues = venues
+        self.database = database
+        self.intervals = intervals or Intervals()
+        self.rng = rng or random.Random()
+        self.builder = TransactionBuilder(
+            cluster=cluster,
+            wallet=wallet,
+            venues=venues,
+            database=database,
+            unit_price=unit_price,
+        )
+        # Set once the wallet's own history was matched with the table: nothing is
+        # signed before.
+        self.may_sign = asyncio.Event()
+
+    async def carry_out(self, claim: Claim) -> None:
+        """Carry one claimed order as far as it goes; return when it is closed or lost."""
+        carrier = Carrier(self, claim)
+        fruitless = 0
+        while fruitless < 3:
+            try:
+                held = await self.database.run(read_held, claim)
+                if held is None or held.order.is_closed:
+                    return
+                await carrier.step(held)
+            except StaleTransition:
+                # The claim was taken, or a condition of the write no longer holds: the
+                # next read tells which. Three in a row with the claim still ours is a
+                # bug; the order is left for the keeper, which counts such claims.
+                fruitless += 1
+            except CONNECTION_ERRORS as error:
+                logger.warning("order %s: database: %s", claim.order_id, error)
+                await asyncio.sleep(self.intervals.unavailable_s)
+            except (RpcUnavailable, TradingHalted) as error:
+                # Neither costs an attempt: the order waits until its deadline.
+                logger.warning("order %s waits: %s", claim.order_id, error)
+                carrier.waits_for = error
+                await asyncio.sleep(self.intervals.unavailable_s)
+            else:
+                fruitless = 0

@@ -1,0 +1,48 @@
+"""What follows when an attempt fails: another attempt, or which end."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from orders.models import Order, Status
+
+MAX_ATTEMPTS = 3
+FIRST_BACKOFF_MS = 500
+MAX_BACKOFF_MS = 8_000
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an attempt failed; `code` is stable, `message` says what the user can do."""
+
+    code: str
+    message: str
+    retryable: bool
+
+
+def next_status(
+    order: Order, failure: Failure, *, is_past_deadline: bool, may_sign: bool = True
+) -> Status:
+    """Choose between the next attempt (routing) and the ends; the first rule that holds.
+
+    The floor is no case of its own: a quote below it is a failure that is not retryable.
+    """
+    if order.cancel_requested_at is not None:
+        return Status.CANCELLED
+    if not failure.retryable:
+        return Status.FAILED
+    if is_past_deadline:
+        return Status.EXPIRED
+    if order.attempt >= MAX_ATTEMPTS or not may_sign:
+        return Status.FAILED
+    return Status.ROUTING
+
+
+def backoff_ms(attempt: int, rng: random.Random) -> int:
+    """Wait about 0.5 s, 1 s, 2 s … before the attempt after `attempt`, at most 8 s.
+
+    A quarter of jitter either way keeps orders that failed together apart.
+    """
+    base = min(FIRST_BACKOFF_MS * 2 ** (attempt - 1), MAX_BACKOFF_MS)
+    return min(rng.randint(base * 3 // 4, base * 5 // 4), MAX_BACKOFF_MS)

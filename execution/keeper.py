@@ -1,0 +1,48 @@
+"""The keeper's rounds over one runner."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from orders import claims
+
+from .runner import Runner
+from .storage import CONNECTION_ERRORS
+
+logger = logging.getLogger(__name__)
+
+ROUND_S = 1.0
+
+
+async def keep(runner: Runner, *, round_s: float = ROUND_S) -> None:
+    """Make rounds for ever; raise what must stop the process."""
+    while True:
+        try:
+            await keeper_round(runner)
+        except CONNECTION_ERRORS as error:
+            logger.warning("this round was lost: %s", error)
+        await asyncio.wait({runner.fatal}, timeout=round_s)
+        if runner.fatal.done():
+            runner.fatal.result()
+
+
+async def keeper_round(runner: Runner) -> None:
+    """Claim what is overdue; a suspect only alone; orders in review only to watch.
+
+    A suspect order was claimed twice without an event: it may be what killed its
+    holders. So it is carried when nothing else is, and nothing is taken beside it.
+    """
+    if runner.carries_suspect:
+        return
+    run, owner = runner.run, runner.owner
+    overdue = await run(claims.claim_overdue, limit=runner.free_places, owner=owner)
+    await runner.adopt(overdue)
+    watched = await run(
+        claims.claim_for_watching, limit=runner.free_places, owner=owner
+    )
+    await runner.adopt(watched)
+    if runner.is_idle:
+        suspect = await run(claims.claim_suspect, owner=owner)
+        if suspect is not None:
+            await runner.adopt([suspect])

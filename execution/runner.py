@@ -1,0 +1,137 @@
+"""One event loop that claims orders and carries out up to N of them at once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import socket
+from collections.abc import Iterable
+from uuid import UUID
+
+from dex.errors import WrongChain
+from orders import claims
+from orders.claims import Claim
+
+from .engine import Engine
+from .storage import CONNECTION_ERRORS
+
+logger = logging.getLogger(__name__)
+
+RENEW_EVERY_S = 3.0
+# How long a planned stop lets orders finish before it gives them back.
+DRAIN_S = 5.0
+
+
+def holder_name(role: str) -> str:
+    """Name this process in the leases it holds; no two processes share a name."""
+    host = socket.gethostname()[:24]
+    return f"{role}@{host}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+class Runner:
+    """Carries claimed orders as tasks of one loop, and keeps their leases."""
+
+    def __init__(self, engine: Engine, *, capacity: int, owner: str) -> None:
+        self.owner = owner
+        # Resolves with the error that must stop the process, WrongChain.
+        self.fatal: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.run = engine.database.run
+        self._engine = engine
+        self._capacity = capacity
+        self._places = asyncio.Semaphore(capacity)
+        self._tasks: dict[Claim, asyncio.Task[None]] = {}
+        self._renewals = asyncio.create_task(self._renew_for_ever())
+        self._stopping = False
+
+    @property
+    def free_places(self) -> int:
+        """How many more orders fit now."""
+        return 0 if self._stopping else self._capacity - len(self._tasks)
+
+    @property
+    def is_idle(self) -> bool:
+        return not self._tasks
+
+    @property
+    def carries_suspect(self) -> bool:
+        """Whether an order that may have killed its former holders is carried now."""
+        return any(claim.is_suspect for claim in self._tasks)
+
+    async def take(self, order_id: UUID) -> None:
+        """Claim one order for a job and carry it in the background.
+
+        Waits for a free place. Does nothing when somebody else holds the order.
+        """
+        await self._places.acquire()
+        claim = None
+        try:
+            if not self._stopping:
+                claim = await self.run(claims.claim_order, order_id, owner=self.owner)
+        finally:
+            if claim is None:
+                self._places.release()
+        if claim is not None:
+            self._start(claim)
+
+    async def adopt(self, claimed: Iterable[Claim]) -> None:
+        """Carry orders that this runner's owner has claimed."""
+        for claim in claimed:
+            await self._places.acquire()
+            self._start(claim)
+
+    def _start(self, claim: Claim) -> None:
+        task = asyncio.create_task(self._carry(claim), name=str(claim.order_id))
+        self._tasks[claim] = task
+        task.add_done_callback(lambda _: self._end(claim))
+
+    def _end(self, claim: Claim) -> None:
+        del self._tasks[claim]
+        self._places.release()
+
+    async def finished(self) -> None:
+        """Wait until no order is carried any more."""
+        while self._tasks:
+            await asyncio.wait(list(self._tasks.values()))
+
+    async def stop(self, drain_s: float = DRAIN_S) -> None:
+        """Take nothing more, let orders finish for `drain_s`, give the rest back."""
+        self._stopping = True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.finished(), drain_s)
+        held = list(self._tasks)
+        for task in list(self._tasks.values()):
+            task.cancel()
+        self._renewals.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        if held:
+            await self.run(claims.release, held, owner=self.owner)
+            logger.info("gave %d orders back", len(held))
+
+    async def _carry(self, claim: Claim) -> None:
+        try:
+            await self._engine.carry_out(claim)
+        except WrongChain as error:
+            if not self.fatal.done():
+                self.fatal.set_exception(error)
+        except Exception:
+            # A bug, or an answer nobody foresaw. The lease runs out and the keeper
+            # takes the order; after 20 such claims it waits for an operator.
+            logger.exception("order %s: carrying it out failed", claim.order_id)
+
+    async def _renew_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_EVERY_S)
+            mine = list(self._tasks)
+            if not mine:
+                continue
+            try:
+                held = await self.run(claims.renew, mine, owner=self.owner)
+            except CONNECTION_ERRORS as error:
+                logger.warning("leases were not renewed: %s", error)
+                continue
+            for claim in mine:
+                if claim.order_id not in held and claim in self._tasks:
+                    self._tasks[claim].cancel()

@@ -1,0 +1,89 @@
+"""Database calls of the engine: in a few threads with kept connections."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import ParamSpec, TypeVar
+from uuid import UUID
+
+from django.db import InterfaceError, OperationalError, connection
+from django.db.models import BooleanField, ExpressionWrapper, Q
+from django.db.models.functions import Now
+
+from orders.claims import Claim
+from orders.models import Attempt, AttemptState, Order
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+THREADS = 8
+# What a lost or refused connection raises: nothing is known about the last statement.
+CONNECTION_ERRORS = (OperationalError, InterfaceError)
+
+
+class Database:
+    """Runs sync database functions for one event loop.
+
+    Each thread keeps its connection, and drops it after a connection error, so that a
+    restarted PostgreSQL is met with a new one.
+    """
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="database")
+
+    async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `call` in a thread and return what it returns, raise what it raises."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._threads, partial(_guarded, partial(call, *args, **kwargs))
+        )
+
+    async def close(self) -> None:
+        """Close the connections of all threads and end them."""
+        # The barrier holds each thread until every thread has its own call.
+        everyone = threading.Barrier(THREADS)
+
+        def close_mine() -> None:
+            everyone.wait(timeout=30)
+            connection.close()
+
+        await asyncio.gather(*(self.run(close_mine) for _ in range(THREADS)))
+        self._threads.shutdown()
+
+
+def _guarded(call: Callable[[], T]) -> T:
+    try:
+        return call()
+    except CONNECTION_ERRORS:
+        connection.close()
+        raise
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An order as its holder reads it, with what the database's clock says of it."""
+
+    order: Order
+    is_past_deadline: bool
+
+
+def read_held(claim: Claim) -> Held | None:
+    """Read the order while the claim still holds it; None when somebody took it over."""
+    past = ExpressionWrapper(Q(deadline__lte=Now()), output_field=BooleanField())
+    order = (
+        Order.objects.select_related("token_in", "token_out")
+        .annotate(is_past_deadline=past)
+        .filter(id=claim.order_id, fence=claim.fence)
+        .first()
+    )
+    return Held(order, order.is_past_deadline) if order else None
+
+
+def read_live_attempt(order_id: UUID) -> Attempt:
+    """Read the one attempt of a submitted order that may still land."""
+    return Attempt.objects.get(order_id=order_id, state=AttemptState.LIVE)
