@@ -1,0 +1,176 @@
+"""A stage for the engine: localnet in this process, its tokens in the table, a wallet."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from dex.localnet.testing import RunningLocalnet, running_localnet
+from dex.models import Pool, Token
+from dex.router import load_venues
+from dex.solana.cluster import Cluster
+from dex.solana.meeting import meet
+from dex.solana.rpc import RpcClient
+from dex.solana.wallet import Wallet, create_wallet
+from execution.engine import Engine, Intervals
+from execution.runner import Runner
+from execution.storage import Database
+from orders.claims import Claim, claim_order
+from orders.models import Order, Status
+from orders.services import OrderRequest, local_owner, place_order
+
+FAST = Intervals(unavailable_s=0.02, quote_timeout_s=2.0, backoff_scale=0.01)
+OWNER = "test-runner"
+
+
+@dataclass
+class Stage:
+    """Everything a test of the engine needs, wired as `assembly` wires it."""
+
+    localnet: RunningLocalnet
+    rpc: RpcClient
+    cluster: Cluster
+    wallet: Wallet
+    database: Database
+    engine: Engine
+
+    async def place(
+        self,
+        token_in: str = "A",
+        token_out: str = "B",
+        amount_in: int = 100_000_000,
+        slippage_bps: int = 100,
+    ) -> UUID:
+        """Place an order of `amount_in` base units."""
+        return await self.database.run(
+            _place, token_in, token_out, amount_in, slippage_bps
+        )
+
+    async def claim(self, order_id: UUID) -> Claim:
+        claim = await self.database.run(claim_order, order_id, owner=OWNER)
+        assert claim is not None
+        return claim
+
+    async def carry_out(self, order_id: UUID) -> Order:
+        """Claim an order and carry it to its end."""
+        await self.engine.carry_out(await self.claim(order_id))
+        return await self.order(order_id)
+
+    async def order(self, order_id: UUID) -> Order:
+        return await self.database.run(Order.objects.get, id=order_id)
+
+    async def change(self, order_id: UUID, **columns: Any) -> None:
+        """Move an order's row as time or an operator would."""
+        rows = Order.objects.filter(id=order_id)
+        assert await self.database.run(lambda: rows.update(**columns)) == 1
+
+    async def history(self, order_id: UUID) -> list[tuple[Status, int, dict[str, Any]]]:
+        def read() -> list[tuple[Status, int, dict[str, Any]]]:
+            events = Order.objects.get(id=order_id).events.order_by("sequence")
+            return [(Status(e.status), e.attempt, e.data) for e in events]
+
+        return await self.database.run(read)
+
+    async def attempts(self, order_id: UUID) -> list[Any]:
+        def read() -> list[Any]:
+            return list(Order.objects.get(id=order_id).attempts.order_by("number"))
+
+        return await self.database.run(read)
+
+    async def landed(self) -> list[dict[str, Any]]:
+        """List what the wallet's transactions did, oldest first, as the chain tells."""
+        listed = await self.rpc.call(
+            "getSignaturesForAddress", [str(self.wallet.address), {"limit": 1000}]
+        )
+        return list(reversed(listed))
+
+
+def _place(symbol_in: str, symbol_out: str, amount_in: int, slippage_bps: int) -> UUID:
+    request = OrderRequest(
+        order_type="market",
+        token_in=Token.objects.get(symbol=symbol_in),
+        token_out=Token.objects.get(symbol=symbol_out),
+        amount_in=amount_in,
+        slippage_bps=slippage_bps,
+    )
+    return place_order(request, owner=local_owner()).order_id
+
+
+def allow(genesis: dict[str, Any]) -> None:
+    """Put localnet's tokens and pools on the allow-list."""
+    tokens = {
+        token["mint"]: Token.objects.create(
+            mint=token["mint"],
+            symbol=token["symbol"],
+            decimals=token["decimals"],
+            token_program=token["tokenProgram"],
+        )
+        for token in genesis["tokens"]
+    }
+    for pool in genesis["pools"]:
+        Pool.objects.create(
+            address=pool["address"],
+            venue=pool["venue"],
+            token_a=tokens[pool["tokenA"]],
+            token_b=tokens[pool["tokenB"]],
+        )
+
+
+@pytest.fixture
+def make_wallet(tmp_path: Path) -> Wallet:
+    create_wallet(tmp_path / "wallet.json")
+    return Wallet.load(tmp_path / "wallet.json")
+
+
+@pytest.fixture
+async def stage(transactional_db: None, make_wallet: Wallet) -> AsyncIterator[Stage]:
+    wallet = make_wallet
+    database = Database()
+    async with running_localnet(fund=[str(wallet.address)]) as localnet:
+        stranger = RpcClient(
+            localnet.urls, timeout_s=5, batch_size=25, expected_genesis=None
+        )
+        chain = await meet(stranger, str(wallet.address))
+        await database.run(allow, await stranger.call("localnet_genesis", []))
+        await stranger.close()
+        rpc = RpcClient(
+            localnet.urls,
+            timeout_s=5,
+            batch_size=25,
+            expected_genesis=chain.genesis_hash,
+        )
+        venues = load_venues()
+        async with Cluster(rpc, venues, slot_time_s=0.02) as cluster:
+            engine = Engine(
+                cluster=cluster,
+                wallet=wallet,
+                venues=venues,
+                database=database,
+                unit_price=0,
+                intervals=FAST,
+                rng=random.Random(1),
+            )
+            engine.may_sign.set()
+            yield Stage(localnet, rpc, cluster, wallet, database, engine)
+    await database.close()
+
+
+@pytest.fixture
+async def make_runner(
+    stage: Stage,
+) -> AsyncIterator[Callable[..., Awaitable[Runner]]]:
+    runners: list[Runner] = []
+
+    async def make(capacity: int = 200, owner: str = OWNER) -> Runner:
+        runners.append(Runner(stage.engine, capacity=capacity, owner=owner))
+        return runners[-1]
+
+    yield make
+    for runner in runners:
+        await runner.stop(drain_s=0)
