@@ -13,34 +13,42 @@ from pathlib import Path
 
 import pytest
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ordersite.settings")
-for name in ("DATABASE_URL", "PG_CONN", "REDIS_URL", "SOLANA_RPC_URLS", "WALLET_KEYPAIR"):
-    # An empty variable also wins over a value in .env.
-    os.environ[name] = ""
-    del os.environ[name]
-VAR_DIR = Path(tempfile.mkdtemp(prefix="dex-tests-"))
-os.environ["VAR_DIR"] = str(VAR_DIR)
+from . import embedded
 
-_servers: list[object] = []
+# The tests' own settings, whatever this machine's .env and environment say.
+os.environ["ENV_FILE"] = os.devnull
+os.environ["DJANGO_SETTINGS_MODULE"] = "ordersite.settings"
+for _name in (
+    *("DATABASE_URL", "PG_CONN", "REDIS_URL", "SECRET_KEY", "DEBUG", "HTTPS_ONLY"),
+    *("ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "PUBLIC_WS_URL", "PORT", "LOG_LEVEL"),
+    *("SOLANA_RPC_URLS", "LOCALNET_PORT", "WALLET_KEYPAIR", "ALLOW_ANONYMOUS"),
+    *("ALLOW_SINGLE_RPC", "ORDER_TTL_S", "MAX_SLIPPAGE_BPS", "ORDERS_IN_FLIGHT"),
+    *("RPC_TIMEOUT_S", "RPC_BATCH_SIZE", "SLOT_TIME_S", "QUOTE_TIMEOUT_S"),
+    "COMPUTE_UNIT_PRICE",
+):
+    os.environ.pop(_name, None)
+LAYOUT = embedded.Layout(Path(tempfile.mkdtemp(prefix="dex-tests-")).resolve())
+os.environ["VAR_DIR"] = str(LAYOUT.var_dir)
+
+_servers: list[embedded.Server] = []
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
-    from . import embedded
-
     if session.config.option.collectonly:
         return
     for kind in (embedded.Postgres, embedded.Valkey):
-        server = kind(embedded.Layout(VAR_DIR))
-        server.start()
+        server = kind(LAYOUT)
+        try:
+            server.start()
+        except embedded.EmbeddedError as error:
+            pytest.exit(str(error), returncode=1)
         _servers.append(server)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
-    from . import embedded
-
     while _servers:
-        _servers.pop().stop()  # type: ignore[attr-defined]
-    shutil.rmtree(VAR_DIR, ignore_errors=True)
-    shutil.rmtree(embedded.Layout(VAR_DIR).sockets, ignore_errors=True)
+        _servers.pop().stop()
+    shutil.rmtree(LAYOUT.var_dir, ignore_errors=True)
+    shutil.rmtree(LAYOUT.sockets, ignore_errors=True)

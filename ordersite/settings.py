@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import environ
 
 from . import embedded
+from .environment import Environment
+from .logs import logging_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
-environ.Env.read_env(BASE_DIR / ".env")
+env = Environment(Path(os.environ.get("ENV_FILE") or BASE_DIR / ".env"))
 
-VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var"))).absolute()
+# Where this installation keeps what must last: see embedded/layout.py.
+VAR_DIR = Path(env.text("VAR_DIR", default=str(BASE_DIR / "var"))).resolve()
 EMBEDDED = embedded.Layout(VAR_DIR)
 
-DEBUG = env.bool("DEBUG", default=False)
-SECRET_KEY = env.str("SECRET_KEY", default="") or embedded.secret_key(VAR_DIR)
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
-PORT = env.int("PORT", default=8000)
-PUBLIC_WS_URL = env.str("PUBLIC_WS_URL", default="")
+DEBUG = env.boolean("DEBUG", default=False)
+SECRET_KEY = env.text("SECRET_KEY") or embedded.secret_key(VAR_DIR)
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+PORT = env.integer("PORT", default=8000, least=1, most=65535)
+# The start of every wsUrl when clients reach the site by another name than the web
+# process sees; by default it follows the request.
+PUBLIC_WS_URL = env.url("PUBLIC_WS_URL", schemes=("ws", "wss")).rstrip("/")
+LOGGING = logging_settings(
+    env.choice(
+        "LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), default="INFO"
+    )
+)
 
 INSTALLED_APPS = [
     "daphne",
@@ -28,7 +39,6 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
-    "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "channels",
     "rest_framework",
@@ -42,7 +52,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "ordersite.static.StaticFilesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -67,12 +77,45 @@ TEMPLATES = [
     },
 ]
 
-DATABASE_URL = env.str("DATABASE_URL", default="") or env.str("PG_CONN", default="")
-REDIS_URL = env.str("REDIS_URL", default="") or EMBEDDED.redis_url
-DATABASES = {
-    "default": environ.Env.db_url_config(DATABASE_URL) if DATABASE_URL else EMBEDDED.database
-}
-DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+# Set behind a proxy that ends TLS and sets X-Forwarded-Proto itself.
+HTTPS_ONLY = env.boolean("HTTPS_ONLY", default=False)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS_ONLY
+SECURE_SSL_REDIRECT = HTTPS_ONLY
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # probed from inside, without TLS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS_ONLY else None
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS_ONLY else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS_ONLY
+CSRF_TRUSTED_ORIGINS = env.urls(
+    "CSRF_TRUSTED_ORIGINS", schemes=("http", "https"), default=[]
+)
+X_FRAME_OPTIONS = "DENY"
+
+DATABASE_URL = env.url("DATABASE_URL", "PG_CONN", schemes=("postgres", "postgresql"))
+REDIS_URL = env.url(
+    "REDIS_URL", schemes=("redis", "rediss", "unix"), default=EMBEDDED.redis_url
+)
+USES_EMBEDDED_POSTGRES = not DATABASE_URL
+USES_EMBEDDED_VALKEY = EMBEDDED.redis_url == REDIS_URL
+
+_database: dict[str, Any] = (
+    dict(environ.Env.db_url_config(DATABASE_URL)) if DATABASE_URL else EMBEDDED.database
+)
+# Every request of the ASGI handler has a thread of its own, so a kept connection would
+# never be used again and would stay open: connections live as long as the request.
+_database["CONN_MAX_AGE"] = 0
+_database["CONN_HEALTH_CHECKS"] = True
+_options = _database.setdefault("OPTIONS", {})
+_options.setdefault("connect_timeout", 5)
+_options["options"] = " ".join(
+    [
+        "-c statement_timeout=5s",
+        "-c lock_timeout=2s",
+        "-c idle_in_transaction_session_timeout=10s",
+        # Those of the URL come last and win.
+        str(_options.get("options", "")),
+    ]
+).strip()
+DATABASES = {"default": _database}
 
 RQ_QUEUES = {"orders": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": 300}}
 CHANNEL_LAYERS = {
@@ -83,39 +126,46 @@ CHANNEL_LAYERS = {
     }
 }
 
-AUTH_PASSWORD_VALIDATORS: list[dict[str, str]] = []
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("MinimumLengthValidator", "CommonPasswordValidator")
+]
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_I18N = False
 USE_TZ = True
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
-WHITENOISE_USE_FINDERS = True
+WHITENOISE_USE_FINDERS = True  # straight from the packages: nothing to collect
 
 # Orders.
-ORDER_TTL_S = env.int("ORDER_TTL_S", default=120)
-MAX_SLIPPAGE_BPS = env.int("MAX_SLIPPAGE_BPS", default=5_000)
+ORDER_TTL_S = env.integer("ORDER_TTL_S", default=120, least=1, most=86_400)
+MAX_SLIPPAGE_BPS = env.integer("MAX_SLIPPAGE_BPS", default=5_000, least=0, most=10_000)
 MAX_BODY_BYTES = 64 * 1024
 
 # Execution.
-ORDERS_IN_FLIGHT = env.int("ORDERS_IN_FLIGHT", default=200)
+ORDERS_IN_FLIGHT = env.integer("ORDERS_IN_FLIGHT", default=200, least=1, most=10_000)
 
-# The chain.
-LOCALNET_PORT = env.int("LOCALNET_PORT", default=EMBEDDED.localnet_port())
-SOLANA_RPC_URLS = env.list(
-    "SOLANA_RPC_URLS",
-    default=[f"http://127.0.0.1:{LOCALNET_PORT + 2 * node}" for node in range(2)],
+# The chain. Localnet's node k listens on LOCALNET_PORT + 2k.
+LOCALNET_PORT = env.integer(
+    "LOCALNET_PORT", default=EMBEDDED.localnet_port(), least=1, most=65_532
 )
+_localnet_urls = [f"http://127.0.0.1:{LOCALNET_PORT + 2 * node}" for node in range(2)]
+SOLANA_RPC_URLS = env.urls(
+    "SOLANA_RPC_URLS", schemes=("http", "https"), default=_localnet_urls
+)
+USES_OWN_LOCALNET = not env.text("SOLANA_RPC_URLS")
 WALLET_KEYPAIR = Path(
-    env.str("WALLET_KEYPAIR", default=str(VAR_DIR / "wallet.json"))
+    env.text("WALLET_KEYPAIR", default=str(VAR_DIR / "wallet.json"))
 ).absolute()
-RPC_TIMEOUT_S = env.float("RPC_TIMEOUT_S", default=5.0)
-RPC_BATCH_SIZE = env.int("RPC_BATCH_SIZE", default=25)
-SLOT_TIME_S = env.float("SLOT_TIME_S", default=0.4)
-QUOTE_TIMEOUT_S = env.float("QUOTE_TIMEOUT_S", default=2.0)
-COMPUTE_UNIT_PRICE = env.int("COMPUTE_UNIT_PRICE", default=0)  # micro-lamports
-ALLOW_ANONYMOUS = env.bool("ALLOW_ANONYMOUS", default=False)
-ALLOW_SINGLE_RPC = env.bool("ALLOW_SINGLE_RPC", default=False)
+RPC_TIMEOUT_S = env.seconds("RPC_TIMEOUT_S", default=5.0, least=0.1, most=60)
+RPC_BATCH_SIZE = env.integer("RPC_BATCH_SIZE", default=25, least=1, most=100)
+SLOT_TIME_S = env.seconds("SLOT_TIME_S", default=0.4, least=0.01, most=60)
+QUOTE_TIMEOUT_S = env.seconds("QUOTE_TIMEOUT_S", default=2.0, least=0.05, most=60)
+COMPUTE_UNIT_PRICE = env.integer(  # micro-lamports
+    "COMPUTE_UNIT_PRICE", default=0, least=0, most=10_000_000
+)
+ALLOW_ANONYMOUS = env.boolean("ALLOW_ANONYMOUS", default=False)
+ALLOW_SINGLE_RPC = env.boolean("ALLOW_SINGLE_RPC", default=False)
 
 # Raydium's program has another address on devnet.
 VENUES = {
@@ -124,8 +174,18 @@ VENUES = {
 }
 
 REST_FRAMEWORK = {
+    # No accounts yet: a session would let a foreign page act through a browser.
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": [],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "DEX order engine",
+    "DESCRIPTION": "Places orders on Solana's DEXes and streams what becomes of them.",
+    "VERSION": "0.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
 }

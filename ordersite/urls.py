@@ -2,8 +2,22 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView, TemplateView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from . import health
 
 urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="test-page")),
+    path(
+        "test-concurrent-orders",
+        TemplateView.as_view(template_name="test-concurrent-orders.html"),
+        name="test-page",
+    ),
+    path("healthz", health.healthz),
+    path("readyz", health.readyz),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SpectacularSwaggerView.as_view(), name="docs"),
+    path("", include("orders.urls")),
     path("admin/", admin.site.urls),
-    path("admin/queues/", include("django_rq.urls")),
 ]

@@ -1,0 +1,152 @@
+"""Is this process alive, and is everything that it needs there.
+
+`/healthz` answers as long as the process does. `/readyz` asks each thing by name, all at
+once, and answers 503 when one of them fails or takes too long.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import redis
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.http import require_safe
+
+from dex.chain import known_chain
+from orders.models import OPEN, Order
+
+logger = logging.getLogger(__name__)
+
+TIMEOUT_S = 3.0
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one check found; `detail` says it to people."""
+
+    ok: bool
+    detail: str
+
+
+@require_safe
+def healthz(request: HttpRequest) -> JsonResponse:
+    return JsonResponse({"status": "ok"})
+
+
+@require_safe
+def readyz(request: HttpRequest) -> JsonResponse:
+    results = run_checks(CHECKS, TIMEOUT_S)
+    ready = all(result.ok for result in results.values())
+    return JsonResponse(
+        {
+            "status": "ready" if ready else "not_ready",
+            "checks": {
+                name: {"ok": result.ok, "detail": result.detail}
+                for name, result in results.items()
+            },
+        },
+        status=200 if ready else 503,
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+def run_checks(
+    checks: dict[str, Callable[[], dict[str, Result]]], timeout_s: float
+) -> dict[str, Result]:
+    """Run all checks at once; one that is not done after `timeout_s` has failed.
+
+    A check that hangs keeps its thread until its own time-outs end it.
+    """
+    answers: queue.SimpleQueue[tuple[str, dict[str, Result]]] = queue.SimpleQueue()
+    for name, check in checks.items():
+        threading.Thread(
+            target=lambda name=name, check=check: answers.put(
+                (name, _run(name, check))
+            ),
+            name=f"readyz-{name}",
+            daemon=True,
+        ).start()
+    give_up_at = time.monotonic() + timeout_s
+    found: dict[str, dict[str, Result]] = {}
+    while len(found) < len(checks):
+        try:
+            name, results = answers.get(timeout=max(0, give_up_at - time.monotonic()))
+        except queue.Empty:
+            break
+        found[name] = results
+    late = Result(False, f"no answer within {timeout_s:g} s")
+    merged: dict[str, Result] = {}
+    for name in checks:
+        merged |= found.get(name, {name: late})
+    return merged
+
+
+def _run(name: str, check: Callable[[], dict[str, Result]]) -> dict[str, Result]:
+    try:
+        return check()
+    except (DatabaseError, redis.RedisError, TimeoutError) as error:
+        return {name: Result(False, " ".join(str(error).split()))}
+    except Exception:
+        logger.exception("the check of %s failed", name)
+        return {name: Result(False, "the check itself failed: see the log")}
+    finally:
+        connection.close()  # of this thread
+
+
+def check_database() -> dict[str, Result]:
+    """What is committed must be on disk: an order is answered 201 only after that."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT name, setting FROM pg_settings"
+            " WHERE name IN ('fsync', 'synchronous_commit')"
+        )
+        off = sorted(name for name, setting in cursor.fetchall() if setting == "off")
+    if off:
+        detail = f"{' and '.join(off)} must be on: committed orders could be lost"
+        return {"database": Result(False, detail)}
+    return {"database": Result(True, "answers, and commits are flushed to disk")}
+
+
+def check_redis() -> dict[str, Result]:
+    with redis.Redis.from_url(
+        settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2
+    ) as client:
+        client.ping()
+    return {"redis": Result(True, "answers")}
+
+
+def check_rpc() -> dict[str, Result]:
+    from dex import desk
+
+    return {f"rpc {name}": Result(*health) for name, health in desk.health().items()}
+
+
+def check_chain() -> dict[str, Result]:
+    chain = known_chain()
+    if chain is None:
+        return {"chain": Result(False, "not met yet: run `manage.py prepare`")}
+    if chain.halted_at is not None:
+        return {"chain": Result(False, f"trading is halted: {chain.halted_reason}")}
+    return {"chain": Result(True, "localnet" if chain.is_localnet else "a real chain")}
+
+
+def check_review() -> dict[str, Result]:
+    """Say how many orders wait for an operator. They take nothing from the others."""
+    count = Order.objects.filter(status__in=OPEN, needs_review_at__isnull=False).count()
+    return {"orders in review": Result(True, str(count))}
+
+
+CHECKS: dict[str, Callable[[], dict[str, Result]]] = {
+    "database": check_database,
+    "redis": check_redis,
+    "rpc": check_rpc,
+    "chain": check_chain,
+    "orders in review": check_review,
+}

@@ -1,0 +1,34 @@
+"""Log records of one line each, so that every line has a time, a level and a logger."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+
+class OneLineFormatter(logging.Formatter):
+    """Write a traceback on the line of its record, and let no text start a new one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return " ⏎ ".join(super().format(record).splitlines())
+
+
+def logging_settings(level: str) -> dict[str, Any]:
+    """Return Django's LOGGING: every record to stderr, from `level` up."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "line": {
+                "()": "ordersite.logs.OneLineFormatter",
+                "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
+            }
+        },
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "root": {"handlers": ["stderr"], "level": level},
+        "loggers": {
+            # Django mails errors to nobody here; let its records reach the root.
+            "django": {"handlers": [], "level": level, "propagate": True},
+            "django.server": {"handlers": [], "propagate": True},
+        },
+    }
