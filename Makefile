@@ -1,0 +1,73 @@
+# make run     everything in one terminal, on http://127.0.0.1:8000 (or PORT=…)
+# make test    every test; needs no `make run`
+# make check   lint, types, imports, migrations, deployment settings
+# make lock    resolve pyproject.toml again and write both lock files
+#
+# All paths are relative to this folder, whose own path may hold spaces.
+
+PYTHON ?= python3
+PYTEST_ARGS ?=
+UV_VERSION := 0.13.8
+
+BIN := .venv/bin
+PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet \
+	--require-hashes --only-binary :all:
+
+.PHONY: run test check lock
+
+run: .venv/installed
+	@exec $(BIN)/python manage.py up
+
+test: .venv/installed-dev
+	@exec $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: export ENV_FILE := /dev/null
+check: .venv/installed-dev
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy .
+	$(BIN)/lint-imports
+	@# It warns when no database answers; the models and the files are all it needs.
+	$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+	HTTPS_ONLY=1 ALLOWED_HOSTS=orders.example \
+		$(BIN)/python manage.py check --deploy --fail-level WARNING
+
+lock: export UV_CUSTOM_COMPILE_COMMAND := make lock
+lock: .venv-lock/installed
+	.venv-lock/bin/uv pip compile --universal --python-version 3.11.2 \
+		--generate-hashes --no-annotate --quiet \
+		pyproject.toml --output-file requirements.txt
+	.venv-lock/bin/uv pip compile --universal --python-version 3.11.2 \
+		--generate-hashes --no-annotate --quiet --constraints requirements.txt \
+		pyproject.toml --group dev --output-file requirements-dev.txt
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "This needs Python 3.11 or newer, and $(PYTHON) is not." \
+			"Install one, or name one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; \
+		exit 1; }
+	@$(PYTHON) -m venv .venv || { \
+		rm -rf .venv; \
+		echo "$(PYTHON) cannot make a virtual environment. On Debian and Ubuntu:" \
+			"apt-get install python3-venv" >&2; \
+		exit 1; }
+
+# The stamps tell that a lock file is installed as it stands.
+.venv/installed: requirements.txt | .venv/bin/python
+	@echo "Installing the packages of requirements.txt into .venv …"
+	@$(PIP_INSTALL) -r requirements.txt || { $(install_failed); }
+	@touch $@
+
+.venv/installed-dev: requirements-dev.txt | .venv/bin/python
+	@echo "Installing the packages of requirements-dev.txt into .venv …"
+	@$(PIP_INSTALL) -r requirements-dev.txt || { $(install_failed); }
+	@touch .venv/installed $@
+
+.venv-lock/installed: Makefile
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --disable-pip-version-check --quiet uv==$(UV_VERSION)
+	@touch $@
+
+install_failed = echo "The packages could not be installed; pip says why above." \
+	"'No matching distribution' means that there is no wheel for this platform:" \
+	"64-bit Linux (glibc) and macOS have all of them." >&2; exit 1
