@@ -53,7 +53,7 @@ class QueuePages(QueueAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         """Guard every page: the statistics and all that Django's own classes add too."""
-        patterns: list[URLPattern] = super().get_urls()
+        patterns: list[URLPattern] = super().get_urls()  # type: ignore[no-untyped-call]
         for pattern in patterns:
             pattern.callback = superusers_only(pattern.callback)
         return patterns

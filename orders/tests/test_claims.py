@@ -39,7 +39,7 @@ def let_lease_run_out(order: Order) -> None:
     )
 
 
-def seconds_left(order: Order, column: str = "lease_until") -> float:
+def seconds_left(order: Order, column: str = "lease_until"):
     left = Order.objects.annotate(left=F(column) - Now()).values_list("left", flat=True)
     return left.get(id=order.id).total_seconds()
 

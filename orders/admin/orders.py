@@ -1,0 +1,203 @@
+"""The list of orders, and what an operator may do to them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+
+from dex.amounts import to_whole
+from orders.errors import OrderError
+from orders.models import Attempt, Order
+from orders.services import cancel_order, retry_order
+
+from .page import OrderPage, duration
+
+
+@admin.register(Order)
+class OrderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Read-only but for two actions: a status changes through transition() alone."""
+
+    list_display = (
+        "short_id",
+        "status_badge",
+        "order_type",
+        "pair",
+        "amount_in_whole",
+        "amount_out_whole",
+        "venue",
+        "attempt_count",
+        "age",
+    )
+    list_filter = (
+        "status",
+        "order_type",
+        "venue",
+        "token_in",
+        "token_out",
+        ("needs_review_at", admin.EmptyFieldListFilter),
+    )
+    list_per_page = 50
+    show_full_result_count = False
+    date_hierarchy = "created_at"
+    search_fields = ("id", "signature")
+    search_help_text = "An order id or its beginning, or a whole signature"
+    fields = ("status",)  # the page is drawn by the template
+    actions = ("cancel_orders", "retry_orders")
+
+    class Media:
+        css: ClassVar = {"all": ("orders/admin.css",)}
+
+    # Who may do what.
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(
+        self, request: HttpRequest, obj: Order | None = None
+    ) -> bool:
+        return False
+
+    def has_delete_permission(
+        self, request: HttpRequest, obj: Order | None = None
+    ) -> bool:
+        return False
+
+    def has_view_permission(
+        self, request: HttpRequest, obj: Order | None = None
+    ) -> bool:
+        return super().has_view_permission(request, obj) or self.has_operate_permission(
+            request
+        )
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        """Cancel and retry need the right that would otherwise allow an edit."""
+        return bool(request.user.has_perm("orders.change_order"))
+
+    # The list.
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
+        orders: QuerySet[Order] = super().get_queryset(request)
+        return orders.select_related(
+            "token_in", "token_out", "owner", "retry_of", "retried_as"
+        )
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Order], search_term: str
+    ) -> tuple[QuerySet[Order], bool]:
+        """Find by the beginning of an id or by a whole signature, both over indexes."""
+        term = search_term.strip()
+        digits = term.replace("-", "").lower()
+        if not term:
+            return queryset, False
+        if re.fullmatch(r"[0-9a-f]{1,32}", digits):
+            first, last = UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
+            return queryset.filter(id__gte=first, id__lte=last), False
+        signed = Attempt.objects.filter(signature=term).values("order_id")
+        return queryset.filter(Q(signature=term) | Q(id__in=signed)), False
+
+    @admin.display(description="Order", ordering="id")
+    def short_id(self, order: Order) -> str:
+        return format_html('<code title="{}">{}</code>', order.id, str(order.id)[:8])
+
+    @admin.display(description="Status", ordering="status")
+    def status_badge(self, order: Order) -> str:
+        badge = format_html(
+            '<span class="order-status is-{}">{}</span>', order.status, order.status
+        )
+        if order.needs_review_at is None or order.is_closed:
+            return badge
+        return format_html(
+            '{} <span class="order-status needs-review">needs review</span>', badge
+        )
+
+    @admin.display(description="Pair")
+    def pair(self, order: Order) -> str:
+        return f"{order.token_in.symbol} → {order.token_out.symbol}"
+
+    @admin.display(description="Amount in", ordering="amount_in")
+    def amount_in_whole(self, order: Order) -> str:
+        return to_whole(int(order.amount_in), order.token_in.decimals)
+
+    @admin.display(description="Amount out", ordering="amount_out", empty_value="–")
+    def amount_out_whole(self, order: Order) -> str | None:
+        if order.amount_out is None:
+            return None
+        return to_whole(int(order.amount_out), order.token_out.decimals)
+
+    @admin.display(description="Attempts", ordering="attempt")
+    def attempt_count(self, order: Order) -> int:
+        return order.attempt
+
+    @admin.display(description="Age", ordering="-created_at")
+    def age(self, order: Order) -> str:
+        return duration(timezone.now() - order.created_at)
+
+    # The page of one order.
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        context["page"] = OrderPage(context["original"], now=timezone.now())
+        context["may_operate"] = self.has_operate_permission(request)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    # What may be done.
+
+    @admin.action(description="Cancel selected orders", permissions=["operate"])
+    def cancel_orders(
+        self, request: HttpRequest, queryset: QuerySet[Order]
+    ) -> HttpResponse | None:
+        return self._operate(request, queryset, "Cancelled", cancel_order)
+
+    @admin.action(
+        description="Retry selected closed orders as new orders",
+        permissions=["operate"],
+    )
+    def retry_orders(
+        self, request: HttpRequest, queryset: QuerySet[Order]
+    ) -> HttpResponse | None:
+        def retry(order: Order) -> Order:
+            return Order(id=retry_order(order).order_id)
+
+        return self._operate(request, queryset, "Placed again as", retry)
+
+    def _operate(
+        self,
+        request: HttpRequest,
+        orders: QuerySet[Order],
+        done: str,
+        act: Callable[[Order], Order],
+    ) -> HttpResponse | None:
+        results: list[Order] = []
+        for order in orders:
+            try:
+                result = act(order)
+            except OrderError as error:
+                self.message_user(request, f"{order.id}: {error}", messages.WARNING)
+                continue
+            results.append(result)
+            self.log_change(request, order, f"{done} {result.id}")
+        if results:
+            links = format_html_join(
+                ", ",
+                '<a href="{}">{}</a>',
+                ((self._page_url(result), str(result.id)[:8]) for result in results),
+            )
+            self.message_user(request, format_html("{}: {}", done, links))
+        # The buttons on an order's page post to the list's actions and come back.
+        shown = next(iter((*results, *orders)), None)
+        if shown is None or "_from_page" not in request.POST:
+            return None
+        return HttpResponseRedirect(self._page_url(shown))
+
+    def _page_url(self, order: Order) -> str:
+        return reverse("admin:orders_order_change", args=(order.id,))

@@ -1,0 +1,199 @@
+"""What the page of one order shows: its timeline, its quotes, its attempts."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from dex.amounts import to_whole
+from orders.models import Attempt, Order, OrderEvent, Status
+
+_SHOWN_ELSEWHERE = ("route", "quotes")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One event and the time until the next; `share` is per cent of the order's life."""
+
+    event: OrderEvent
+    spent: str
+    share: int
+    facts: list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteLine:
+    """One venue's answer as the building event recorded it."""
+
+    quote: Mapping[str, Any]
+    won: bool
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteRound:
+    """The answers one attempt chose from, best first."""
+
+    attempt: int
+    at: datetime
+    lines: list[QuoteLine]
+
+
+class OrderPage:
+    """Reads an order with one query for its events and one for its attempts."""
+
+    def __init__(self, order: Order, *, now: datetime) -> None:
+        self.order = order
+        self.until = order.closed_at or now
+
+    @cached_property
+    def events(self) -> list[OrderEvent]:
+        return list(self.order.events.order_by("sequence"))
+
+    @cached_property
+    def attempts(self) -> list[Attempt]:
+        return list(self.order.attempts.defer("raw_transaction").order_by("number"))
+
+    @cached_property
+    def timeline(self) -> list[Step]:
+        ends = [event.created_at for event in self.events[1:]] + [self.until]
+        whole = max(self.until - self.order.created_at, timedelta(microseconds=1))
+        steps = []
+        for event, end in zip(self.events, ends, strict=True):
+            # The host's clock may be behind the database's.
+            spent = max(end - event.created_at, timedelta())
+            over = event.sequence == self.order.last_sequence and self.order.is_closed
+            steps.append(
+                Step(
+                    event=event,
+                    spent="" if over else duration(spent),
+                    share=min(round(100 * (spent / whole)), 100),
+                    facts=list(facts(event.data)),
+                )
+            )
+        return steps
+
+    @property
+    def rounds(self) -> list[QuoteRound]:
+        """The quotes of every attempt that found a route, and of those that found none."""
+        return [
+            QuoteRound(
+                attempt=event.attempt,
+                at=event.created_at,
+                lines=[
+                    QuoteLine(quote, won=_same(quote, event.data.get("route")))
+                    for quote in event.data["quotes"]
+                ],
+            )
+            for event in self.events
+            if event.data.get("quotes")
+        ]
+
+    @property
+    def summary(self) -> list[tuple[str, str]]:
+        """The facts of the order as label and text, without those that are empty."""
+        order = self.order
+        symbol_in, symbol_out = order.token_in.symbol, order.token_out.symbol
+        lines: list[tuple[str, object]] = [
+            ("Type", order.get_order_type_display()),
+            ("Amount in", self._whole_in(order.amount_in, symbol_in)),
+            ("Slippage", f"{to_whole(order.slippage_bps, 2)} %"),
+            ("Floor", self._whole_out(order.min_amount_out, symbol_out)),
+            ("Paid", self._whole_in(order.amount_in_filled, symbol_in)),
+            ("Received", self._whole_out(order.amount_out, symbol_out)),
+            ("Venue", order.get_venue_display() if order.venue else None),
+            ("Slot", order.slot),
+            ("Attempts", order.attempt),
+            ("Funds moved", order.funds_moved),
+            ("Owner", order.owner),
+            ("Idempotency key", order.idempotency_key),
+            ("Created", _moment(order.created_at)),
+            ("Deadline", _moment(order.deadline)),
+            ("Closed", _moment(order.closed_at)),
+            (
+                "Took",
+                duration(self.until - order.created_at) if order.is_closed else None,
+            ),
+            ("Cancel requested", _moment(order.cancel_requested_at)),
+            ("Needs review since", _moment(order.needs_review_at)),
+            ("Held by", order.lease_owner),
+            ("Held until", _moment(order.lease_until)),
+            ("Claims without an event", order.idle_claims or None),
+        ]
+        return [
+            (label, str(value)) for label, value in lines if value not in (None, "")
+        ]
+
+    @property
+    def may_cancel(self) -> bool:
+        return not self.order.is_closed
+
+    @property
+    def may_retry(self) -> bool:
+        return (
+            self.order.is_closed
+            and self.order.status != Status.CONFIRMED
+            and self.retried_as is None
+        )
+
+    @property
+    def retried_as(self) -> Order | None:
+        return getattr(self.order, "retried_as", None)
+
+    def _whole_in(self, amount: object, symbol: str) -> str | None:
+        return _whole(amount, self.order.token_in.decimals, symbol)
+
+    def _whole_out(self, amount: object, symbol: str) -> str | None:
+        return _whole(amount, self.order.token_out.decimals, symbol)
+
+
+def duration(span: timedelta) -> str:
+    """Write a span with the two largest units that matter: `340 ms`, `3.2 s`, `4 min 10 s`."""
+    milliseconds = round(span / timedelta(milliseconds=1))
+    if milliseconds < 1_000:
+        return f"{max(milliseconds, 0)} ms"
+    if milliseconds < 60_000:
+        return f"{milliseconds // 100 / 10:.1f} s"
+    seconds = milliseconds // 1_000
+    units = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+    parts = []
+    for unit, size in units:
+        count, seconds = divmod(seconds, size)
+        parts.append((count, unit))
+    largest = itertools.dropwhile(lambda part: not part[0], parts)
+    return " ".join(f"{n} {unit}" for n, unit in itertools.islice(largest, 2) if n)
+
+
+def facts(data: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Flatten an event's data to label and text; quotes have a table of their own."""
+    lines: list[tuple[str, str]] = []
+    for key, value in data.items():
+        label = f"{prefix}{key}"
+        if key in _SHOWN_ELSEWHERE:
+            continue
+        if isinstance(value, Mapping):
+            lines += facts(value, f"{label}.")
+        elif isinstance(value, list):
+            lines.append((label, ", ".join(map(str, value))))
+        elif value is not None:
+            lines.append((label, str(value)))
+    return lines
+
+
+def _same(quote: Mapping[str, Any], route: Mapping[str, Any] | None) -> bool:
+    return route is not None and "lost" not in quote and quote["pool"] == route["pool"]
+
+
+def _whole(amount: Any, decimals: int, symbol: str) -> str | None:
+    return None if amount is None else f"{to_whole(int(amount), decimals)} {symbol}"
+
+
+def _moment(at: datetime | None) -> str | None:
+    return (
+        None
+        if at is None
+        else f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03} UTC"
+    )
