@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from solders.pubkey import Pubkey
 
 from dex.errors import QuoteRefused
-from dex.solana.addresses import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
+from dex.solana.addresses import TOKEN_2022_PROGRAM, TOKEN_PROGRAM, WRAPPED_SOL_MINT
 from dex.types import Account, Accounts
 
 from .base import existing_account
@@ -101,6 +101,10 @@ def read_mint(accounts: Accounts, address: Pubkey, epoch: int) -> Mint:
     Raises QuoteRefused: `token_unsafe` for an extension that could change or stop a
     transfer, `pool_unreadable` for anything that is no mint.
     """
+    if (
+        address == WRAPPED_SOL_MINT
+    ):  # fixed by the token program, the same on every chain
+        return Mint(TOKEN_PROGRAM, NO_TRANSFER_FEE)
     account = existing_account(accounts, address, "mint")
     data = account.data
     if account.owner == TOKEN_PROGRAM and len(data) == MINT_SIZE and data[45] == 1:

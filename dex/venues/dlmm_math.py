@@ -1,0 +1,189 @@
+"""The arithmetic of Meteora DLMM: dynamic fee and what one bin pays.
+
+Source: MeteoraAg/dlmm-sdk fb02e51, `commons/src/extensions/{lb_pair,bin}.rs`. Amounts are
+base units, prices Y per X in Q64.64, fee rates parts per billion.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dex.errors import QuoteRefused
+
+from .dlmm_layout import Bin, Pair
+from .integers import U32_MAX, U64_MAX, U128_MAX, ceil_div, overflow
+
+FEE_PRECISION = 1_000_000_000
+MAX_FEE_RATE = 100_000_000
+BASIS_POINT_MAX = 10_000
+_ONE_Q64 = 1 << 64
+_VARIABLE_FEE_SCALE = 100_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class BinFill:
+    """What a swap does to one bin.
+
+    `consumed` of the swap's input is used up, `paid` is what the swap gets of it, `fee` is
+    in the token that pays fees, `protocol_fee` is part of it. The bin's market makers take
+    in `maker_in` and give `maker_out`; limit orders give `remaining_filled` of the orders
+    that an earlier swap began and `open_filled` of the open ones, and take in `orders_in`.
+    """
+
+    bin_id: int
+    array_index: int
+    price: int
+    consumed: int
+    paid: int
+    fee: int
+    protocol_fee: int
+    maker_in: int
+    maker_out: int
+    orders_in: int
+    remaining_filled: int
+    open_filled: int
+
+    @property
+    def net_in(self) -> int:
+        """The input that bought something: without the fee on the input."""
+        return self.maker_in + self.orders_in
+
+    @property
+    def gross_out(self) -> int:
+        """The output before a fee on the output."""
+        return self.maker_out + self.remaining_filled + self.open_filled
+
+
+def references_at(pair: Pair, unix_timestamp: int) -> tuple[int, int]:
+    """Return volatility reference and index reference at the start of a swap.
+
+    They change only when the last move of the price is at least the filter period ago.
+    """
+    elapsed = unix_timestamp - pair.last_update
+    if elapsed < pair.filter_period:
+        return pair.volatility_reference, pair.index_reference
+    if elapsed >= pair.decay_period:
+        return 0, pair.active_id
+    product = pair.volatility_accumulator * pair.reduction_factor
+    if product > U32_MAX:  # the program multiplies two u32
+        raise overflow("the volatility")
+    return product // BASIS_POINT_MAX, pair.active_id
+
+
+def accumulator_at(
+    pair: Pair, bin_id: int, reference: int, index_reference: int
+) -> int:
+    """Return the volatility accumulator while `bin_id` is the active bin."""
+    volatility = reference + abs(index_reference - bin_id) * BASIS_POINT_MAX
+    return min(volatility, pair.max_volatility_accumulator)
+
+
+def base_fee_rate(pair: Pair) -> int:
+    """Return the part of the fee rate that does not depend on volatility."""
+    if pair.base_fee_power > 38:  # 10^39 does not fit a u128
+        raise overflow("the base fee")
+    rate: int = pair.base_factor * pair.bin_step * 10 * 10**pair.base_fee_power
+    if rate > U128_MAX:
+        raise overflow("the base fee")
+    return rate
+
+
+def fee_rate(pair: Pair, base_rate: int, accumulator: int) -> int:
+    """Return the fee rate at a volatility accumulator, capped at 10 %."""
+    rate = base_rate
+    if pair.variable_fee_control:
+        square = (accumulator * pair.bin_step) ** 2
+        scaled = pair.variable_fee_control * square + _VARIABLE_FEE_SCALE - 1
+        if scaled > U128_MAX:
+            raise overflow("the variable fee")
+        rate += scaled // _VARIABLE_FEE_SCALE
+    return min(rate, MAX_FEE_RATE)
+
+
+def orders_for(bin: Bin, *, swap_for_y: bool) -> tuple[int, int]:
+    """Return the limit orders that this direction fills: begun ones, then open ones."""
+    if bin.ask == swap_for_y:
+        return 0, 0
+    return bin.remaining_orders, bin.open_orders
+
+
+def fill_bin(
+    bin: Bin,
+    *,
+    bin_id: int,
+    array_index: int,
+    left: int,
+    rate: int,
+    protocol_share: int,
+    swap_for_y: bool,
+    fee_on_input: bool,
+    with_orders: bool,
+) -> BinFill:
+    """Swap up to `left` in one bin: market makers first, then limit orders.
+
+    Raises QuoteRefused where the program fails.
+    """
+    if not bin.price:
+        raise QuoteRefused(
+            "pool_unreadable", f"Bin {bin_id} has liquidity but no price."
+        )
+    fee = ceil_div(left * rate, FEE_PRECISION) if fee_on_input else 0
+    net = left - fee
+    price = bin.price
+    remaining, opened = (
+        orders_for(bin, swap_for_y=swap_for_y) if with_orders else (0, 0)
+    )
+    maker_amount = bin.amount_y if swap_for_y else bin.amount_x
+    maker_in, maker_out = _fill_layer(net, maker_amount, price, swap_for_y)
+    rest = net - maker_in
+    remaining_in, remaining_filled = _fill_layer(rest, remaining, price, swap_for_y)
+    rest -= remaining_in
+    open_in, open_filled = _fill_layer(rest, opened, price, swap_for_y)
+    rest -= open_in
+    paid = maker_out + remaining_filled + open_filled
+    consumed = left
+    if rest:
+        # The bin is drained: the fee is charged on what it took, not on what was left.
+        consumed = net - rest
+        if fee_on_input:
+            fee = ceil_div(consumed * rate, FEE_PRECISION - rate)
+            consumed += fee
+    if not fee_on_input:
+        fee = ceil_div(paid * rate, FEE_PRECISION)
+        paid -= fee
+    into_bin = (bin.amount_x if swap_for_y else bin.amount_y) + maker_in
+    if into_bin > U64_MAX or consumed > left:
+        raise overflow("the amount in a bin")
+    return BinFill(
+        bin_id=bin_id,
+        array_index=array_index,
+        price=price,
+        consumed=consumed,
+        paid=paid,
+        fee=fee,
+        protocol_fee=fee * protocol_share // BASIS_POINT_MAX,
+        maker_in=maker_in,
+        maker_out=maker_out,
+        orders_in=remaining_in + open_in,
+        remaining_filled=remaining_filled,
+        open_filled=open_filled,
+    )
+
+
+def _fill_layer(
+    amount: int, maximum: int, price: int, swap_for_y: bool
+) -> tuple[int, int]:
+    """Buy from one layer of a bin: return the input used and the output."""
+    if not maximum or not amount:
+        return 0, 0
+    if swap_for_y:
+        needed = -(-(maximum << 64) // price)
+    else:
+        needed = -(-maximum * price // _ONE_Q64)
+    if needed > U64_MAX:
+        raise overflow("the price of a bin")
+    if amount >= needed:
+        return needed, maximum
+    if swap_for_y:
+        return amount, amount * price >> 64
+    return amount, (amount << 64) // price

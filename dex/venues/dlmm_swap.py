@@ -1,0 +1,207 @@
+"""The walk of a DLMM swap from bin to bin.
+
+Source: MeteoraAg/dlmm-sdk fb02e51, `commons/src/quote.rs`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dex.errors import QuoteRefused
+from dex.types import Clock
+
+from .dlmm_layout import BINS_PER_ARRAY, Bin, Bitmaps, Pair, bin_offset, decode_bin
+from .dlmm_math import (
+    BinFill,
+    accumulator_at,
+    base_fee_rate,
+    fee_rate,
+    fill_bin,
+    orders_for,
+    references_at,
+)
+from .integers import fit_u64
+
+MAX_BIN_ID = 443_636
+# A filled bin costs about 5,500 compute units, and a transaction has 1.4 million.
+MAX_BINS = 200
+# More bin arrays do not fit into a transaction beside the other accounts.
+MAX_BIN_ARRAYS = 8
+
+_PERMISSION, _CUSTOMIZABLE_PERMISSIONLESS, _LAST_PAIR_TYPE = 1, 2, 3
+_UNDETERMINED, _LIMIT_ORDERS = 0, 2
+_INPUT_ONLY, _ONLY_Y = 0, 1
+
+
+@dataclass(frozen=True, slots=True)
+class PairSwap:
+    """One swap inside the pair, without transfer fees.
+
+    `amount_in` arrives in the reserve and `amount_out` leaves it. `fee` is in X when
+    `fee_in_x`, else in Y; `protocol_fee` is part of it. `fills` lists the bins that
+    changed and `array_indices` the bin arrays that the program reads, both in walking
+    order. The last four are the pair's state afterwards.
+    """
+
+    swap_for_y: bool
+    amount_in: int
+    amount_out: int
+    fee: int
+    fee_in_x: bool
+    protocol_fee: int
+    fills: tuple[BinFill, ...]
+    array_indices: tuple[int, ...]
+    active_id: int
+    volatility_accumulator: int
+    volatility_reference: int
+    index_reference: int
+
+    @property
+    def touches_limit_orders(self) -> bool:
+        """Say whether limit orders were filled."""
+        return any(fill.orders_in for fill in self.fills)
+
+
+def check_open(pair: Pair, clock: Clock) -> None:
+    """Raise QuoteRefused unless anyone may swap: `pool_disabled`, `pool_not_open`.
+
+    The one address that may swap before the activation counts as nobody.
+    """
+    if pair.status != 0:
+        raise QuoteRefused("pool_disabled", "The pair is switched off.")
+    if pair.pair_type > _LAST_PAIR_TYPE or pair.activation_type > 1:
+        raise QuoteRefused("pool_unreadable", "The pair is of an unknown kind.")
+    if pair.pair_type not in (_PERMISSION, _CUSTOMIZABLE_PERMISSIONLESS):
+        return
+    by_time = pair.activation_type == 1
+    if (clock.unix_timestamp if by_time else clock.slot) < pair.activation_point:
+        unit = "unix time" if by_time else "slot"
+        raise QuoteRefused(
+            "pool_not_open", f"The pair opens at {unit} {pair.activation_point}."
+        )
+
+
+def fills_limit_orders(pair: Pair) -> bool:
+    """Say whether swaps fill the limit orders of this pair's bins."""
+    if pair.function_type == _UNDETERMINED:
+        return not pair.has_rewards
+    return pair.function_type == _LIMIT_ORDERS
+
+
+def takes_fee_on_input(pair: Pair, *, swap_for_y: bool) -> bool:
+    """Say whether this direction pays its fee from the input; raises QuoteRefused."""
+    if (
+        pair.collect_fee_mode not in (_INPUT_ONLY, _ONLY_Y)
+        or pair.function_type > _LIMIT_ORDERS
+    ):
+        raise QuoteRefused("pool_unreadable", "The pair is of an unknown kind.")
+    return pair.collect_fee_mode == _INPUT_ONLY or not swap_for_y
+
+
+def compute_swap(
+    pair: Pair,
+    bitmaps: Bitmaps,
+    read_array: Callable[[int], bytes],
+    *,
+    amount_in: int,
+    swap_for_y: bool,
+    clock: Clock,
+) -> PairSwap:
+    """Swap exactly `amount_in`, which is what arrives after a transfer fee.
+
+    `read_array` returns the account of a bin array by its index, or raises QuoteRefused.
+    Raises QuoteRefused where the program fails, and `too_many_bins` where it would run
+    out of compute units.
+    """
+    check_open(pair, clock)
+    fee_on_input = takes_fee_on_input(pair, swap_for_y=swap_for_y)
+    with_orders = fills_limit_orders(pair)
+    reference, index_reference = references_at(pair, clock.unix_timestamp)
+    base_rate = base_fee_rate(pair)
+    step = -1 if swap_for_y else 1
+    active_id, accumulator = pair.active_id, pair.volatility_accumulator
+    left = amount_in
+    fills: list[BinFill] = []
+    indices: list[int] = []
+    while left > 0:
+        index = _next_array(bitmaps, active_id, swap_for_y, len(indices))
+        indices.append(index)
+        data = read_array(index)
+        first = index * BINS_PER_ARRAY
+        last = first + BINS_PER_ARRAY - 1
+        if not first <= active_id <= last:
+            active_id = last if swap_for_y else first
+        while first <= active_id <= last:
+            accumulator = accumulator_at(pair, active_id, reference, index_reference)
+            bin = decode_bin(data, bin_offset(index, active_id))
+            if _pays(bin, swap_for_y, with_orders):
+                fill = fill_bin(
+                    bin,
+                    bin_id=active_id,
+                    array_index=index,
+                    left=left,
+                    rate=fee_rate(pair, base_rate, accumulator),
+                    protocol_share=pair.protocol_share,
+                    swap_for_y=swap_for_y,
+                    fee_on_input=fee_on_input,
+                    with_orders=with_orders,
+                )
+                fills.append(fill)
+                left -= fill.consumed
+                if not left:
+                    break
+                if len(fills) >= MAX_BINS:
+                    raise _too_many_bins()
+            if abs(active_id) >= MAX_BIN_ID and (active_id < 0) == swap_for_y:
+                raise _exhausted()
+            active_id += step
+    amount_out = sum(fill.paid for fill in fills)
+    if amount_out <= 0:
+        raise QuoteRefused(
+            "zero_output", "The amount is too small: the pool would pay nothing for it."
+        )
+    return PairSwap(
+        swap_for_y=swap_for_y,
+        amount_in=amount_in,
+        amount_out=fit_u64(amount_out, "the output"),
+        fee=sum(fill.fee for fill in fills),
+        fee_in_x=fee_on_input and swap_for_y,
+        protocol_fee=sum(fill.protocol_fee for fill in fills),
+        fills=tuple(fills),
+        array_indices=tuple(indices),
+        active_id=active_id,
+        volatility_accumulator=accumulator,
+        volatility_reference=reference,
+        index_reference=index_reference,
+    )
+
+
+def _next_array(bitmaps: Bitmaps, active_id: int, swap_for_y: bool, walked: int) -> int:
+    start = active_id // BINS_PER_ARRAY
+    index = bitmaps.next_below(start) if swap_for_y else bitmaps.next_above(start)
+    if index is None:
+        raise _exhausted()
+    if walked >= MAX_BIN_ARRAYS:
+        raise _too_many_bins()
+    return index
+
+
+def _pays(bin: Bin, swap_for_y: bool, with_orders: bool) -> bool:
+    if bin.amount_y if swap_for_y else bin.amount_x:
+        return True
+    return with_orders and any(orders_for(bin, swap_for_y=swap_for_y))
+
+
+def _exhausted() -> QuoteRefused:
+    return QuoteRefused(
+        "no_liquidity",
+        "The pool does not hold enough of the output token for this amount.",
+    )
+
+
+def _too_many_bins() -> QuoteRefused:
+    return QuoteRefused(
+        "too_many_bins",
+        "The swap would cross more bins than one transaction can carry. Use a smaller amount.",
+    )
