@@ -44,12 +44,18 @@ def meet_chain(
 def check_genesis(chain: Chain, genesis_hash: str) -> None:
     """Raise WrongChain unless `genesis_hash` is the one this database belongs to."""
     if chain.genesis_hash != genesis_hash:
-        raise WrongChain(
-            f"This database belongs to the chain with genesis hash {chain.genesis_hash}"
-            f"{' (a localnet)' if chain.is_localnet else ''}, but the endpoint serves "
-            f"{genesis_hash}. Use another DATABASE_URL for the other chain; on the "
-            "embedded default, remove the folder var/ to start afresh."
-        )
+        raise wrong_chain(chain.genesis_hash, genesis_hash)
+
+
+def wrong_chain(
+    expected: str, served: str, *, endpoint: str = "the endpoint"
+) -> WrongChain:
+    """Make the error that names both chains, by genesis hash, and the way out."""
+    return WrongChain(
+        f"This database belongs to the chain with genesis hash {expected}, but "
+        f"{endpoint} serves {served}. Use another DATABASE_URL for the other chain; on "
+        "the embedded default, remove the folder var/ to start afresh."
+    )
 
 
 def halt_trading(reason: str) -> None:

@@ -6,7 +6,9 @@ DexError
 ├── RpcError            a call to the chain brought no usable answer
 │   ├── RpcUnavailable  no endpoint answered: nothing is known
 │   └── RpcRejected     an endpoint answered with a JSON-RPC error
+├── FillUnreadable      a landed transaction does not show what it moved
 ├── WrongChain          the database belongs to another chain: the process must stop
+│   └── ChainRefused    the settings do not allow trading on this chain
 ├── TradingHalted       the signer refuses: an operator must look first
 └── WalletError         the keypair file cannot be used
 
@@ -65,10 +67,22 @@ class RpcRejected(RpcError):
         self.data = data
 
 
+class FillUnreadable(DexError):
+    """A landed transaction does not show the balances of the pool's vaults."""
+
+    code = "fill_unreadable"
+
+
 class WrongChain(DexError):
     """The endpoint serves another chain than the one this database belongs to."""
 
     code = "wrong_chain"
+
+
+class ChainRefused(WrongChain):
+    """The settings do not allow trading on this chain."""
+
+    code = "chain_refused"
 
 
 class TradingHalted(DexError):

@@ -1,0 +1,158 @@
+"""The quote desk: prices and the health of the endpoints, for sync code.
+
+The web process has no engine. It keeps one event loop in a thread, with connections of
+its own, so that a page that asks for a quote pays no set-up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+from dataclasses import dataclass
+from typing import TypedDict
+
+from django.conf import settings
+from django.db import Error as DatabaseError
+from solders.pubkey import Pubkey
+
+from .background import BackgroundLoop
+from .chain import known_chain
+from .errors import DexError, RpcUnavailable
+from .models import Token
+from .router import find_route, load_venues, pools_for
+from .solana.endpoint import Endpoint
+from .solana.market import Market
+from .solana.rpc import RpcClient
+from .types import Route
+from .venues.base import Venue
+
+logger = logging.getLogger(__name__)
+
+
+class EndpointHealth(TypedDict):
+    """What one endpoint answered just now; `error` is "" when it is well."""
+
+    ok: bool
+    latencyMs: float | None
+    slot: int | None
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Tools:
+    rpc: RpcClient
+    market: Market
+    venues: dict[str, Venue]
+    pid: int
+
+
+class Desk:
+    """Asks the venues and the endpoints from any thread."""
+
+    def __init__(self) -> None:
+        self._loop = BackgroundLoop("quote-desk")
+        self._lock = threading.Lock()
+        self._tools: _Tools | None = None
+
+    def ask(
+        self, token_in: Token, token_out: Token, amount_in: int, timeout_s: float
+    ) -> Route:
+        """Return the best quote and every venue's answer. `amount_in` in base units.
+
+        Raises NoRoute with the refusals, RpcUnavailable, WrongChain, database errors.
+        """
+        tools = self._open()
+        chain = known_chain()
+        if chain is not None:
+            tools.rpc.expect(chain.genesis_hash)
+        route = find_route(
+            pools_for(token_in, token_out),
+            mint_in=Pubkey.from_string(token_in.mint),
+            mint_out=Pubkey.from_string(token_out.mint),
+            amount_in=amount_in,
+            market=tools.market,
+            venues=tools.venues,
+            timeout_s=timeout_s,
+        )
+        try:
+            # The router keeps its own deadline; this one is for a loop that is stuck.
+            return self._loop.run(route, timeout_s + 1)[0]
+        except TimeoutError as error:
+            raise RpcUnavailable(f"No quote within {timeout_s:g} s.") from error
+
+    def health(self, timeout_s: float = 2.0) -> dict[str, EndpointHealth]:
+        """Ask every endpoint for its slot; the answers by the endpoint's name."""
+        tools = self._open()
+        try:
+            chain = known_chain()
+            if chain is not None:
+                tools.rpc.expect(chain.genesis_hash)
+        except DatabaseError:
+            # Readiness names the database by itself; the endpoints answer all the same.
+            logger.warning("the genesis hash is not checked: the database is away")
+        return self._loop.run(_health(tools.rpc, timeout_s), timeout_s + 1)
+
+    def close(self) -> None:
+        """Close the connections; the next question opens new ones."""
+        with self._lock:
+            tools, self._tools = self._tools, None
+        if tools is not None and tools.pid == os.getpid():
+            self._loop.run(_close(tools), 5)
+
+    def _open(self) -> _Tools:
+        with self._lock:
+            # A forked child has the object but neither its loop nor its connections.
+            if self._tools is None or self._tools.pid != os.getpid():
+                rpc = RpcClient(
+                    settings.SOLANA_RPC_URLS,
+                    timeout_s=settings.RPC_TIMEOUT_S,
+                    batch_size=settings.RPC_BATCH_SIZE,
+                    expected_genesis=None,
+                )
+                venues = load_venues()
+                market = Market(rpc, venues, slot_time_s=settings.SLOT_TIME_S)
+                self._tools = _Tools(rpc, market, venues, os.getpid())
+            return self._tools
+
+
+async def _health(rpc: RpcClient, timeout_s: float) -> dict[str, EndpointHealth]:
+    answers = await asyncio.gather(
+        *(_ask_slot(endpoint, timeout_s) for endpoint in rpc.endpoints)
+    )
+    names = [endpoint.name for endpoint in rpc.endpoints]
+    return dict(zip(names, answers, strict=True))
+
+
+async def _ask_slot(endpoint: Endpoint, timeout_s: float) -> EndpointHealth:
+    try:
+        async with asyncio.timeout(timeout_s):
+            slot = await endpoint.call("getSlot", [{"commitment": "confirmed"}])
+    except TimeoutError:
+        return _unwell(f"no answer within {timeout_s:g} s")
+    except DexError as error:
+        return _unwell(f"{error.code}: {error}")
+    if not isinstance(slot, int):
+        return _unwell("the answer is no slot")
+    latency_ms = endpoint.latency_ms
+    return {
+        "ok": True,
+        "latencyMs": None if latency_ms is None else round(latency_ms, 1),
+        "slot": slot,
+        "error": "",
+    }
+
+
+def _unwell(error: str) -> EndpointHealth:
+    return {"ok": False, "latencyMs": None, "slot": None, "error": error}
+
+
+async def _close(tools: _Tools) -> None:
+    await tools.market.close()
+    await tools.rpc.close()
+
+
+_desk = Desk()
+ask = _desk.ask
+health = _desk.health

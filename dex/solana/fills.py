@@ -1,0 +1,162 @@
+"""The fill: what a landed swap really moved, read from the landed transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from solders.pubkey import Pubkey
+
+from dex.errors import FillUnreadable, RpcError
+from dex.types import Fill
+
+from .addresses import TOKEN_2022_PROGRAM
+from .rpc import RpcClient
+
+logger = logging.getLogger(__name__)
+
+OPTIONS = {
+    "encoding": "json",
+    "commitment": "confirmed",
+    "maxSupportedTransactionVersion": 1,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """Which accounts of a swap tell what it moved."""
+
+    vault_in: Pubkey
+    vault_out: Pubkey
+    wallet: Pubkey
+    mint_in: Pubkey
+    mint_out: Pubkey
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """How one token account changed within the transaction. Base units."""
+
+    mint: str
+    owner: str
+    program: str
+    amount: int
+
+
+async def wait_for_fill(
+    rpc: RpcClient, signature: str, sides: Sides, *, interval_s: float
+) -> Fill:
+    """Ask for a landed transaction until an endpoint shows it; return its fill.
+
+    It is known to have landed, so "not found" means "not yet". Raises FillUnreadable,
+    WrongChain.
+    """
+    while True:
+        for endpoint in rpc.endpoints:
+            try:
+                landed = await endpoint.call("getTransaction", [signature, OPTIONS])
+            except RpcError as error:
+                logger.warning("the fill of %s: %s", signature, error)
+                continue
+            if landed is not None and landed.get("meta") is not None:
+                if landed["meta"].get("err") is None:
+                    return read_fill(landed, signature, sides)
+                logger.error(
+                    "%s landed, but %s shows it with an error: %s",
+                    signature,
+                    endpoint.name,
+                    landed["meta"]["err"],
+                )
+        await asyncio.sleep(interval_s)
+
+
+def read_fill(landed: Mapping[str, Any], signature: str, sides: Sides) -> Fill:
+    """Read the fill from the answer of getTransaction (encoding json).
+
+    The pool's vaults tell it; where a mint may charge a transfer fee, the wallet's own
+    account does: the vault sees the amount before or after the fee. Raises
+    FillUnreadable.
+    """
+    meta = landed["meta"]
+    try:
+        changes = _changes(landed)
+        vault_in = changes[str(sides.vault_in)]
+        vault_out = changes[str(sides.vault_out)]
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise FillUnreadable(
+            f"The landed transaction {signature} does not show the balances of the "
+            f"pool's vaults ({error!r}). Look at it in an explorer."
+        ) from error
+    paid = _wallet_change(changes, sides.wallet, sides.mint_in)
+    received = _wallet_change(changes, sides.wallet, sides.mint_out)
+    return Fill(
+        signature=signature,
+        slot=int(landed["slot"]),
+        amount_in=_agreed(signature, vault_in, vault_in.amount, _negated(paid)),
+        amount_out=_agreed(signature, vault_out, -vault_out.amount, received),
+        fee_lamports=int(meta["fee"]),
+        units_consumed=int(meta.get("computeUnitsConsumed") or 0),
+    )
+
+
+def _changes(landed: Mapping[str, Any]) -> dict[str, _Change]:
+    """Return the change of every token account that the transaction touched."""
+    meta = landed["meta"]
+    loaded = meta.get("loadedAddresses") or {}
+    keys = [
+        *landed["transaction"]["message"]["accountKeys"],
+        *loaded.get("writable", ()),
+        *loaded.get("readonly", ()),
+    ]
+    changes: dict[str, _Change] = {}
+    for sign, balances in (
+        (-1, meta["preTokenBalances"]),
+        (1, meta["postTokenBalances"]),
+    ):
+        for balance in balances:
+            account = keys[balance["accountIndex"]]
+            before = changes[account].amount if account in changes else 0
+            changes[account] = _Change(
+                mint=balance["mint"],
+                owner=balance.get("owner", ""),
+                program=balance.get("programId", ""),
+                amount=before + sign * int(balance["uiTokenAmount"]["amount"]),
+            )
+    return changes
+
+
+def _wallet_change(
+    changes: Mapping[str, _Change], wallet: Pubkey, mint: Pubkey
+) -> int | None:
+    """Add up the wallet's accounts of one mint; None when it shows none."""
+    amounts = [
+        change.amount
+        for change in changes.values()
+        if change.owner == str(wallet) and change.mint == str(mint)
+    ]
+    return sum(amounts) if amounts else None
+
+
+def _negated(amount: int | None) -> int | None:
+    return None if amount is None else -amount
+
+
+def _agreed(signature: str, vault: _Change, moved: int, at_wallet: int | None) -> int:
+    """Choose between the vault's figure and the wallet's; they differ by a fee only."""
+    if at_wallet is None or at_wallet == moved:
+        return moved
+    # A fee makes the receiver get less than the sender gave.
+    fee = at_wallet - moved if vault.amount > 0 else moved - at_wallet
+    if vault.program == str(TOKEN_2022_PROGRAM) and fee > 0 and at_wallet > 0:
+        return at_wallet
+    logger.error(
+        "%s: the pool's vault moved %d base units of %s, the wallet %d; the vault counts",
+        signature,
+        moved,
+        vault.mint,
+        at_wallet,
+    )
+    return moved

@@ -1,0 +1,134 @@
+"""The JSON-RPC client: several endpoints of one chain, with fall-over."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+from yarl import URL
+
+from dex.chain import wrong_chain
+from dex.errors import RpcUnavailable, WrongChain
+
+from .endpoint import Endpoint
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+# How long an endpoint that failed is asked after the others.
+AVOID_S = 5.0
+
+
+class RpcClient:
+    """Asks whichever endpoint answers. All endpoints must serve the same chain.
+
+    `expected_genesis` None means: whichever chain answers first. `patience_s` is how
+    long a call waits for one endpoint before it asks the next as well.
+    """
+
+    def __init__(
+        self,
+        urls: Sequence[str],
+        *,
+        timeout_s: float,
+        batch_size: int,
+        expected_genesis: str | None,
+        patience_s: float | None = None,
+        connections: int = 8,
+        max_answer_bytes: int = 32 * 2**20,
+    ) -> None:
+        self.genesis_hash = expected_genesis
+        # Set for good once an endpoint has served another chain: nothing is asked then.
+        self.wrong_chain: WrongChain | None = None
+        self._patience_s = timeout_s / 5 if patience_s is None else patience_s
+        endpoints: dict[str, Endpoint] = {}
+        for url in urls:
+            endpoint = Endpoint(
+                URL(url),
+                timeout_s=timeout_s,
+                batch_size=batch_size,
+                check_genesis=self._check_genesis,
+                connections=connections,
+                max_answer_bytes=max_answer_bytes,
+            )
+            if endpoint.name in endpoints:
+                # One host is one witness, whatever path or key leads to it.
+                logger.warning("%s is listed twice: the first is used", endpoint.name)
+                continue
+            endpoints[endpoint.name] = endpoint
+        if not endpoints:
+            raise ValueError("SOLANA_RPC_URLS names no endpoint")
+        self.endpoints = tuple(endpoints.values())
+
+    async def call(self, method: str, params: Sequence[Any] = ()) -> Any:
+        """Return the result from an endpoint that answers.
+
+        Raises RpcUnavailable when none does, RpcRejected for a JSON-RPC error about the
+        request, WrongChain.
+        """
+        return await self.first(lambda endpoint: endpoint.call(method, params))
+
+    async def first(self, ask: Callable[[Endpoint], Awaitable[T]]) -> T:
+        """Return what `ask` brings from the first endpoint for which it succeeds.
+
+        For several calls that must be answered by the same node. Raises as `call` does.
+        """
+        if self.wrong_chain is not None:
+            raise self.wrong_chain
+        left = deque(sorted(self.endpoints, key=lambda e: e.failed_within(AVOID_S)))
+        asked: dict[asyncio.Future[T], Endpoint] = {}
+        failures: list[str] = []
+        try:
+            while left or asked:
+                if left:
+                    endpoint = left.popleft()
+                    asked[asyncio.ensure_future(ask(endpoint))] = endpoint
+                done, slow = await asyncio.wait(
+                    asked,
+                    timeout=self._patience_s if left else None,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+                for answer in done:
+                    del asked[answer]
+                    try:
+                        return answer.result()
+                    except RpcUnavailable as error:
+                        failures.append(str(error))
+                if not done:
+                    for answer in slow:
+                        asked[answer].mark_slow()
+        finally:
+            for answer in asked:
+                answer.add_done_callback(_drop)
+                answer.cancel()
+        raise RpcUnavailable(f"No RPC endpoint answered: {'; '.join(failures)}")
+
+    def expect(self, genesis_hash: str) -> None:
+        """Hold all endpoints to this chain; WrongChain when another one answered before."""
+        if self.genesis_hash not in (None, genesis_hash):
+            raise wrong_chain(genesis_hash, str(self.genesis_hash))
+        self.genesis_hash = genesis_hash
+
+    async def close(self) -> None:
+        """End all connections."""
+        await asyncio.gather(*(endpoint.close() for endpoint in self.endpoints))
+
+    def _check_genesis(self, name: str, served: str) -> None:
+        if self.genesis_hash is None:
+            self.genesis_hash = served
+        if self.genesis_hash != served:
+            self.wrong_chain = wrong_chain(self.genesis_hash, served, endpoint=name)
+            raise self.wrong_chain
+
+
+def _drop(answer: asyncio.Future[Any]) -> None:
+    """Look at the outcome of a call nobody waits for, so that asyncio does not complain."""
+    if not answer.cancelled():
+        answer.exception()
+
+
+__all__ = ["Endpoint", "RpcClient"]

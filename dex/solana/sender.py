@@ -1,0 +1,82 @@
+"""The sender: the same signed bytes to every endpoint, again and again."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+
+from dex.errors import RpcError, WrongChain
+
+from .endpoint import Endpoint
+from .rpc import RpcClient
+from .tracking import Tracked, Tracker
+
+logger = logging.getLogger(__name__)
+
+# What preflight could find was found by the simulation; after the save a rejection
+# proves nothing. Re-sending is our own affair.
+OPTIONS = {"encoding": "base64", "skipPreflight": True, "maxRetries": 0}
+
+
+class Sender:
+    """Sends what is open, at once and every `interval_s`, until its outcome is known.
+
+    Nothing is sent beyond its last valid block height, as far as the height is known.
+    """
+
+    def __init__(self, tracker: Tracker, rpc: RpcClient, *, interval_s: float) -> None:
+        self._tracker = tracker
+        self._rpc = rpc
+        self._interval_s = interval_s
+        self._block_height = 0
+        self._sending: set[asyncio.Task[None]] = set()
+
+    def send(self, tracked: Tracked) -> None:
+        """Send one transaction to every endpoint without waiting for the answers."""
+        if tracked.transaction.last_valid_block_height < self._block_height:
+            return
+        tracked.sent_at = asyncio.get_running_loop().time()
+        raw = base64.b64encode(tracked.transaction.raw).decode()
+        for endpoint in self._rpc.endpoints:
+            task = asyncio.create_task(self._send(endpoint, raw))
+            self._sending.add(task)
+            task.add_done_callback(self._sending.discard)
+
+    async def resend(self) -> None:
+        """Send again what was sent `interval_s` ago or earlier; then pause."""
+        tracked = [entry for entry in await self._tracker.open() if entry.resend]
+        latest = asyncio.get_running_loop().time() - self._interval_s
+        overdue = [t for t in tracked if t.sent_at is None or t.sent_at <= latest]
+        if overdue:
+            await self._read_height()
+        for entry in overdue:
+            self.send(entry)
+        await asyncio.sleep(self._interval_s / 4)
+
+    async def close(self) -> None:
+        """Stop what is being sent."""
+        sending = list(self._sending)
+        for task in sending:
+            task.cancel()
+        await asyncio.gather(*sending, return_exceptions=True)
+
+    async def _read_height(self) -> None:
+        try:
+            height = await self._rpc.call(
+                "getBlockHeight", [{"commitment": "confirmed"}]
+            )
+        except RpcError as error:
+            logger.warning("the block height is unknown: %s", error)
+            return
+        if isinstance(height, int):
+            self._block_height = max(self._block_height, height)
+
+    async def _send(self, endpoint: Endpoint, raw: str) -> None:
+        try:
+            await endpoint.call("sendTransaction", [raw, OPTIONS])
+        except RpcError as error:
+            # It may have landed all the same: only the chain's status decides.
+            logger.info("sending: %s", error)
+        except WrongChain as error:
+            self._tracker.fail(error)

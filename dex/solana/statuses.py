@@ -1,0 +1,67 @@
+"""The status poller: one loop an endpoint, one call for all open transactions."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from dex.errors import RpcError, RpcUnavailable
+
+from .decoding import context_slot
+from .endpoint import Endpoint
+from .tracking import Tracked, Tracker
+
+# https://solana.com/docs/rpc/http/getsignaturestatuses
+MAX_SIGNATURES = 256
+
+
+class StatusPoller:
+    """Asks one endpoint again and again what became of everything that is open.
+
+    Each endpoint has a loop of its own, so that a slow one delays nobody.
+    """
+
+    def __init__(
+        self, tracker: Tracker, endpoint: Endpoint, *, interval_s: float
+    ) -> None:
+        self._tracker = tracker
+        self._endpoint = endpoint
+        self._interval_s = interval_s
+
+    async def poll(self) -> None:
+        """Wait until something is open, ask once, and pause."""
+        tracked = await self._tracker.open()
+        pages = [
+            tracked[start : start + MAX_SIGNATURES]
+            for start in range(0, len(tracked), MAX_SIGNATURES)
+        ]
+        await asyncio.gather(*(self._ask(page) for page in pages))
+        await asyncio.sleep(self._interval_s)
+
+    async def _ask(self, page: list[Tracked]) -> None:
+        signatures = [tracked.transaction.signature for tracked in page]
+        try:
+            _, statuses = await fetch_statuses(self._endpoint, signatures)
+        except RpcError:
+            # Counted and named by the endpoint itself; it says nothing of these.
+            for tracked in page:
+                self._tracker.pass_over(tracked, self._endpoint.name)
+            return
+        for tracked, status in zip(page, statuses, strict=True):
+            self._tracker.hear(tracked, self._endpoint.name, status)
+
+
+async def fetch_statuses(
+    endpoint: Endpoint, signatures: list[str], *, search_history: bool = False
+) -> tuple[int, list[Any]]:
+    """Return the context slot and one entry, or None, for each signature.
+
+    Raises RpcError.
+    """
+    options = {"searchTransactionHistory": search_history}
+    answer = await endpoint.call("getSignatureStatuses", [signatures, options])
+    slot = context_slot(answer)
+    statuses = answer.get("value")
+    if not isinstance(statuses, list) or len(statuses) != len(signatures):
+        raise RpcUnavailable(f"{endpoint.name}: statuses for other signatures")
+    return slot, statuses

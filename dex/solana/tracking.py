@@ -1,0 +1,144 @@
+"""The transactions of this process whose outcome is open, and who says what of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from dex.types import Expired, Landed, LandedWithError, Outcome, SignedTransaction
+
+from .program_errors import TransactionError
+
+logger = logging.getLogger(__name__)
+
+SETTLED = ("confirmed", "finalized")
+
+
+@dataclass(slots=True, eq=False)
+class Tracked:
+    """One transaction, and what each endpoint has said of it."""
+
+    transaction: SignedTransaction
+    outcome: asyncio.Future[Outcome]
+    resend: bool = False
+    waiters: int = 0
+    sent_at: float | None = None
+    # Endpoints that know the signature, at whatever commitment.
+    known_by: set[str] = field(default_factory=set)
+    # What endpoints say at commitment confirmed or better.
+    landed: dict[str, Landed | LandedWithError] = field(default_factory=dict)
+    # Endpoints still to be heard before an error counts; None while nobody shows one.
+    unheard: set[str] | None = None
+    # Endpoints that showed it dead, with the slot at which each first did.
+    dead_at: dict[str, int] = field(default_factory=dict)
+
+
+class Tracker:
+    """Holds what is open, and decides an outcome from what the endpoints say."""
+
+    def __init__(
+        self,
+        endpoints: Collection[str],
+        decode_error: Callable[[Any, bytes], TransactionError],
+    ) -> None:
+        self._endpoints = frozenset(endpoints)
+        self._decode_error = decode_error
+        self._tracked: dict[str, Tracked] = {}
+        self._occupied = asyncio.Event()
+        self._failure: Exception | None = None
+
+    @contextlib.contextmanager
+    def follow(
+        self, transaction: SignedTransaction, *, resend: bool
+    ) -> Iterator[Tracked]:
+        """Track a transaction while the caller waits for its outcome."""
+        if self._failure is not None:
+            raise self._failure
+        signature = transaction.signature
+        tracked = self._tracked.get(signature)
+        if tracked is None:
+            outcome = asyncio.get_running_loop().create_future()
+            tracked = self._tracked[signature] = Tracked(transaction, outcome)
+        tracked.waiters += 1
+        tracked.resend = tracked.resend or resend
+        self._occupied.set()
+        try:
+            yield tracked
+        finally:
+            tracked.waiters -= 1
+            if not tracked.waiters:
+                del self._tracked[signature]
+                if not self._tracked:
+                    self._occupied.clear()
+
+    async def open(self) -> list[Tracked]:
+        """Return what is not decided yet; wait while that is nothing."""
+        while True:
+            await self._occupied.wait()
+            undecided = [t for t in self._tracked.values() if not t.outcome.done()]
+            if undecided:
+                return undecided
+            await asyncio.sleep(0)  # those who wait for them are about to leave
+
+    def hear(self, tracked: Tracked, endpoint: str, status: Any) -> None:
+        """Take what an endpoint's getSignatureStatuses says; None: it knows nothing."""
+        if status is not None:
+            tracked.known_by.add(endpoint)
+            tracked.dead_at.clear()
+            self._note_landed(tracked, endpoint, status)
+        self.pass_over(tracked, endpoint)
+
+    def pass_over(self, tracked: Tracked, endpoint: str) -> None:
+        """Note that an endpoint had its turn, and decide if nobody is left to be heard."""
+        if tracked.unheard is not None:
+            tracked.unheard.discard(endpoint)
+        self._decide(tracked)
+
+    def declare_expired(self, tracked: Tracked) -> None:
+        """Take the word of the death proof."""
+        self._resolve(tracked, Expired(dict(tracked.dead_at)))
+
+    def fail(self, error: Exception) -> None:
+        """Tell everyone who waits, now and later, that no outcome will be known here."""
+        self._failure = error
+        for tracked in self._tracked.values():
+            if not tracked.outcome.done():
+                tracked.outcome.set_exception(error)
+
+    def _note_landed(self, tracked: Tracked, endpoint: str, status: Any) -> None:
+        match status:
+            case {"slot": int(slot), "err": error, "confirmationStatus": str(level)}:
+                if level not in SETTLED:
+                    return
+            case _:
+                return  # it knows the signature, and says nothing that counts
+        if error is None:
+            tracked.landed[endpoint] = Landed(slot)
+            return
+        decoded = self._decode_error(error, tracked.transaction.raw)
+        tracked.landed[endpoint] = LandedWithError(
+            slot, decoded.code, decoded.message, decoded.retryable
+        )
+        if tracked.unheard is None:
+            tracked.unheard = set(self._endpoints) - {endpoint}
+
+    def _decide(self, tracked: Tracked) -> None:
+        if not tracked.landed or tracked.outcome.done():
+            return
+        said = list(tracked.landed.values())
+        if len({type(outcome) for outcome in said}) > 1:
+            logger.error(
+                "endpoints contradict each other about %s, so its outcome stays open: %s",
+                tracked.transaction.signature,
+                tracked.landed,
+            )
+        elif isinstance(said[0], Landed) or not tracked.unheard:
+            self._resolve(tracked, said[0])
+
+    def _resolve(self, tracked: Tracked, outcome: Outcome) -> None:
+        if not tracked.outcome.done():
+            tracked.outcome.set_result(outcome)
