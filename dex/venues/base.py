@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from solders.instruction import Instruction
+from solders.instruction import AccountMeta, Instruction
 from solders.pubkey import Pubkey
 
 from dex.errors import QuoteRefused
@@ -62,3 +62,13 @@ def existing_account(accounts: Accounts, address: Pubkey, what: str) -> Account:
             "pool_unreadable", f"The {what} {address} does not exist on this chain."
         )
     return account
+
+
+def readonly(address: Pubkey) -> AccountMeta:
+    """Name an account that an instruction only reads."""
+    return AccountMeta(address, is_signer=False, is_writable=False)
+
+
+def writable(address: Pubkey) -> AccountMeta:
+    """Name an account that an instruction writes."""
+    return AccountMeta(address, is_signer=False, is_writable=True)

@@ -1,4 +1,4 @@
-"""The accounts of a Meteora DLMM pair: the pair, its bin arrays, its bitmaps.
+"""The accounts of a Meteora DLMM pair: the pair and its bin arrays.
 
 Source: MeteoraAg/dlmm-sdk fb02e51, `idls/dlmm.json` 0.12.0 and `commons/src/extensions`.
 All offsets count the 8 bytes of the account discriminator.
@@ -20,14 +20,10 @@ PAIR_SIZE = 904
 PAIR_DISCRIMINATOR = bytes.fromhex("210b3162b565b10d")
 BIN_ARRAY_SIZE = 10_136
 BIN_ARRAY_DISCRIMINATOR = bytes.fromhex("5c8e5cdc059446b5")
-BITMAP_EXTENSION_SIZE = 1_576
-BITMAP_EXTENSION_DISCRIMINATOR = bytes.fromhex("506f7c7137ed1205")
 
 BINS_PER_ARRAY = 70
 BIN_SIZE = 144
 BINS_START = 56
-
-_INTERNAL_MIN, _INTERNAL_MAX = -512, 511
 
 _PARAMETERS = struct.Struct("<4H2I8xH3B")  # from 8
 _VARIABLES = struct.Struct("<2Ii4xq")  # from 40
@@ -87,69 +83,6 @@ class Bin:
     ask: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Bitmaps:
-    """Which bin arrays hold liquidity, as the pair and its extension say.
-
-    Bit i of `internal` is array i - 512, of `positive` array 512 + i, of `negative`
-    array -513 - i. The last two are None when the pair has no extension account.
-    """
-
-    internal: int
-    positive: int | None = None
-    negative: int | None = None
-
-    def next_below(self, index: int) -> int | None:
-        """Return the nearest array at or below `index`, None when the search ends."""
-        if index > _INTERNAL_MAX:
-            if self.positive is None:
-                return None
-            bits = self.positive & ((1 << (index - _INTERNAL_MAX)) - 1)
-            if bits:
-                return _INTERNAL_MAX + bits.bit_length()
-            index = _INTERNAL_MAX
-        if index >= _INTERNAL_MIN:
-            bits = self.internal & ((1 << (index - _INTERNAL_MIN + 1)) - 1)
-            if bits:
-                return _INTERNAL_MIN - 1 + bits.bit_length()
-            index = _INTERNAL_MIN - 1
-        skipped = _INTERNAL_MIN - 1 - index
-        bits = (self.negative or 0) >> skipped
-        return index - _trailing_zeros(bits) if bits else None
-
-    def next_above(self, index: int) -> int | None:
-        """Return the nearest array at or above `index`, None when the search ends."""
-        if index < _INTERNAL_MIN:
-            if self.negative is None:
-                return None
-            bits = self.negative & ((1 << (_INTERNAL_MIN - index)) - 1)
-            if bits:
-                return _INTERNAL_MIN - bits.bit_length()
-            index = _INTERNAL_MIN
-        if index <= _INTERNAL_MAX:
-            bits = self.internal >> (index - _INTERNAL_MIN)
-            if bits:
-                return index + _trailing_zeros(bits)
-            index = _INTERNAL_MAX + 1
-        bits = (self.positive or 0) >> (index - _INTERNAL_MAX - 1)
-        return index + _trailing_zeros(bits) if bits else None
-
-    def nearest(self, index: int, *, below: bool, count: int) -> list[int]:
-        """List up to `count` arrays from `index` on, in walking order."""
-        found: list[int] = []
-        at: int | None = index
-        while at is not None and len(found) < count:
-            at = self.next_below(at) if below else self.next_above(at)
-            if at is not None:
-                found.append(at)
-                at += -1 if below else 1
-        return found
-
-
-def _trailing_zeros(bits: int) -> int:
-    return (bits & -bits).bit_length() - 1
-
-
 def decode_pair(data: bytes) -> Pair:
     """Decode an LbPair account; raises QuoteRefused `pool_unreadable`."""
     if len(data) < PAIR_SIZE or data[:8] != PAIR_DISCRIMINATOR:
@@ -202,24 +135,6 @@ def decode_pair(data: bytes) -> Pair:
     )
 
 
-def decode_bitmaps(pair: Pair, extension: bytes | None) -> Bitmaps:
-    """Join the pair's bitmap with its extension account, if there is one."""
-    if extension is None:
-        return Bitmaps(pair.bitmap)
-    if (
-        len(extension) < BITMAP_EXTENSION_SIZE
-        or extension[:8] != BITMAP_EXTENSION_DISCRIMINATOR
-    ):
-        raise QuoteRefused(
-            "pool_unreadable", "The pair's bitmap extension is malformed."
-        )
-    return Bitmaps(
-        internal=pair.bitmap,
-        positive=int.from_bytes(extension[40:808], "little"),
-        negative=int.from_bytes(extension[808:1576], "little"),
-    )
-
-
 def check_bin_array(data: bytes, pair: Pubkey, index: int) -> None:
     """Raise QuoteRefused unless `data` is bin array `index` of `pair`."""
     if (
@@ -261,11 +176,6 @@ def bin_array_address(pair: Pubkey, index: int) -> Pubkey:
     return program_address(
         PROGRAM_ID, b"bin_array", bytes(pair), index.to_bytes(8, "little", signed=True)
     )
-
-
-def bitmap_extension_address(pair: Pubkey) -> Pubkey:
-    """Derive the account of the bitmap extension, which most pairs do not have."""
-    return program_address(PROGRAM_ID, b"bitmap", bytes(pair))
 
 
 def _key(data: bytes, offset: int) -> Pubkey:

@@ -16,7 +16,6 @@ from .integers import U32_MAX, U64_MAX, U128_MAX, ceil_div, overflow
 FEE_PRECISION = 1_000_000_000
 MAX_FEE_RATE = 100_000_000
 BASIS_POINT_MAX = 10_000
-_ONE_Q64 = 1 << 64
 _VARIABLE_FEE_SCALE = 100_000_000_000
 
 
@@ -97,89 +96,88 @@ def fee_rate(pair: Pair, base_rate: int, accumulator: int) -> int:
         if scaled > U128_MAX:
             raise overflow("the variable fee")
         rate += scaled // _VARIABLE_FEE_SCALE
+        if rate > U128_MAX:
+            raise overflow("the fee rate")
     return min(rate, MAX_FEE_RATE)
 
 
-def orders_for(bin: Bin, *, swap_for_y: bool) -> tuple[int, int]:
-    """Return the limit orders that this direction fills: begun ones, then open ones."""
-    if bin.ask == swap_for_y:
-        return 0, 0
-    return bin.remaining_orders, bin.open_orders
+@dataclass(frozen=True, slots=True)
+class FillRules:
+    """What holds for every bin of one swap."""
+
+    swap_for_y: bool
+    fee_on_input: bool
+    with_orders: bool
+    protocol_share: int
+
+
+def amounts_for_sale(bin: Bin, rules: FillRules) -> tuple[int, int, int]:
+    """Return what a bin pays in the order in which it pays it.
+
+    That is the market makers' amount, what is left of the limit orders that an earlier
+    swap began to fill, and the open limit orders; the orders only when they face this
+    direction.
+    """
+    maker = bin.amount_y if rules.swap_for_y else bin.amount_x
+    if rules.with_orders and bin.ask != rules.swap_for_y:
+        return maker, bin.remaining_orders, bin.open_orders
+    return maker, 0, 0
 
 
 def fill_bin(
-    bin: Bin,
-    *,
-    bin_id: int,
-    array_index: int,
-    left: int,
-    rate: int,
-    protocol_share: int,
-    swap_for_y: bool,
-    fee_on_input: bool,
-    with_orders: bool,
+    bin: Bin, *, bin_id: int, array_index: int, left: int, rate: int, rules: FillRules
 ) -> BinFill:
-    """Swap up to `left` in one bin: market makers first, then limit orders.
-
-    Raises QuoteRefused where the program fails.
-    """
+    """Swap up to `left` in one bin; raises QuoteRefused where the program fails."""
     if not bin.price:
         raise QuoteRefused(
             "pool_unreadable", f"Bin {bin_id} has liquidity but no price."
         )
-    fee = ceil_div(left * rate, FEE_PRECISION) if fee_on_input else 0
-    net = left - fee
-    price = bin.price
-    remaining, opened = (
-        orders_for(bin, swap_for_y=swap_for_y) if with_orders else (0, 0)
-    )
-    maker_amount = bin.amount_y if swap_for_y else bin.amount_x
-    maker_in, maker_out = _fill_layer(net, maker_amount, price, swap_for_y)
-    rest = net - maker_in
-    remaining_in, remaining_filled = _fill_layer(rest, remaining, price, swap_for_y)
-    rest -= remaining_in
-    open_in, open_filled = _fill_layer(rest, opened, price, swap_for_y)
-    rest -= open_in
-    paid = maker_out + remaining_filled + open_filled
-    consumed = left
+    fee = ceil_div(left * rate, FEE_PRECISION) if rules.fee_on_input else 0
+    rest = net = left - fee
+    used, got = [0, 0, 0], [0, 0, 0]
+    for layer, amount in enumerate(amounts_for_sale(bin, rules)):
+        if amount and rest:
+            used[layer], got[layer] = _fill_layer(
+                rest, amount, bin.price, rules.swap_for_y
+            )
+            rest -= used[layer]
+    consumed, paid = left, sum(got)
     if rest:
         # The bin is drained: the fee is charged on what it took, not on what was left.
         consumed = net - rest
-        if fee_on_input:
+        if rules.fee_on_input:
             fee = ceil_div(consumed * rate, FEE_PRECISION - rate)
             consumed += fee
-    if not fee_on_input:
+    if not rules.fee_on_input:
         fee = ceil_div(paid * rate, FEE_PRECISION)
         paid -= fee
-    into_bin = (bin.amount_x if swap_for_y else bin.amount_y) + maker_in
-    if into_bin > U64_MAX or consumed > left:
+    balance = (bin.amount_x if rules.swap_for_y else bin.amount_y) + used[0]
+    if balance > U64_MAX or consumed > left:
         raise overflow("the amount in a bin")
     return BinFill(
         bin_id=bin_id,
         array_index=array_index,
-        price=price,
+        price=bin.price,
         consumed=consumed,
         paid=paid,
         fee=fee,
-        protocol_fee=fee * protocol_share // BASIS_POINT_MAX,
-        maker_in=maker_in,
-        maker_out=maker_out,
-        orders_in=remaining_in + open_in,
-        remaining_filled=remaining_filled,
-        open_filled=open_filled,
+        protocol_fee=fee * rules.protocol_share // BASIS_POINT_MAX,
+        maker_in=used[0],
+        maker_out=got[0],
+        orders_in=used[1] + used[2],
+        remaining_filled=got[1],
+        open_filled=got[2],
     )
 
 
 def _fill_layer(
     amount: int, maximum: int, price: int, swap_for_y: bool
 ) -> tuple[int, int]:
-    """Buy from one layer of a bin: return the input used and the output."""
-    if not maximum or not amount:
-        return 0, 0
+    """Buy up to `maximum` at one price: return the input used and the output."""
     if swap_for_y:
-        needed = -(-(maximum << 64) // price)
+        needed = ceil_div(maximum << 64, price)
     else:
-        needed = -(-maximum * price // _ONE_Q64)
+        needed = ceil_div(maximum * price, 1 << 64)
     if needed > U64_MAX:
         raise overflow("the price of a bin")
     if amount >= needed:

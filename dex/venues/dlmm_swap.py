@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from dex.errors import QuoteRefused
 from dex.types import Clock
 
-from .dlmm_layout import BINS_PER_ARRAY, Bin, Bitmaps, Pair, bin_offset, decode_bin
+from .dlmm_bitmaps import Bitmaps
+from .dlmm_layout import BINS_PER_ARRAY, Bin, Pair, bin_offset, decode_bin
 from .dlmm_math import (
     BinFill,
+    FillRules,
     accumulator_at,
+    amounts_for_sale,
     base_fee_rate,
     fee_rate,
     fill_bin,
-    orders_for,
     references_at,
 )
 from .integers import fit_u64
@@ -115,48 +117,17 @@ def compute_swap(
     out of compute units.
     """
     check_open(pair, clock)
-    fee_on_input = takes_fee_on_input(pair, swap_for_y=swap_for_y)
-    with_orders = fills_limit_orders(pair)
-    reference, index_reference = references_at(pair, clock.unix_timestamp)
-    base_rate = base_fee_rate(pair)
-    step = -1 if swap_for_y else 1
-    active_id, accumulator = pair.active_id, pair.volatility_accumulator
-    left = amount_in
-    fills: list[BinFill] = []
-    indices: list[int] = []
-    while left > 0:
-        index = _next_array(bitmaps, active_id, swap_for_y, len(indices))
-        indices.append(index)
-        data = read_array(index)
-        first = index * BINS_PER_ARRAY
-        last = first + BINS_PER_ARRAY - 1
-        if not first <= active_id <= last:
-            active_id = last if swap_for_y else first
-        while first <= active_id <= last:
-            accumulator = accumulator_at(pair, active_id, reference, index_reference)
-            bin = decode_bin(data, bin_offset(index, active_id))
-            if _pays(bin, swap_for_y, with_orders):
-                fill = fill_bin(
-                    bin,
-                    bin_id=active_id,
-                    array_index=index,
-                    left=left,
-                    rate=fee_rate(pair, base_rate, accumulator),
-                    protocol_share=pair.protocol_share,
-                    swap_for_y=swap_for_y,
-                    fee_on_input=fee_on_input,
-                    with_orders=with_orders,
-                )
-                fills.append(fill)
-                left -= fill.consumed
-                if not left:
-                    break
-                if len(fills) >= MAX_BINS:
-                    raise _too_many_bins()
-            if abs(active_id) >= MAX_BIN_ID and (active_id < 0) == swap_for_y:
-                raise _exhausted()
-            active_id += step
-    amount_out = sum(fill.paid for fill in fills)
+    rules = FillRules(
+        swap_for_y=swap_for_y,
+        fee_on_input=takes_fee_on_input(pair, swap_for_y=swap_for_y),
+        with_orders=fills_limit_orders(pair),
+        protocol_share=pair.protocol_share,
+    )
+    walk = _Walk(pair, rules, amount_in, clock)
+    while walk.left > 0:
+        index = walk.next_array(bitmaps)
+        walk.cross_array(index, read_array(index))
+    amount_out = sum(fill.paid for fill in walk.fills)
     if amount_out <= 0:
         raise QuoteRefused(
             "zero_output", "The amount is too small: the pool would pay nothing for it."
@@ -165,32 +136,81 @@ def compute_swap(
         swap_for_y=swap_for_y,
         amount_in=amount_in,
         amount_out=fit_u64(amount_out, "the output"),
-        fee=sum(fill.fee for fill in fills),
-        fee_in_x=fee_on_input and swap_for_y,
-        protocol_fee=sum(fill.protocol_fee for fill in fills),
-        fills=tuple(fills),
-        array_indices=tuple(indices),
-        active_id=active_id,
-        volatility_accumulator=accumulator,
-        volatility_reference=reference,
-        index_reference=index_reference,
+        fee=sum(fill.fee for fill in walk.fills),
+        fee_in_x=rules.fee_on_input and swap_for_y,
+        protocol_fee=sum(fill.protocol_fee for fill in walk.fills),
+        fills=tuple(walk.fills),
+        array_indices=tuple(walk.indices),
+        active_id=walk.active_id,
+        volatility_accumulator=walk.accumulator,
+        volatility_reference=walk.reference,
+        index_reference=walk.index_reference,
     )
 
 
-def _next_array(bitmaps: Bitmaps, active_id: int, swap_for_y: bool, walked: int) -> int:
-    start = active_id // BINS_PER_ARRAY
-    index = bitmaps.next_below(start) if swap_for_y else bitmaps.next_above(start)
-    if index is None:
-        raise _exhausted()
-    if walked >= MAX_BIN_ARRAYS:
-        raise _too_many_bins()
-    return index
+class _Walk:
+    """Where a swap stands on its way through the bins."""
 
+    def __init__(
+        self, pair: Pair, rules: FillRules, amount_in: int, clock: Clock
+    ) -> None:
+        self.pair = pair
+        self.rules = rules
+        self.left = amount_in
+        self.active_id = pair.active_id
+        self.accumulator = pair.volatility_accumulator
+        self.reference, self.index_reference = references_at(pair, clock.unix_timestamp)
+        self.base_rate = base_fee_rate(pair)
+        self.fills: list[BinFill] = []
+        self.indices: list[int] = []
 
-def _pays(bin: Bin, swap_for_y: bool, with_orders: bool) -> bool:
-    if bin.amount_y if swap_for_y else bin.amount_x:
-        return True
-    return with_orders and any(orders_for(bin, swap_for_y=swap_for_y))
+    def next_array(self, bitmaps: Bitmaps) -> int:
+        """Find the next bin array with liquidity; raises QuoteRefused at the end."""
+        start = self.active_id // BINS_PER_ARRAY
+        below = self.rules.swap_for_y
+        index = bitmaps.next_below(start) if below else bitmaps.next_above(start)
+        if index is None:
+            raise _exhausted()
+        if len(self.indices) >= MAX_BIN_ARRAYS:
+            raise _too_many_bins()
+        self.indices.append(index)
+        return index
+
+    def cross_array(self, index: int, data: bytes) -> None:
+        """Swap in each bin of one array until nothing is left or the array ends."""
+        first = index * BINS_PER_ARRAY
+        last = first + BINS_PER_ARRAY - 1
+        step = -1 if self.rules.swap_for_y else 1
+        if not first <= self.active_id <= last:
+            self.active_id = last if self.rules.swap_for_y else first
+        while first <= self.active_id <= last:
+            self._swap_in_bin(
+                index, decode_bin(data, bin_offset(index, self.active_id))
+            )
+            if not self.left:
+                return
+            self.active_id += step
+            if abs(self.active_id) > MAX_BIN_ID:
+                raise _exhausted()
+
+    def _swap_in_bin(self, index: int, bin: Bin) -> None:
+        self.accumulator = accumulator_at(
+            self.pair, self.active_id, self.reference, self.index_reference
+        )
+        if not any(amounts_for_sale(bin, self.rules)):
+            return
+        if len(self.fills) >= MAX_BINS:
+            raise _too_many_bins()
+        fill = fill_bin(
+            bin,
+            bin_id=self.active_id,
+            array_index=index,
+            left=self.left,
+            rate=fee_rate(self.pair, self.base_rate, self.accumulator),
+            rules=self.rules,
+        )
+        self.fills.append(fill)
+        self.left -= fill.consumed
 
 
 def _exhausted() -> QuoteRefused:

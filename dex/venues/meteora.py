@@ -9,38 +9,28 @@ the output with the price of the first bin that pays.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 
 from solders.instruction import AccountMeta, Instruction
 from solders.pubkey import Pubkey
 
 from dex.errors import QuoteRefused
-from dex.solana.addresses import (
-    MEMO_PROGRAM,
-    TOKEN_2022_PROGRAM,
-    TOKEN_PROGRAM,
-    associated_token_address,
-    program_address,
-)
+from dex.solana.addresses import MEMO_PROGRAM, associated_token_address, program_address
 from dex.types import Accounts, Quote, Snapshot
 
-from .base import existing_account
-from .dlmm_layout import (
-    BINS_PER_ARRAY,
-    PROGRAM_ID,
-    Bitmaps,
-    Pair,
-    bin_array_address,
-    bitmap_extension_address,
-    check_bin_array,
-    decode_bitmaps,
-    decode_pair,
-)
+from .base import readonly, writable
+from .dlmm_bitmaps import bitmap_extension_address
+from .dlmm_layout import BINS_PER_ARRAY, PROGRAM_ID, bin_array_address, decode_pair
 from .dlmm_math import BinFill
+from .dlmm_pool import (
+    ARRAYS_READ_PER_SIDE,
+    PoolSwap,
+    read_bitmaps,
+    read_pair,
+    swap_exact_in,
+)
 from .dlmm_state import apply_swap
 from .dlmm_swap import MAX_BIN_ARRAYS, PairSwap, compute_swap
-from .integers import fit_u64, price_impact_bps, round_div
-from .token_2022 import Mint, read_mint, read_vault_amount
+from .integers import price_impact_bps, round_div
 
 __all__ = [
     "PROGRAM_ID",
@@ -54,26 +44,7 @@ __all__ = [
 ]
 
 SWAP2 = bytes.fromhex("414b3f4ceb5b5b88")
-# 200 bins without a gap lie in at most four arrays. One more for gaps.
-ARRAYS_READ_PER_SIDE = 5
 SPARE_ARRAYS = 2
-
-
-@dataclass(frozen=True, slots=True)
-class PoolSwap:
-    """One swap with its transfer fees.
-
-    `amount_in` leaves the trader, `inner.amount_in` of it arrives in the reserve;
-    `inner.amount_out` leaves the reserve, `amount_out` of it arrives at the trader.
-    """
-
-    pair: Pair
-    bitmaps: Bitmaps
-    mint_in: Mint
-    mint_out: Mint
-    amount_in: int
-    amount_out: int
-    inner: PairSwap
 
 
 class MeteoraDlmm:
@@ -91,7 +62,7 @@ class MeteoraDlmm:
         try:
             pair = decode_pair(account.data)
             bitmaps = (
-                _read_bitmaps(accounts, pool, pair) if extension in accounts else None
+                read_bitmaps(accounts, pool, pair) if extension in accounts else None
             )
         except QuoteRefused:  # quote() says why
             return [pool]
@@ -144,7 +115,7 @@ class MeteoraDlmm:
         self, quote: Quote, snapshot: Snapshot, *, user: Pubkey, min_amount_out: int
     ) -> Instruction:
         """Build `swap2` of `quote`, with its bin arrays and the spare ones."""
-        pair = _read_pair(snapshot.accounts, quote.pool)
+        pair = read_pair(snapshot.accounts, quote.pool)
         extension = bitmap_extension_address(quote.pool)
         has_extension = snapshot.accounts.get(extension) is not None
         source = associated_token_address(user, quote.mint_in, quote.token_program_in)
@@ -153,130 +124,31 @@ class MeteoraDlmm:
             quote.mint_in: quote.token_program_in,
             quote.mint_out: quote.token_program_out,
         }
-        no_account = _readonly(
+        no_account = readonly(
             PROGRAM_ID
         )  # how Anchor writes an optional account left out
         accounts = [
-            _writable(quote.pool),
-            _writable(extension) if has_extension else no_account,
-            _writable(pair.reserves[0]),
-            _writable(pair.reserves[1]),
-            _writable(source),
-            _writable(target),
-            _readonly(pair.mints[0]),
-            _readonly(pair.mints[1]),
-            _writable(pair.oracle),
+            writable(quote.pool),
+            writable(extension) if has_extension else no_account,
+            writable(pair.reserves[0]),
+            writable(pair.reserves[1]),
+            writable(source),
+            writable(target),
+            readonly(pair.mints[0]),
+            readonly(pair.mints[1]),
+            writable(pair.oracle),
             no_account,  # host fee
             AccountMeta(user, is_signer=True, is_writable=False),
-            _readonly(token_programs[pair.mints[0]]),
-            _readonly(token_programs[pair.mints[1]]),
-            _readonly(MEMO_PROGRAM),
-            _readonly(program_address(PROGRAM_ID, b"__event_authority")),
-            _readonly(PROGRAM_ID),
-            *map(_writable, quote.route_accounts),
+            readonly(token_programs[pair.mints[0]]),
+            readonly(token_programs[pair.mints[1]]),
+            readonly(MEMO_PROGRAM),
+            readonly(program_address(PROGRAM_ID, b"__event_authority")),
+            readonly(PROGRAM_ID),
+            *map(writable, quote.route_accounts),
         ]
         # The last number counts accounts for transfer hooks, of which there are none.
         data = SWAP2 + struct.pack("<QQI", quote.amount_in, min_amount_out, 0)
         return Instruction(PROGRAM_ID, data, accounts)
-
-
-def swap_exact_in(
-    pool: Pubkey, snapshot: Snapshot, mint_in: Pubkey, amount_in: int
-) -> PoolSwap:
-    """Compute `swap2`; raises QuoteRefused where the program fails."""
-    accounts, clock = snapshot.accounts, snapshot.clock
-    pair = _read_pair(accounts, pool)
-    if mint_in not in pair.mints:
-        raise QuoteRefused("pool_unreadable", f"The pair does not trade {mint_in}.")
-    side_in, side_out = (0, 1) if mint_in == pair.mints[0] else (1, 0)
-    token_in, vault_in = _read_side(snapshot, pair, side_in)
-    token_out, vault_out = _read_side(snapshot, pair, side_out)
-    fit_u64(amount_in, "the amount")
-    arriving = amount_in - token_in.transfer_fee.of(amount_in)
-    if arriving <= 0:
-        raise QuoteRefused(
-            "zero_output", "Nothing of this amount would reach the pool."
-        )
-    fit_u64(vault_in + arriving, "the reserve's balance")
-    bitmaps = _read_bitmaps(accounts, pool, pair)
-    walk = _Arrays(accounts, pool)
-    inner = compute_swap(
-        pair,
-        bitmaps,
-        walk.read,
-        amount_in=arriving,
-        swap_for_y=side_in == 0,
-        clock=clock,
-    )
-    if inner.amount_out > vault_out:
-        raise QuoteRefused("no_liquidity", "The reserve holds less than its bins say.")
-    received = inner.amount_out - token_out.transfer_fee.of(inner.amount_out)
-    if received <= 0:
-        raise QuoteRefused(
-            "zero_output", "The transfer fee would take all of the output."
-        )
-    return PoolSwap(pair, bitmaps, token_in, token_out, amount_in, received, inner)
-
-
-class _Arrays:
-    """The bin arrays of one pair in a snapshot, each checked when it is read."""
-
-    def __init__(self, accounts: Accounts, pool: Pubkey) -> None:
-        self._accounts = accounts
-        self._pool = pool
-        self._count = 0
-
-    def read(self, index: int) -> bytes:
-        """Return bin array `index`; raises QuoteRefused."""
-        address = bin_array_address(self._pool, index)
-        self._count += 1
-        if address not in self._accounts and self._count > ARRAYS_READ_PER_SIDE:
-            raise QuoteRefused(
-                "too_many_bins", "The swap would cross more bin arrays than are read."
-            )
-        account = existing_account(self._accounts, address, "bin array")
-        if account.owner != PROGRAM_ID:
-            raise QuoteRefused(
-                "pool_unreadable", f"Bin array {index} is not of the program."
-            )
-        check_bin_array(account.data, self._pool, index)
-        return account.data
-
-
-def _read_pair(accounts: Accounts, pool: Pubkey) -> Pair:
-    account = existing_account(accounts, pool, "pair")
-    if account.owner != PROGRAM_ID:
-        raise QuoteRefused(
-            "pool_unreadable", f"{pool} does not belong to Meteora DLMM."
-        )
-    return decode_pair(account.data)
-
-
-def _read_side(snapshot: Snapshot, pair: Pair, side: int) -> tuple[Mint, int]:
-    """Read one token of the pair: its mint, and what its reserve holds."""
-    address = pair.mints[side]
-    mint = read_mint(snapshot.accounts, address, snapshot.clock.epoch)
-    expected = TOKEN_2022_PROGRAM if pair.token_2022[side] else TOKEN_PROGRAM
-    if mint.token_program != expected:
-        raise QuoteRefused(
-            "pool_unreadable", f"{address} is not of the pair's token program."
-        )
-    reserve = pair.reserves[side]
-    return mint, read_vault_amount(snapshot.accounts, reserve, address, expected)
-
-
-def _read_bitmaps(accounts: Accounts, pool: Pubkey, pair: Pair) -> Bitmaps:
-    address = bitmap_extension_address(pool)
-    if address not in accounts:
-        raise QuoteRefused(
-            "accounts_missing", f"The bitmap extension {address} was not read."
-        )
-    extension = accounts[address]
-    if extension is not None and extension.owner != PROGRAM_ID:
-        raise QuoteRefused(
-            "pool_unreadable", "The bitmap extension is not of the program."
-        )
-    return decode_bitmaps(pair, extension.data if extension is not None else None)
 
 
 def _route_accounts(pool: Pubkey, swap: PoolSwap) -> tuple[Pubkey, ...]:
@@ -298,11 +170,3 @@ def _price_impact_bps(swap: PairSwap) -> int:
     if swap.swap_for_y:
         return price_impact_bps(net_in * price, gross_out << 64)
     return price_impact_bps(net_in << 64, gross_out * price)
-
-
-def _readonly(address: Pubkey) -> AccountMeta:
-    return AccountMeta(address, is_signer=False, is_writable=False)
-
-
-def _writable(address: Pubkey) -> AccountMeta:
-    return AccountMeta(address, is_signer=False, is_writable=True)

@@ -16,6 +16,8 @@ from dex.errors import QuoteRefused
 from .integers import fit_u64
 from .raydium_math import CurveSwap, FeeRates
 
+PROGRAM_ID = Pubkey.from_string("CPMMoo8L3F4NbTegBCKVNunggL7H1ZpdTHKxQB5qKP1C")
+
 POOL_SIZE = 637
 POOL_DISCRIMINATOR = bytes.fromhex("f7ede3f5d7c3de46")
 CONFIG_SIZE = 236
