@@ -1,0 +1,223 @@
+// Places orders and follows each to its end over WebSockets that may drop at any time.
+
+import { EventLog, STEPS, isTerminal } from "./verdict.js";
+
+const EXECUTE = "/api/orders/execute";
+const QUIET_MS = 5_000; // after this long without an event the stored order is looked at
+const BACK_OFF_MS = [250, 500, 1_000, 2_000, 4_000];
+
+/** Fetch JSON; an Error with the problem's own words when the answer is one. */
+export async function fetchJson(url, options) {
+  const response = await fetch(url, options);
+  const body = await response.json().catch(() => ({}));
+  if (!response.ok) throw Object.assign(new Error(body.detail ?? response.statusText), { problem: body });
+  return body;
+}
+
+function randomKey() {
+  // randomUUID exists on https and localhost only.
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** One order as this page knows it. */
+class TestOrder {
+  constructor(number, request) {
+    this.number = number;
+    this.request = request;
+    this.key = randomKey(); // with it a repeated message is the same order
+    this.id = null;
+    this.wsUrl = null;
+    this.status = "placing";
+    this.reached = 0; // steps of the happy path that were reached
+    this.venue = "";
+    this.received = "";
+    this.attempt = 0;
+    this.problem = null;
+    this.log = new EventLog();
+    this.lost = null; // unknown until compared with the stored history
+    this.startedAt = 0;
+    this.closedAt = null;
+    this.heardAt = 0;
+    this.socket = null;
+    this.failures = 0;
+    this.foundClosed = 0;
+  }
+
+  get isOpen() {
+    return this.closedAt === null;
+  }
+
+  get isConfirmed() {
+    return this.status === "confirmed";
+  }
+
+  get latencyMs() {
+    return this.isOpen ? null : this.closedAt - this.startedAt;
+  }
+}
+
+/** Many orders at once. Calls `changed(order)` whenever one moves. */
+export class Run {
+  constructor({ requests, mode, changed }) {
+    this.mode = mode;
+    this.changed = changed;
+    this.orders = requests.map((request, index) => new TestOrder(index + 1, request));
+    this.byId = new Map();
+    this.shared = null; // the socket that takes orders, in mode "socket"
+    this.dropped = 0;
+    this.startedAt = performance.now();
+  }
+
+  get socketsOpen() {
+    const sockets = [this.shared, ...this.orders.map((order) => order.socket)];
+    return sockets.filter((socket) => socket?.readyState === WebSocket.OPEN).length;
+  }
+
+  get isOver() {
+    return this.orders.every((order) => !order.isOpen && order.lost !== null);
+  }
+
+  /** Place all orders and follow them; resolves when each is closed and checked. */
+  async finish() {
+    for (const order of this.orders) order.startedAt = order.heardAt = performance.now();
+    if (this.mode === "socket") this.#placeOverSocket();
+    else this.orders.forEach((order) => this.#placeByRest(order));
+    while (!this.isOver) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      const allClosed = this.orders.every((order) => !order.isOpen);
+      const due = this.orders.filter((order) => order.lost === null && (order.isOpen ? this.#isQuiet(order) : allClosed));
+      await Promise.all(due.map((order) => this.#check(order)));
+    }
+    this.#letGo(this, "shared");
+  }
+
+  /** Cut every socket as it stands, then follow each open order again from its last event. */
+  dropAll() {
+    for (const order of this.orders) {
+      if (this.#letGo(order, "socket")) this.#follow(order);
+    }
+    if (this.#letGo(this, "shared")) {
+      this.orders.filter((order) => order.isOpen && order.id).forEach((order) => this.#follow(order));
+      this.#placeOverSocket();
+    }
+  }
+
+  #letGo(holder, name) {
+    const socket = holder[name];
+    if (socket === null) return false;
+    holder[name] = null;
+    socket.onmessage = socket.onclose = null; // what is still under way is lost with the socket
+    socket.close();
+    this.dropped += this.isOver ? 0 : 1;
+    return true;
+  }
+
+  async #placeByRest(order) {
+    const options = {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "Idempotency-Key": order.key },
+      body: JSON.stringify(order.request),
+    };
+    for (const wait of [...BACK_OFF_MS, null]) {
+      try {
+        this.#accepted(order, await fetchJson(EXECUTE, options));
+        this.#follow(order);
+        return;
+      } catch (error) {
+        const status = error.problem?.status ?? 503;
+        if (status < 500 || wait === null) return this.#refused(order, error.problem ?? { detail: error.message });
+        await new Promise((resolve) => setTimeout(resolve, wait));
+      }
+    }
+  }
+
+  /** Send what was not accepted yet over one socket; answers come in the order of messages. */
+  #placeOverSocket() {
+    const waiting = this.orders.filter((order) => order.isOpen && !order.id);
+    if (waiting.length === 0) return;
+    const socket = new WebSocket(Object.assign(new URL(EXECUTE, location), { protocol: location.protocol.replace("http", "ws") }));
+    this.shared = socket;
+    socket.onopen = () => {
+      for (const order of waiting) socket.send(JSON.stringify({ ...order.request, idempotencyKey: order.key }));
+    };
+    socket.onmessage = ({ data }) => {
+      const frame = JSON.parse(data);
+      if ("sequence" in frame) this.#arrived(this.byId.get(frame.orderId), frame);
+      else if ("wsUrl" in frame) this.#accepted(waiting.shift(), frame);
+      else this.#refused(waiting.shift(), frame);
+    };
+    socket.onclose = () => {
+      this.shared = null;
+      this.orders.filter((order) => order.isOpen && order.id).forEach((order) => this.#follow(order));
+      setTimeout(() => this.#placeOverSocket(), BACK_OFF_MS[2]);
+    };
+  }
+
+  #accepted(order, { orderId, wsUrl }) {
+    Object.assign(order, { id: orderId, wsUrl, status: order.reached ? order.status : "accepted" });
+    order.heardAt = performance.now();
+    this.byId.set(orderId, order);
+    this.changed(order);
+  }
+
+  #refused(order, problem) {
+    Object.assign(order, { status: "refused", problem, lost: 0, closedAt: performance.now() });
+    this.changed(order);
+  }
+
+  /** Follow an order over a socket of its own, from the last event that arrived. */
+  #follow(order) {
+    if (!order.isOpen || order.socket !== null) return;
+    const url = new URL(order.wsUrl);
+    if (order.log.highest) url.searchParams.set("after", order.log.highest);
+    const socket = new WebSocket(url);
+    order.socket = socket;
+    socket.onmessage = ({ data }) => {
+      const frame = JSON.parse(data);
+      order.failures = 0;
+      if ("sequence" in frame) this.#arrived(order, frame);
+    };
+    socket.onclose = () => {
+      order.socket = null;
+      this.changed(order);
+      const wait = BACK_OFF_MS[Math.min(order.failures++, BACK_OFF_MS.length - 1)];
+      if (order.isOpen) setTimeout(() => this.#follow(order), wait * (0.5 + Math.random()));
+    };
+  }
+
+  #arrived(order, event) {
+    order.heardAt = performance.now();
+    if (order.log.add(event)) this.#show(order, event);
+    this.changed(order);
+  }
+
+  #show(order, { status, attempt, data }) {
+    order.status = status;
+    order.attempt = attempt;
+    if (STEPS.includes(status)) order.reached = STEPS.indexOf(status) + 1;
+    order.venue = data.venue ?? data.route?.venue ?? order.venue;
+    order.received = data.amountOut ?? order.received;
+    if (data.code) order.problem = data;
+    if (isTerminal(status)) order.closedAt = performance.now();
+  }
+
+  #isQuiet(order) {
+    return order.id !== null && performance.now() - order.heardAt > QUIET_MS;
+  }
+
+  /** Compare with the stored order: the truth about what should have arrived. */
+  async #check(order) {
+    order.heardAt = performance.now();
+    const stored = await fetchJson(`/api/orders/${order.id}`).catch(() => null);
+    if (stored === null || !isTerminal(stored.status)) return; // asked again later
+    if (order.isOpen) {
+      // It may have closed a moment ago. Found closed and quiet twice: the end is lost.
+      order.foundClosed += 1;
+      if (order.foundClosed < 2) return;
+      this.#letGo(order, "socket");
+      this.#show(order, stored.history.at(-1));
+    }
+    order.lost = order.log.lostOf(stored.history);
+    this.changed(order);
+  }
+}

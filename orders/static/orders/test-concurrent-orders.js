@@ -1,0 +1,228 @@
+// The page: reads the form, draws a row per order, the totals and the verdict.
+
+import { Run, fetchJson } from "./run.js";
+import { STEPS, UNHAPPY, percentile, verdictOf } from "./verdict.js";
+
+const $ = (id) => document.getElementById(id);
+const rows = new Map(); // order → its row's cells
+const touched = new Set(); // orders whose row is out of date
+let run = null;
+let drawing = false;
+let endedAt = null;
+
+// ---- Pairs -----------------------------------------------------------------
+
+/** The pairs that some enabled pool trades, each once, in the order of their names. */
+function pairsOf(venues) {
+  const pairs = new Map();
+  for (const { pools } of venues) {
+    for (const { tokenA, tokenB } of pools) {
+      const [a, b] = [tokenA, tokenB].sort((x, y) => (x.mint < y.mint ? -1 : 1));
+      pairs.set(`${a.mint}/${b.mint}`, [tokenA, tokenB]);
+    }
+  }
+  return [...pairs.values()];
+}
+
+async function loadPairs() {
+  $("problem").hidden = true;
+  $("run").disabled = true;
+  try {
+    const { venues } = await fetchJson("/api/venues");
+    showPairs(pairsOf(venues));
+  } catch (error) {
+    showProblem("The engine does not answer.", `${error.message} Start it with “make run”, then try again.`);
+  }
+}
+
+function showPairs(pairs) {
+  const chips = pairs.map(([a, b]) => {
+    const label = document.createElement("label");
+    const box = Object.assign(document.createElement("input"), { type: "checkbox", checked: true });
+    box.pair = [a, b];
+    const text = document.createElement("span");
+    text.textContent = `${a.symbol} / ${b.symbol}`;
+    label.append(box, text);
+    return label;
+  });
+  $("pairs").replaceChildren(...chips);
+  if (pairs.length === 0) {
+    $("pairs").textContent = "none";
+    showProblem("There is nothing to trade yet.", "Add tokens and pools in the admin, then try again.");
+  }
+  $("run").disabled = pairs.length === 0;
+}
+
+function showProblem(title, detail) {
+  $("problem-title").textContent = title;
+  $("problem-detail").textContent = detail;
+  $("problem").hidden = false;
+}
+
+// ---- Placing ---------------------------------------------------------------
+
+/** Spread the orders over the chosen pairs, in both directions by turns. */
+function requestsOf(pairs, count) {
+  return Array.from({ length: count }, (_, index) => {
+    const pair = pairs[index % pairs.length];
+    const turned = Math.floor(index / pairs.length) % 2 === 1;
+    const [tokenIn, tokenOut] = turned ? [pair[1], pair[0]] : pair;
+    const request = {
+      type: "market",
+      tokenIn: tokenIn.mint,
+      tokenOut: tokenOut.mint,
+      amountIn: $("amount").value,
+      slippage: $("slippage").value,
+    };
+    return { request, symbols: [tokenIn.symbol, tokenOut.symbol] };
+  });
+}
+
+async function start(event) {
+  event.preventDefault();
+  const pairs = [...document.querySelectorAll("#pairs input:checked")].map((box) => box.pair);
+  if (pairs.length === 0) {
+    showProblem("No pair is chosen.", "Choose at least one.");
+    return;
+  }
+  $("problem").hidden = true;
+  const wanted = requestsOf(pairs, Number($("count").value));
+  const mode = document.querySelector("input[name=mode]:checked").value;
+  run = new Run({ requests: wanted.map(({ request }) => request), mode, changed: redraw });
+  endedAt = null;
+  layOutRows(wanted.map(({ symbols }) => symbols));
+  setBusy(true);
+  const ticking = setInterval(() => redraw(), 250);
+  await run.finish();
+  clearInterval(ticking);
+  setBusy(false);
+  redraw();
+}
+
+function setBusy(busy) {
+  $("run").disabled = busy;
+  $("run").textContent = busy ? "Running…" : "Place again";
+  $("drop").disabled = !busy;
+}
+
+// ---- Rows ------------------------------------------------------------------
+
+function element(tag, className, text = "") {
+  return Object.assign(document.createElement(tag), { className, textContent: text });
+}
+
+function layOutRows(symbols) {
+  rows.clear();
+  const made = run.orders.map((order, index) => {
+    const row = element("tr", "order");
+    const cells = Object.fromEntries(
+      ["number", "id", "swap", "step", "venue", "received", "latency"].map((name) => {
+        const cell = element("td", `cell-${name}`);
+        for (const node of [row, cell]) node.setAttribute("role", node === row ? "row" : "cell");
+        row.append(cell);
+        return [name, cell];
+      }),
+    );
+    cells.number.textContent = order.number;
+    cells.id.append(element("span", "quiet", "–"));
+    cells.swap.textContent = symbols[index].join(" → ");
+    const rail = element("ol", "rail");
+    const pills = STEPS.map((step) => element("li", "pill", step));
+    rail.append(...pills);
+    const note = element("span", "note");
+    cells.step.append(rail, note);
+    rows.set(order, { row, cells, pills, note, symbol: symbols[index][1] });
+    return row;
+  });
+  $("rows").replaceChildren(...made);
+  $("empty").hidden = true;
+  $("orders").hidden = false;
+}
+
+function drawRow(order) {
+  const { row, cells, pills, note, symbol } = rows.get(order);
+  const unhappy = UNHAPPY.has(order.status) || order.status === "refused";
+  row.dataset.status = order.status;
+  row.dataset.sequence = order.log.highest;
+  pills.forEach((pill, index) => {
+    pill.dataset.state = index < order.reached - 1 || order.isConfirmed ? "done" : index === order.reached - 1 ? "now" : "next";
+    if (unhappy && pill.dataset.state === "now") pill.dataset.state = "failed";
+  });
+  const again = order.attempt > 1 ? `attempt ${order.attempt}` : "";
+  const why = order.problem ? `${order.problem.code ?? order.status}: ${order.problem.message ?? order.problem.detail}` : "";
+  note.textContent = unhappy ? [order.status, why].filter(Boolean).join(" · ") : again;
+  note.classList.toggle("is-bad", unhappy);
+  if (order.id && !row.dataset.order) {
+    row.dataset.order = order.id;
+    const link = Object.assign(element("a", "id", order.id.slice(0, 8)), { href: `/api/orders/${order.id}`, title: order.id });
+    cells.id.replaceChildren(link);
+  }
+  if (order.venue && cells.venue.dataset.venue !== order.venue) {
+    cells.venue.dataset.venue = order.venue;
+    cells.venue.replaceChildren(element("span", `venue is-${order.venue}`, order.venue));
+  }
+  cells.received.textContent = order.received ? `${order.received} ${symbol}` : "";
+  cells.latency.textContent = order.isConfirmed ? seconds(order.latencyMs) : "";
+}
+
+// ---- Totals and verdict ----------------------------------------------------
+
+const seconds = (milliseconds) =>
+  milliseconds === null ? "–" : milliseconds < 1_000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1_000).toFixed(2)} s`;
+
+function drawTotals() {
+  const confirmed = run.orders.filter((order) => order.isConfirmed);
+  const failed = run.orders.filter((order) => !order.isOpen && !order.isConfirmed);
+  const closed = confirmed.length + failed.length;
+  const latencies = confirmed.map((order) => order.latencyMs).sort((a, b) => a - b);
+  if (closed === run.orders.length) endedAt ??= Math.max(...run.orders.map((order) => order.closedAt));
+  const elapsed = ((endedAt ?? performance.now()) - run.startedAt) / 1_000;
+  $("confirmed").textContent = confirmed.length;
+  $("placed").textContent = run.orders.length;
+  $("failed").textContent = failed.length;
+  $("failed").classList.toggle("bad", failed.length > 0);
+  $("rate").textContent = confirmed.length ? (confirmed.length / elapsed).toFixed(1) : "–";
+  for (const percent of [50, 95, 99]) $(`p${percent}`).textContent = seconds(percentile(latencies, percent));
+  const [failedBar, confirmedBar] = $("progress").children;
+  confirmedBar.setAttribute("width", (100 * confirmed.length) / run.orders.length);
+  failedBar.setAttribute("width", (100 * closed) / run.orders.length);
+  $("progress").setAttribute("aria-label", `${closed} of ${run.orders.length} orders closed`);
+}
+
+function drawVerdict() {
+  const total = verdictOf(run.orders);
+  const wrong = total.lost + total.duplicated + total.outOfOrder;
+  $("events").textContent = total.events;
+  $("lost").textContent = total.lost;
+  $("duplicated").textContent = total.duplicated;
+  $("out-of-order").textContent = total.outOfOrder;
+  $("sockets").textContent = run.socketsOpen;
+  $("dropped").textContent = run.dropped;
+  const state = wrong ? "wrong" : total.unchecked ? "running" : "clean";
+  const text = {
+    wrong: `${wrong} ${wrong === 1 ? "event was" : "events were"} lost, duplicated or out of order.`,
+    running: "All in order so far. Compared with the stored history at the end.",
+    clean: "Every event arrived once and in order, as the stored history has them.",
+  }[state];
+  $("verdict").dataset.state = state;
+  if ($("verdict-text").textContent !== text) $("verdict-text").textContent = text;
+}
+
+/** Draw at most once a frame, and only the rows that changed. */
+function redraw(order) {
+  if (order) touched.add(order);
+  if (drawing) return;
+  drawing = true;
+  requestAnimationFrame(() => {
+    drawing = false;
+    for (const each of touched) if (rows.has(each)) drawRow(each);
+    touched.clear();
+    drawTotals();
+    drawVerdict();
+  });
+}
+
+$("setup").addEventListener("submit", start);
+$("drop").addEventListener("click", () => run?.dropAll());
+$("problem-retry").addEventListener("click", loadPairs);
+loadPairs();
