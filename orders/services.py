@@ -23,6 +23,7 @@ from django.db import (
     connection,
     transaction,
 )
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from dex.models import Token
@@ -43,6 +44,7 @@ logger = logging.getLogger(__name__)
 # A worker takes a new order at once; the keeper waits this long before it steps in.
 KEEPER_DELAY = timedelta(seconds=5)
 
+LOCAL_OWNER = "local"
 CANCELLABLE = (Status.PENDING, Status.ROUTING, Status.BUILDING)
 
 
@@ -76,10 +78,15 @@ class Placement:
     created: bool
 
 
+def visible_orders() -> QuerySet[Order]:
+    """Return the orders that a client may see: those of user `local`, until accounts exist."""
+    return Order.objects.filter(owner__username=LOCAL_OWNER)
+
+
 def local_owner() -> AbstractBaseUser:
     """Return the owner of every order until accounts exist: user `local`."""
     owner, created = get_user_model().objects.get_or_create(
-        username="local", defaults={"is_active": True}
+        username=LOCAL_OWNER, defaults={"is_active": True}
     )
     if created:
         owner.set_unusable_password()

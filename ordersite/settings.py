@@ -51,6 +51,7 @@ INSTALLED_APPS = [
     "ordersite",
 ]
 MIDDLEWARE = [
+    "orders.answers.request_id_middleware",
     "django.middleware.security.SecurityMiddleware",
     "ordersite.static.StaticFilesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -179,6 +180,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": [],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "orders.answers.exception_handler",
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "DEX order engine",

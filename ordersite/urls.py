@@ -5,7 +5,14 @@ from django.urls import include, path
 from django.views.generic import RedirectView, TemplateView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+from orders import answers
+
 from . import health
+
+# Below /api/ every error is a problem in JSON.
+handler400 = answers.handler400
+handler404 = answers.handler404
+handler500 = answers.handler500
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="test-page")),

@@ -1,0 +1,88 @@
+"""How a problem and a request id leave by HTTP: for DRF, for Django, for every answer."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from typing import Any, cast
+from uuid import uuid4
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views import defaults
+from rest_framework.response import Response
+
+from .problems import MEDIA_TYPE, Problem, as_problem, internal_error, not_found
+
+logger = logging.getLogger(__name__)
+
+REQUEST_ID = "X-Request-ID"
+_OWN_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+API_PREFIX = "/api/"
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+def request_id_middleware(get_response: GetResponse) -> GetResponse:
+    """Name each request, so that an answer can be found in the log; keep a caller's name."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        given = request.headers.get(REQUEST_ID, "")
+        request_id = given if _OWN_REQUEST_ID.fullmatch(given) else uuid4().hex
+        request.META["REQUEST_ID"] = request_id
+        response = get_response(request)
+        response[REQUEST_ID] = request_id
+        return response
+
+    return answer
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's EXCEPTION_HANDLER. An unexpected error goes on to `handler500`."""
+    problem = as_problem(error)
+    if problem is None:
+        return None
+    request = context["request"]
+    if problem.status >= 500:
+        logger.warning("%s %s: %r", request.method, request.path, error)
+    response = Response(
+        _body(problem, request),
+        status=problem.status,
+        content_type=MEDIA_TYPE,
+        headers=problem.headers,
+    )
+    # Django would log the same again.
+    response._has_been_logged = True  # type: ignore[attr-defined]
+    return response
+
+
+def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
+    problem = Problem(400, "bad_request", "The request is malformed.")
+    return _answer(request, problem, defaults.bad_request, exception)
+
+
+def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _answer(request, not_found(), defaults.page_not_found, exception)
+
+
+def handler500(request: HttpRequest) -> HttpResponse:
+    return _answer(request, internal_error(), defaults.server_error)
+
+
+def _answer(
+    request: HttpRequest,
+    problem: Problem,
+    page: Callable[..., HttpResponse],
+    *arguments: Exception,
+) -> HttpResponse:
+    """Below /api/ a problem, elsewhere Django's own page."""
+    if not request.path.startswith(API_PREFIX):
+        return page(request, *arguments)
+    return JsonResponse(
+        _body(problem, request), status=problem.status, content_type=MEDIA_TYPE
+    )
+
+
+def _body(problem: Problem, request: HttpRequest) -> dict[str, Any]:
+    request_id = cast(str, request.META.get("REQUEST_ID", ""))
+    return problem.body(instance=request.path, request_id=request_id)

@@ -1,0 +1,165 @@
+"""The WebSocket of orders: streams one order, or takes orders and streams them all."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+from typing import Any
+from urllib.parse import parse_qs
+from uuid import UUID
+
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncWebsocketConsumer
+
+from .feed import Feed
+from .hub import current_hub
+from .inputs import accept_order
+from .origins import is_secure, may_connect, socket_host, ws_url
+from .parsers import parse_object
+from .problems import Problem, as_problem, internal_error, order_not_found
+from .services import visible_orders
+
+logger = logging.getLogger(__name__)
+
+CLOSE_DONE = 1000
+CLOSE_STALLED = 4408
+CLOSE_PROBLEM = 4000  # plus the status of the problem: 4400, 4404, 4503
+STALLED_AFTER_S = 30.0
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_SEQUENCE = re.compile(r"[0-9]{1,9}", re.ASCII)
+
+
+class OrderConsumer(AsyncWebsocketConsumer):
+    # Channels would subscribe once per socket and refuse every socket while Redis is
+    # down. The hub subscribes once per process and lives without Redis.
+    channel_layer_alias = None  # type: ignore[assignment]
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self._feed = Feed()
+        self._hub = current_hub()
+        self._watches = False
+        self._sender: asyncio.Task[None] | None = None
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._hub.unsubscribe(self._feed)
+            if self._sender is not None:
+                self._sender.cancel()
+
+    async def connect(self) -> None:
+        if not may_connect(self.scope):
+            logger.warning("a socket from a foreign origin or host was refused")
+            await self.close()
+            return
+        # Accepted before it is checked: a close code reaches only an open socket.
+        await self.accept()
+        try:
+            await self._start()
+        except Exception as error:
+            problem = _problem_of(error)
+            await self.send(text_data=self._error_text(problem))
+            await self.close(CLOSE_PROBLEM + problem.status)
+
+    async def receive(
+        self, text_data: str | None = None, bytes_data: bytes | None = None
+    ) -> None:
+        try:
+            if self._watches:
+                raise Problem(
+                    400,
+                    "unexpected_message",
+                    "This socket streams one order; open one without orderId to place "
+                    "orders.",
+                )
+            if text_data is None:
+                raise Problem(400, "binary_message", "Send orders as text messages.")
+            await self._place(text_data)
+        except Exception as error:
+            await self._feed.reply(self._error_text(_problem_of(error)))
+
+    async def _start(self) -> None:
+        order_id, after = _wanted(self.scope["query_string"])
+        if order_id is not None:
+            self._watches = True
+            if await database_sync_to_async(_is_over, thread_sensitive=False)(
+                order_id, after
+            ):
+                await self.close(CLOSE_DONE)
+                return
+            self._hub.subscribe(self._feed, order_id, after)
+        self._sender = asyncio.create_task(self._send_frames())
+
+    async def _place(self, text: str) -> None:
+        placement = await database_sync_to_async(_place, thread_sensitive=False)(text)
+        address = ws_url(
+            placement.order_id,
+            host=socket_host(self.scope),
+            secure=is_secure(self.scope),
+        )
+        accepted = {"orderId": str(placement.order_id), "wsUrl": address}
+        await self._feed.reply(json.dumps(accepted))
+        self._hub.subscribe(self._feed, placement.order_id, after=0)
+
+    async def _send_frames(self) -> None:
+        while True:
+            frame = await self._feed.take()
+            try:
+                async with asyncio.timeout(STALLED_AFTER_S):
+                    await self.send(text_data=frame.text)
+            except TimeoutError:
+                await self.close(CLOSE_STALLED)
+                return
+            if frame.ends_order and self._watches:
+                await self.close(CLOSE_DONE)
+                return
+            if self._feed.may_resume:
+                self._hub.resume(self._feed)
+
+    def _error_text(self, problem: Problem) -> str:
+        return json.dumps(problem.body(instance=self.scope["path"]))
+
+
+def _wanted(query_string: bytes) -> tuple[UUID | None, int]:
+    """Read `orderId` and `after` from a query string; raises Problem."""
+    try:
+        query = parse_qs(
+            query_string.decode(), keep_blank_values=True, max_num_fields=10
+        )
+    except ValueError:
+        raise Problem(400, "bad_request", "The query string is malformed.") from None
+    order_ids = query.get("orderId", [])
+    afters = query.get("after", ["0"])
+    if len(order_ids) > 1 or not all(map(_UUID.fullmatch, order_ids)):
+        raise Problem(400, "invalid_order_id", "orderId must be one UUID.")
+    if len(afters) > 1 or not _SEQUENCE.fullmatch(afters[0]):
+        raise Problem(400, "invalid_after", "after must be one sequence number.")
+    return (UUID(order_ids[0]) if order_ids else None), int(afters[0])
+
+
+def _is_over(order_id: UUID, after: int) -> bool:
+    """Say whether nothing is to come after `after`; raises Problem for a wrong one."""
+    order = visible_orders().filter(id=order_id).first()
+    if order is None:
+        raise order_not_found(order_id)
+    if after > order.last_sequence:
+        raise Problem(
+            400, "invalid_after", f"The order has {order.last_sequence} events so far."
+        )
+    return order.is_closed and after == order.last_sequence
+
+
+def _place(text: str) -> Any:
+    members = parse_object(text.encode())
+    key = members.pop("idempotencyKey", None)
+    return accept_order(members, idempotency_key=key)
+
+
+def _problem_of(error: Exception) -> Problem:
+    problem = as_problem(error)
+    if problem is None:
+        logger.exception("a socket's message failed")
+        return internal_error()
+    return problem

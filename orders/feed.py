@@ -1,0 +1,55 @@
+"""What waits to be sent over one socket, and how far that socket is in each order."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from uuid import UUID
+
+from .history import StoredEvent
+
+ROOM = 256  # frames that wait for one socket; the rest waits in PostgreSQL
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One text frame; `ends_order` on the frame of an order's last event."""
+
+    text: str
+    ends_order: bool = False
+
+
+class Feed:
+    """A bounded queue of frames that takes each event of its orders once, in order."""
+
+    def __init__(self, room: int = ROOM) -> None:
+        # The newest sequence taken of each order that the socket ever followed.
+        self.cursors: dict[UUID, int] = {}
+        # Set when an event found no room: the events after it are refused too, until
+        # the queue is empty and the hub reads them again.
+        self.behind = False
+        self._frames: asyncio.Queue[Frame] = asyncio.Queue(room)
+
+    def offer(self, event: StoredEvent) -> bool:
+        """Take an event unless it was taken before or there is no room."""
+        if event.sequence <= self.cursors[event.order_id]:
+            return False
+        self.behind = self.behind or self._frames.full()
+        if self.behind:
+            return False
+        self._frames.put_nowait(Frame(event.text, event.is_terminal))
+        self.cursors[event.order_id] = event.sequence
+        return True
+
+    async def reply(self, text: str) -> None:
+        """Put an answer behind the frames that wait, as soon as there is room."""
+        await self._frames.put(Frame(text))
+
+    async def take(self) -> Frame:
+        """Return the next frame, waiting for one."""
+        return await self._frames.get()
+
+    @property
+    def may_resume(self) -> bool:
+        """Whether events were refused and there is room for them now."""
+        return self.behind and self._frames.empty()

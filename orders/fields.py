@@ -1,0 +1,143 @@
+"""The fields of a request: text or number in, exact values out, a stable code for each no."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from django.conf import settings
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from dex.amounts import to_base_units
+from dex.models import Token
+
+from .models import OrderType
+from .parsers import Number
+
+# The grammar of a JSON number without exponent, for numbers that come as text too.
+_DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
+# Longer texts are refused before any arithmetic: a u64 has 20 digits, a token 18 decimals.
+MAX_DECIMAL_LENGTH = 64
+MAX_TOKEN_LENGTH = 44  # a mint in base58
+
+_DECIMAL_SCHEMA = [
+    {"type": "string", "pattern": r"^(0|[1-9][0-9]*)(\.[0-9]+)?$"},
+    {"type": "number"},
+]
+
+
+class _TextField(serializers.Field[Any, Any, Any, Any]):
+    default_error_messages: ClassVar = {
+        "required": "This field is missing.",
+        "null": "This field may not be null.",
+        "invalid_type": "Send a string.",
+    }
+
+    def text(self, data: object) -> str:
+        if not isinstance(data, str) or isinstance(data, Number):
+            self.fail("invalid_type")
+        return data
+
+
+class _DecimalField(_TextField):
+    default_error_messages: ClassVar = {
+        "invalid_type": "Send a number or a string.",
+        "invalid_number": "Write a plain decimal number, such as 1.5, of 64 characters "
+        "at most.",
+    }
+
+    def decimal(self, data: object) -> Decimal:
+        if not isinstance(data, str):
+            self.fail("invalid_type")
+        if len(data) > MAX_DECIMAL_LENGTH or not _DECIMAL.fullmatch(data):
+            self.fail("invalid_number")
+        return Decimal(data)
+
+
+@extend_schema_field({"type": "string", "enum": OrderType.values, "example": "market"})
+class OrderTypeField(_TextField):
+    default_error_messages: ClassVar = {"unsupported_type": "Supported: {supported}."}
+
+    def to_internal_value(self, data: object) -> OrderType:
+        text = self.text(data)
+        if text not in OrderType.values:
+            self.fail("unsupported_type", supported=", ".join(OrderType.values))
+        return OrderType(text)
+
+
+@extend_schema_field(
+    {
+        "type": "string",
+        "maxLength": MAX_TOKEN_LENGTH,
+        "description": "A symbol, or a mint in base58.",
+        "example": "SOL",
+    }
+)
+class TokenField(_TextField):
+    default_error_messages: ClassVar = {
+        "unknown_token": "No such token can be traded; see /api/tokens.",
+        "ambiguous_token": "Several tokens have this symbol; name the mint instead.",
+    }
+
+    def to_internal_value(self, data: object) -> Token:
+        text = self.text(data)
+        # What no token can be called must not reach the database: it cannot even
+        # compare every text (NUL).
+        if not 0 < len(text) <= MAX_TOKEN_LENGTH or not text.isprintable():
+            self.fail("unknown_token")
+        enabled = Token.objects.filter(enabled=True)
+        # A symbol that looks like another token's mint must not take its place.
+        found = enabled.filter(mint=text)[:1] or enabled.filter(symbol=text)[:2]
+        if not found:
+            self.fail("unknown_token")
+        if len(found) > 1:
+            self.fail("ambiguous_token")
+        return found[0]
+
+
+@extend_schema_field(
+    {
+        "oneOf": _DECIMAL_SCHEMA,
+        "description": "Whole tokens, above 0, with no more decimals than the token has.",
+        "example": "1.5",
+    }
+)
+class AmountField(_DecimalField):
+    default_error_messages: ClassVar = {
+        "amount_not_positive": "The amount must be above 0."
+    }
+
+    def to_internal_value(self, data: object) -> Decimal:
+        amount = self.decimal(data)
+        if amount <= 0:
+            self.fail("amount_not_positive")
+        return amount
+
+
+@extend_schema_field(
+    {
+        "oneOf": _DECIMAL_SCHEMA,
+        "description": "The tolerated loss against the quote as a fraction, in steps of "
+        "0.0001 (a basis point): 0.01 is 1 %.",
+        "example": 0.01,
+    }
+)
+class SlippageField(_DecimalField):
+    """A fraction in, basis points out."""
+
+    default_error_messages: ClassVar = {
+        "slippage_too_fine": "Use steps of 0.0001, a basis point.",
+        "slippage_out_of_range": "Use a fraction from 0 to {most}.",
+    }
+
+    def to_internal_value(self, data: object) -> int:
+        fraction = self.decimal(data)
+        most = Decimal(settings.MAX_SLIPPAGE_BPS).scaleb(-4)
+        if not 0 <= fraction <= most:
+            self.fail("slippage_out_of_range", most=f"{most.normalize():f}")
+        try:
+            return to_base_units(fraction, 4)
+        except ValueError:
+            self.fail("slippage_too_fine")

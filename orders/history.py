@@ -1,0 +1,78 @@
+"""Reads the stored events that sockets miss, for many orders in one query."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import Error, connection
+
+from .models import TERMINAL, OrderEvent
+from .serializers import event_frame
+
+_MISSED = """
+    SELECT event.*
+    FROM unnest(%s::uuid[], %s::integer[]) AS seen (order_id, sequence)
+    JOIN orders_orderevent AS event
+      ON event.order_id = seen.order_id AND event.sequence > seen.sequence
+    ORDER BY event.order_id, event.sequence
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """One row of the history, with the text that goes to every socket."""
+
+    order_id: UUID
+    sequence: int
+    is_terminal: bool
+    text: str
+
+
+class HistoryReader:
+    """A thread of its own with a kept connection, so that other queries delay nobody."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="order-history")
+
+    async def read(self, cursors: Mapping[UUID, int]) -> list[StoredEvent]:
+        """Return, in order, the events of each order after the given sequence.
+
+        Raises django.db.Error; the next read then opens a new connection.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, _read, dict(cursors))
+
+    async def rest(self) -> None:
+        """Give the connection back until the next read."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._thread, connection.close)
+
+    def close(self) -> None:
+        """Give the connection back for good and end the thread."""
+        self._thread.submit(connection.close)
+        self._thread.shutdown()
+
+
+def _read(cursors: Mapping[UUID, int]) -> list[StoredEvent]:
+    try:
+        rows = OrderEvent.objects.raw(
+            _MISSED, [list(cursors.keys()), list(cursors.values())]
+        )
+        return [
+            StoredEvent(
+                row.order_id, row.sequence, row.status in TERMINAL, frame_text(row)
+            )
+            for row in rows
+        ]
+    except Error:
+        connection.close()
+        raise
+
+
+def frame_text(event: OrderEvent) -> str:
+    return json.dumps(event_frame(event), ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,130 @@
+"""What a client may ask, checked field by field before anything is stored or sent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
+
+from dex.amounts import U64_MAX, to_base_units
+from dex.models import Token
+
+from .fields import AmountField, OrderTypeField, SlippageField, TokenField
+from .parsers import Number
+from .problems import FieldError, Problem, invalid
+from .services import OrderRequest, Placement, local_owner, place_order
+
+MAX_ERRORS = 20  # in one answer
+_IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteRequest:
+    """A validated question for quotes. `amount_in` in base units of `token_in`."""
+
+    token_in: Token
+    token_out: Token
+    amount_in: int
+
+
+class QuoteRequestSerializer(serializers.Serializer[Any]):
+    tokenIn = TokenField()
+    tokenOut = TokenField()
+    amountIn = AmountField()
+
+    def to_internal_value(self, data: Any) -> Any:
+        unknown = [name for name in data if name not in self.fields]
+        if unknown:
+            raise serializers.ValidationError(
+                {name[:64]: [_error("unknown_field")] for name in unknown}
+            )
+        return super().to_internal_value(data)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["tokenIn"] == attrs["tokenOut"]:
+            raise serializers.ValidationError({"tokenOut": [_error("same_token")]})
+        attrs["amountIn"] = _base_units(attrs["amountIn"], attrs["tokenIn"])
+        return attrs
+
+
+class OrderRequestSerializer(QuoteRequestSerializer):
+    type = OrderTypeField()
+    slippage = SlippageField()
+
+
+def accept_order(members: Mapping[str, Any], *, idempotency_key: object) -> Placement:
+    """Check and store an order that came by REST or socket; raises Problem, OrderError."""
+    key = None if idempotency_key is None else _checked_key(idempotency_key)
+    request = read_order(members)
+    return place_order(request, owner=local_owner(), idempotency_key=key)
+
+
+def _checked_key(key: object) -> str:
+    is_text = isinstance(key, str) and not isinstance(key, Number)
+    if not is_text or not _IDEMPOTENCY_KEY.fullmatch(str(key)):
+        raise Problem(
+            400,
+            "invalid_idempotency_key",
+            "An idempotency key has 1 to 255 visible ASCII characters.",
+        )
+    return str(key)
+
+
+def read_order(members: Mapping[str, Any]) -> OrderRequest:
+    """Check the members of an order; raises Problem with an error for each wrong field."""
+    valid = _validated(OrderRequestSerializer(data=members))
+    return OrderRequest(
+        order_type=valid["type"],
+        token_in=valid["tokenIn"],
+        token_out=valid["tokenOut"],
+        amount_in=valid["amountIn"],
+        slippage_bps=valid["slippage"],
+    )
+
+
+def read_quote_request(members: Mapping[str, Any]) -> QuoteRequest:
+    """Check the members of a question for quotes; raises Problem."""
+    valid = _validated(QuoteRequestSerializer(data=members))
+    return QuoteRequest(valid["tokenIn"], valid["tokenOut"], valid["amountIn"])
+
+
+def _validated(serializer: serializers.Serializer[Any]) -> dict[str, Any]:
+    if serializer.is_valid():
+        return dict(serializer.validated_data)
+    errors = [
+        FieldError(name, _CODES.get(detail.code, detail.code), str(detail))
+        for name, details in serializer.errors.items()
+        for detail in details
+    ]
+    raise invalid(errors[:MAX_ERRORS])
+
+
+# DRF's own codes, in our words.
+_CODES = {"required": "missing_field", "null": "invalid_type"}
+
+_MESSAGES = {
+    "unknown_field": "There is no such field.",
+    "same_token": "Name another token than tokenIn.",
+    "amount_too_large": "The amount is beyond 2^64 - 1 base units of the token.",
+    "too_many_decimals": "The token has {decimals} decimals at most.",
+}
+
+
+def _error(code: str, **values: object) -> ErrorDetail:
+    return ErrorDetail(_MESSAGES[code].format(**values), code)
+
+
+def _base_units(amount: Decimal, token: Token) -> int:
+    try:
+        base_units = to_base_units(amount, token.decimals)
+    except ValueError:
+        error = _error("too_many_decimals", decimals=token.decimals)
+        raise serializers.ValidationError({"amountIn": [error]}) from None
+    if base_units > U64_MAX:
+        raise serializers.ValidationError({"amountIn": [_error("amount_too_large")]})
+    return base_units

@@ -1,0 +1,87 @@
+"""Which hosts a socket may be opened from, and the address under which it is reached."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from django.conf import settings
+from django.http.request import split_domain_port, validate_host
+
+EXECUTE_PATH = "/api/orders/execute"
+_PORTS = {"http": "80", "https": "443"}
+
+
+def may_connect(scope: Mapping[str, Any]) -> bool:
+    """Say whether a handshake comes from this site or from a program.
+
+    A browser always names the page's origin. Programs send none, and Channels' own
+    validator would refuse them. The host is checked as well: a foreign name that points
+    to this machine would otherwise be its own origin.
+    """
+    hosts = _values(scope, b"host")
+    origins = _values(scope, b"origin")
+    if len(hosts) > 1 or len(origins) > 1:
+        return False
+    host = hosts[0] if hosts else ""
+    if host and not _is_ours(host):
+        return False
+    return (
+        not origins
+        or origins[0] in settings.CSRF_TRUSTED_ORIGINS
+        or _is_same(origins[0], host)
+    )
+
+
+def ws_url(order_id: UUID, *, host: str, secure: bool) -> str:
+    """Return the address of an order's stream, as its client reaches this site."""
+    base = settings.PUBLIC_WS_URL or f"{'wss' if secure else 'ws'}://{host}"
+    return f"{base}{EXECUTE_PATH}?orderId={order_id}"
+
+
+def socket_host(scope: Mapping[str, Any]) -> str:
+    """Return the host that a handshake names, or the address that it came in at."""
+    hosts = _values(scope, b"host")
+    if hosts:
+        return hosts[0]
+    name, port = scope.get("server") or ("localhost", settings.PORT)
+    return f"{name}:{port}"
+
+
+def is_secure(scope: Mapping[str, Any]) -> bool:
+    """Say whether a handshake came over TLS, as far as settings let a proxy say so."""
+    if scope.get("scheme") == "wss":
+        return True
+    if settings.SECURE_PROXY_SSL_HEADER is None:
+        return False
+    header, value = settings.SECURE_PROXY_SSL_HEADER
+    name = header.removeprefix("HTTP_").replace("_", "-").lower().encode()
+    return _values(scope, name) == [value]
+
+
+def _values(scope: Mapping[str, Any], wanted: bytes) -> list[str]:
+    headers: Iterable[tuple[bytes, bytes]] = scope.get("headers", ())
+    return [value.decode("latin1") for name, value in headers if name == wanted]
+
+
+def _is_ours(host: str) -> bool:
+    domain, _ = split_domain_port(host)
+    return bool(domain) and validate_host(domain, settings.ALLOWED_HOSTS)
+
+
+def _is_same(origin: str, host: str) -> bool:
+    try:
+        parts = urlsplit(origin)
+        default_port = _PORTS[parts.scheme]
+    except (ValueError, KeyError):  # "null", among others
+        return False
+    if origin != f"{parts.scheme}://{parts.netloc}":
+        return False
+    return _with_port(parts.netloc, default_port) == _with_port(host, default_port)
+
+
+def _with_port(host: str, default_port: str) -> tuple[str, str]:
+    domain, port = split_domain_port(host)
+    return domain, port or default_port

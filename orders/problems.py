@@ -1,0 +1,158 @@
+"""What went wrong, said in one shape by REST and socket: RFC 9457 problem details."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
+from django.http import Http404
+from rest_framework import exceptions as rest
+
+from dex.errors import RpcUnavailable, WrongChain
+
+from .errors import (
+    CancelConflict,
+    DatabaseUnavailable,
+    IdempotencyConflict,
+    OutcomeUnknown,
+)
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = 2
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """What is wrong with one field of a request, with a stable code."""
+
+    field: str
+    code: str
+    message: str
+
+
+class Problem(Exception):
+    """A request that cannot be fulfilled; `code` is stable, `detail` is for people.
+
+    `members` are further members of the body, beside those of RFC 9457.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        errors: Sequence[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+        members: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.headers = dict(headers or {})
+        self.members = dict(members or {})
+
+    def body(self, *, instance: str, request_id: str = "") -> dict[str, Any]:
+        """Write the problem as JSON. `type` is about:blank: `code` tells them apart."""
+        body: dict[str, Any] = {
+            "type": "about:blank",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "detail": self.detail,
+            "instance": instance,
+            "code": self.code,
+            **self.members,
+        }
+        if request_id:
+            body["requestId"] = request_id
+        if self.errors:
+            body["errors"] = [asdict(error) for error in self.errors]
+        return body
+
+
+def invalid(errors: Sequence[FieldError]) -> Problem:
+    """The problem of a request whose fields are wrong."""
+    return Problem(
+        400, "validation_failed", "The request has invalid fields.", errors=errors
+    )
+
+
+def not_found(detail: str = "Nothing is at this address.") -> Problem:
+    return Problem(404, "not_found", detail)
+
+
+def order_not_found(order_id: object) -> Problem:
+    return Problem(404, "order_not_found", f"There is no order {order_id}.")
+
+
+def internal_error() -> Problem:
+    return Problem(
+        500,
+        "internal_error",
+        "The server failed. Quote the request id when you report it.",
+    )
+
+
+def _unavailable(code: str, detail: str, **members: Any) -> Problem:
+    headers = {"Retry-After": str(RETRY_AFTER_S)}
+    return Problem(503, code, detail, headers=headers, members=members)
+
+
+def _cancel_conflict(error: CancelConflict) -> Problem:
+    members = {"orderStatus": error.status}
+    return Problem(409, error.code, str(error), members=members)
+
+
+def _outcome_unknown(error: OutcomeUnknown) -> Problem:
+    return _unavailable(error.code, str(error), orderId=str(error.order_id))
+
+
+def _database_unavailable(error: Exception) -> Problem:
+    return _unavailable(
+        DatabaseUnavailable.code,
+        "The database did not answer. Try again in a moment.",
+    )
+
+
+def _rpc_unavailable(error: Exception) -> Problem:
+    return _unavailable(
+        RpcUnavailable.code,
+        "No Solana RPC endpoint gave a usable answer. Try again in a moment.",
+    )
+
+
+def _rest(error: rest.APIException) -> Problem:
+    code = str(error.default_code)
+    return Problem(error.status_code, code, str(error.detail))
+
+
+_PROBLEMS: dict[type[Exception], Callable[[Any], Problem]] = {
+    Problem: lambda error: error,
+    IdempotencyConflict: lambda error: Problem(422, error.code, str(error)),
+    CancelConflict: _cancel_conflict,
+    OutcomeUnknown: _outcome_unknown,
+    DatabaseUnavailable: _database_unavailable,
+    OperationalError: _database_unavailable,
+    InterfaceError: _database_unavailable,
+    RpcUnavailable: _rpc_unavailable,
+    WrongChain: lambda error: _unavailable(error.code, str(error)),
+    Http404: lambda error: not_found(),
+    PermissionDenied: lambda error: Problem(
+        403, "permission_denied", "You may not do this."
+    ),
+    rest.APIException: _rest,
+}
+
+
+def as_problem(error: Exception) -> Problem | None:
+    """Say an expected error as a problem; None for an unexpected one, which is a bug."""
+    for kind, problem in _PROBLEMS.items():
+        if isinstance(error, kind):
+            return problem(error)
+    return None

@@ -1,0 +1,236 @@
+"""How orders, events and tokens look in JSON: camelCase, amounts as whole tokens in text."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from dex.amounts import to_whole
+from dex.models import Pool, Token
+
+from .models import Attempt, FundsMoved, Order, OrderEvent, Status
+
+
+def timestamp(moment: datetime) -> str:
+    """Write a moment in UTC to the millisecond, as 2026-11-20T09:14:03.120Z."""
+    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+def event_frame(event: OrderEvent) -> dict[str, Any]:
+    """The one shape of an event, for history, sockets and listeners."""
+    return {
+        "orderId": str(event.order_id),
+        "sequence": event.sequence,
+        "status": event.status,
+        "attempt": event.attempt,
+        "timestamp": timestamp(event.created_at),
+        "data": event.data,
+    }
+
+
+class TimestampField(serializers.DateTimeField):
+    def to_representation(self, value: datetime) -> str:
+        return timestamp(value)
+
+
+class TokenSerializer(serializers.ModelSerializer[Token]):
+    tokenProgram = serializers.CharField(source="token_program")
+
+    class Meta:
+        model = Token
+        fields = ("symbol", "name", "mint", "decimals", "tokenProgram")
+
+
+class OrderTokenSerializer(serializers.ModelSerializer[Token]):
+    class Meta:
+        model = Token
+        fields = ("symbol", "mint")
+
+
+class PoolSerializer(serializers.ModelSerializer[Pool]):
+    tokenA = OrderTokenSerializer(source="token_a")
+    tokenB = OrderTokenSerializer(source="token_b")
+
+    class Meta:
+        model = Pool
+        fields = ("address", "tokenA", "tokenB")
+
+
+class VenueSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
+    program = serializers.CharField()
+    pools = PoolSerializer(many=True)
+
+
+class EventSerializer(serializers.Serializer[OrderEvent]):
+    orderId = serializers.UUIDField()
+    sequence = serializers.IntegerField(min_value=1)
+    status = serializers.ChoiceField(Status.choices)
+    attempt = serializers.IntegerField(min_value=0)
+    timestamp = serializers.DateTimeField()
+    data = serializers.DictField()  # type: ignore[assignment]
+
+    def to_representation(self, instance: OrderEvent) -> dict[str, Any]:
+        return event_frame(instance)
+
+
+class ErrorSerializer(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class FailureSerializer(ErrorSerializer):
+    fundsMoved = serializers.ChoiceField(FundsMoved.choices)
+
+
+class AttemptSerializer(serializers.ModelSerializer[Attempt]):
+    """A signed transaction of an order, without its bytes."""
+
+    attempt = serializers.IntegerField(source="number")
+    lastValidBlockHeight = serializers.IntegerField(source="last_valid_block_height")
+    quotedAmountOut = serializers.SerializerMethodField()
+    minAmountOut = serializers.SerializerMethodField()
+    feeLamports = serializers.IntegerField(source="fee_lamports", allow_null=True)
+    error = serializers.SerializerMethodField()
+    createdAt = TimestampField(source="created_at")
+    closedAt = TimestampField(source="closed_at", allow_null=True)
+
+    class Meta:
+        model = Attempt
+        fields = (
+            "attempt",
+            "state",
+            "venue",
+            "pool",
+            "signature",
+            "blockhash",
+            "lastValidBlockHeight",
+            "quotedAmountOut",
+            "minAmountOut",
+            "slot",
+            "feeLamports",
+            "error",
+            "createdAt",
+            "closedAt",
+        )
+
+    def get_quotedAmountOut(self, attempt: Attempt) -> str:
+        return _whole(attempt.quoted_amount_out, self._token_out(attempt))
+
+    def get_minAmountOut(self, attempt: Attempt) -> str:
+        return _whole(attempt.min_amount_out, self._token_out(attempt))
+
+    @extend_schema_field(ErrorSerializer(allow_null=True))
+    def get_error(self, attempt: Attempt) -> dict[str, str] | None:
+        if not attempt.error_code:
+            return None
+        return {"code": attempt.error_code, "message": attempt.error}
+
+    def _token_out(self, attempt: Attempt) -> Token:
+        return attempt.order.token_out
+
+
+class OrderSerializer(serializers.ModelSerializer[Order]):
+    """An order as it stands: what was asked, and what became of it."""
+
+    orderId = serializers.UUIDField(source="id")
+    type = serializers.CharField(source="order_type")
+    tokenIn = OrderTokenSerializer(source="token_in")
+    tokenOut = OrderTokenSerializer(source="token_out")
+    amountIn = serializers.SerializerMethodField()
+    slippage = serializers.SerializerMethodField()
+    venue = serializers.CharField()
+    minAmountOut = serializers.SerializerMethodField()
+    amountInFilled = serializers.SerializerMethodField()
+    amountOut = serializers.SerializerMethodField()
+    failure = serializers.SerializerMethodField()
+    retryOf = serializers.UUIDField(source="retry_of_id", allow_null=True)
+    createdAt = TimestampField(source="created_at")
+    deadline = TimestampField()
+    cancelRequestedAt = TimestampField(source="cancel_requested_at", allow_null=True)
+    needsReviewAt = TimestampField(source="needs_review_at", allow_null=True)
+    closedAt = TimestampField(source="closed_at", allow_null=True)
+
+    class Meta:
+        model = Order
+        fields: tuple[str, ...] = (
+            "orderId",
+            "type",
+            "status",
+            "tokenIn",
+            "tokenOut",
+            "amountIn",
+            "slippage",
+            "minAmountOut",
+            "attempt",
+            "venue",
+            "amountInFilled",
+            "amountOut",
+            "signature",
+            "slot",
+            "failure",
+            "retryOf",
+            "createdAt",
+            "deadline",
+            "cancelRequestedAt",
+            "needsReviewAt",
+            "closedAt",
+        )
+
+    def get_amountIn(self, order: Order) -> str:
+        return _whole(order.amount_in, order.token_in)
+
+    def get_slippage(self, order: Order) -> str:
+        return to_whole(order.slippage_bps, 4)
+
+    def get_minAmountOut(self, order: Order) -> str | None:
+        return _whole_or_none(order.min_amount_out, order.token_out)
+
+    def get_amountInFilled(self, order: Order) -> str | None:
+        return _whole_or_none(order.amount_in_filled, order.token_in)
+
+    def get_amountOut(self, order: Order) -> str | None:
+        return _whole_or_none(order.amount_out, order.token_out)
+
+    @extend_schema_field(FailureSerializer(allow_null=True))
+    def get_failure(self, order: Order) -> dict[str, str] | None:
+        if not order.failure_code:
+            return None
+        return {
+            "code": order.failure_code,
+            "message": order.failure_message,
+            "fundsMoved": order.funds_moved,
+        }
+
+
+class OrderDetailSerializer(OrderSerializer):
+    """An order with its whole history, its signed transactions and all its quotes."""
+
+    attempts = AttemptSerializer(many=True)
+    history = EventSerializer(many=True, source="events")
+    quotes = serializers.SerializerMethodField()
+
+    class Meta(OrderSerializer.Meta):
+        fields = (*OrderSerializer.Meta.fields, "attempts", "history", "quotes")
+
+    @extend_schema_field(serializers.ListField(child=serializers.DictField()))
+    def get_quotes(self, order: Order) -> list[dict[str, Any]]:
+        return [
+            {"attempt": event.attempt, "sequence": event.sequence, **quote}
+            for event in order.events.all()
+            if event.status == Status.BUILDING
+            for quote in event.data.get("quotes", ())
+        ]
+
+
+def _whole(base_units: Any, token: Token) -> str:
+    return to_whole(int(base_units), token.decimals)
+
+
+def _whole_or_none(base_units: Any, token: Token) -> str | None:
+    return None if base_units is None else _whole(base_units, token)

@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from . import views
+from .origins import EXECUTE_PATH
+
+urlpatterns = [
+    path(EXECUTE_PATH.removeprefix("/"), views.ExecuteView.as_view(), name="execute"),
+    path("api/orders", views.OrderListView.as_view(), name="orders"),
+    path("api/orders/<str:order_id>", views.OrderView.as_view(), name="order"),
+    path("api/orders/<str:order_id>/cancel", views.CancelView.as_view(), name="cancel"),
+    path("api/quotes", views.QuoteView.as_view(), name="quotes"),
+    path("api/tokens", views.TokenListView.as_view(), name="tokens"),
+    path("api/venues", views.VenueListView.as_view(), name="venues"),
+]

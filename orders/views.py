@@ -1,0 +1,163 @@
+"""REST: each view reads a request, calls a service, and writes the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NoReturn
+from uuid import UUID
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from dex import desk
+from dex.errors import NoRoute
+from dex.models import Pool, Token, VenueName
+from dex.router import load_venues
+from dex.types import Quote, VenueAnswer
+
+from . import schema
+from .inputs import accept_order, read_quote_request
+from .listing import list_orders
+from .models import Order
+from .origins import ws_url
+from .parsers import read_object
+from .problems import Problem, order_not_found
+from .quotes import answer_data, quote_data
+from .serializers import (
+    OrderDetailSerializer,
+    OrderSerializer,
+    TokenSerializer,
+    VenueSerializer,
+)
+from .services import cancel_order, visible_orders
+
+
+class ExecuteView(APIView):
+    @schema.execute_order
+    def post(self, request: Request) -> Response:
+        placement = accept_order(
+            read_object(request._request),
+            idempotency_key=request.headers.get("Idempotency-Key"),
+        )
+        # The order is committed: from here on nothing may need the database.
+        order_id = placement.order_id
+        address = ws_url(order_id, host=request.get_host(), secure=request.is_secure())
+        headers = {"Location": reverse("order", args=[order_id])}
+        if not placement.created:
+            headers["Idempotency-Replayed"] = "true"
+        return Response(
+            {"orderId": str(order_id), "wsUrl": address},
+            status=201 if placement.created else 200,
+            headers=headers,
+        )
+
+    def http_method_not_allowed(
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> NoReturn:
+        raise Problem(
+            405,
+            "method_not_allowed",
+            "POST an order here, or open a WebSocket at the same address.",
+        )
+
+
+class OrderListView(APIView):
+    @schema.list_orders
+    def get(self, request: Request) -> Response:
+        orders, next_cursor = list_orders(visible_orders(), request.query_params)
+        return Response(
+            {
+                "orders": OrderSerializer(orders, many=True).data,
+                "nextCursor": next_cursor,
+            }
+        )
+
+
+class OrderView(APIView):
+    @schema.retrieve_order
+    def get(self, request: Request, order_id: str) -> Response:
+        return Response(OrderDetailSerializer(_find_order(order_id)).data)
+
+
+class CancelView(APIView):
+    @schema.cancel_order
+    def post(self, request: Request, order_id: str) -> Response:
+        cancelled = cancel_order(_find_order(order_id))
+        return Response(OrderSerializer(cancelled).data)
+
+
+class QuoteView(APIView):
+    @schema.ask_quotes
+    def post(self, request: Request) -> Response:
+        wanted = read_quote_request(read_object(request._request))
+        best: Quote | None = None
+        answers: tuple[VenueAnswer, ...]
+        try:
+            route = desk.ask(
+                wanted.token_in,
+                wanted.token_out,
+                wanted.amount_in,
+                settings.QUOTE_TIMEOUT_S,
+            )
+        except NoRoute as refusal:
+            answers = refusal.answers
+        else:
+            best, answers = route.best, route.answers
+        pair = (wanted.token_in, wanted.token_out)
+        return Response(
+            {
+                "route": quote_data(best, *pair) if best else None,
+                "quotes": [answer_data(answer, *pair) for answer in answers],
+            }
+        )
+
+
+class TokenListView(APIView):
+    @schema.list_tokens
+    def get(self, request: Request) -> Response:
+        tokens = Token.objects.filter(enabled=True)
+        return Response({"tokens": TokenSerializer(tokens, many=True).data})
+
+
+class VenueListView(APIView):
+    @schema.list_venues
+    def get(self, request: Request) -> Response:
+        venues = VenueSerializer(list(_venues()), many=True)
+        return Response({"venues": venues.data})
+
+
+def _venues() -> Iterator[dict[str, Any]]:
+    """List the venues of the settings, each with the pools that orders may use."""
+    pools = list(
+        Pool.objects.filter(
+            enabled=True, token_a__enabled=True, token_b__enabled=True
+        ).select_related("token_a", "token_b")
+    )
+    for name, venue in load_venues().items():
+        yield {
+            "name": name,
+            "label": VenueName(name).label,
+            "program": str(venue.program_id),
+            "pools": [pool for pool in pools if pool.venue == name],
+        }
+
+
+def _find_order(text: str) -> Order:
+    try:
+        order_id = UUID(text)
+    except ValueError:
+        raise order_not_found(text[:64]) from None
+    found = (
+        visible_orders()
+        .select_related("token_in", "token_out")
+        .prefetch_related("events", "attempts")
+        .filter(id=order_id)
+        .first()
+    )
+    if found is None:
+        raise order_not_found(order_id)
+    return found
