@@ -19,6 +19,7 @@ from django.db import DatabaseError, connection
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
+from dex import desk
 from dex.chain import known_chain
 from orders.models import OPEN, Order
 
@@ -123,9 +124,10 @@ def check_redis() -> dict[str, Result]:
 
 
 def check_rpc() -> dict[str, Result]:
-    from dex import desk
-
-    return {f"rpc {name}": Result(*health) for name, health in desk.health().items()}
+    return {
+        f"rpc {name}": Result(health["ok"], health["error"] or f"slot {health['slot']}")
+        for name, health in desk.health().items()
+    }
 
 
 def check_chain() -> dict[str, Result]:

@@ -30,5 +30,6 @@ def logging_settings(level: str) -> dict[str, Any]:
             # Django mails errors to nobody here; let its records reach the root.
             "django": {"handlers": [], "level": level, "propagate": True},
             "django.server": {"handlers": [], "propagate": True},
+            "daphne": {"level": "WARNING"},  # else a line per start, stop and socket
         },
     }

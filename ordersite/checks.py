@@ -1,0 +1,72 @@
+"""System checks: settings that are each legal, and wrong together."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
+
+from .exclusive import LOCALNET_PORTS
+
+
+@register
+def check_ports(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    localnet = range(settings.LOCALNET_PORT, settings.LOCALNET_PORT + LOCALNET_PORTS)
+    if settings.USES_OWN_LOCALNET and settings.PORT in localnet:
+        return [
+            Error(
+                f"PORT {settings.PORT} is one of localnet's ports.",
+                hint="Set PORT or LOCALNET_PORT to something else.",
+                id="ordersite.E001",
+            )
+        ]
+    return []
+
+
+@register
+def check_slippage(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    if not 0 <= settings.MAX_SLIPPAGE_BPS <= 10_000:
+        return [
+            Error(
+                f"MAX_SLIPPAGE_BPS is {settings.MAX_SLIPPAGE_BPS}: more than everything.",
+                hint="10000 basis points are 100 %.",
+                id="ordersite.E002",
+            )
+        ]
+    return []
+
+
+@register
+def check_endpoints(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    if len(settings.SOLANA_RPC_URLS) < 2 and not settings.ALLOW_SINGLE_RPC:
+        return [
+            Warning(
+                "SOLANA_RPC_URLS names one endpoint: no order that expired can end.",
+                hint="Name a second one, or accept one witness with ALLOW_SINGLE_RPC=1.",
+                id="ordersite.W003",
+            )
+        ]
+    return []
+
+
+@register
+def check_venues(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    return [
+        Error(
+            f"VENUES names {path} for {name}, and there is no such module.",
+            id="ordersite.E004",
+        )
+        for name, path in settings.VENUES.items()
+        if find_spec(path.rpartition(".")[0]) is None
+    ]
+
+
+@register(deploy=True)
+def check_debug(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    if settings.LOGGING["root"]["level"] == "DEBUG":
+        return [
+            Warning("LOG_LEVEL is DEBUG.", hint="Use INFO.", id="ordersite.W005"),
+        ]
+    return []

@@ -1,0 +1,182 @@
+"""The processes of one checkout, in the order in which they start."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import time
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import CommandError
+
+from dex.solana.wallet import create_wallet
+
+from .embedded import Postgres, Valkey
+from .exclusive import LOCALNET_NODES, claim_localnet_ports
+from .preparation import DEVELOPMENT_USER, password_file
+from .processes import POLL_S, Child, Console, Supervisor, python
+
+LOCALNET_TIMEOUT_S = 30.0
+# A worker first ends the steps that it has begun.
+DRAIN_PATIENCE_S = 30.0
+
+
+class Site:
+    """Starts everything through one supervisor, which stops it in reverse."""
+
+    def __init__(self, console: Console, supervisor: Supervisor) -> None:
+        self._console = console
+        self._supervisor = supervisor
+        self._environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        self._held = contextlib.ExitStack()  # the ports, until this process ends
+
+    def start(self) -> None:
+        """Raise InUse, EmbeddedError, DexError or CommandError, each for people."""
+        self._start_servers()
+        if settings.USES_OWN_LOCALNET:
+            self._start_localnet()
+        self._prepare()
+        children = (
+            self._child(
+                "worker",
+                *("rqworker", "orders", "--verbosity", "0"),
+                *("--worker-class", "execution.worker.OrderWorker"),
+                patience_s=DRAIN_PATIENCE_S,
+            ),
+            self._child("keeper", "keeper", patience_s=DRAIN_PATIENCE_S),
+            self._web(),
+        )
+        self._supervisor.start(*children)
+        for child in children:
+            self._say_started(child)
+
+    def not_ready(self) -> str:
+        """Return what the web process still misses; "" when it is ready."""
+        try:
+            status, answer = _request(settings.PORT, "GET", "/readyz")
+        except (OSError, http.client.HTTPException, ValueError):
+            return "web does not answer"
+        if status == 200:
+            return ""
+        failed = {
+            name: check["detail"]
+            for name, check in answer.get("checks", {}).items()
+            if not check["ok"]
+        }
+        return "; ".join(f"{name}: {detail}" for name, detail in failed.items())
+
+    def _start_servers(self) -> None:
+        for needed, kind in (
+            (settings.USES_EMBEDDED_POSTGRES, Postgres),
+            (settings.USES_EMBEDDED_VALKEY, Valkey),
+        ):
+            if needed:
+                server = kind(settings.EMBEDDED)
+                self._supervisor.start(server)
+                self._console.line(server.name, f"started, log in {server.log}")
+
+    def _start_localnet(self) -> None:
+        port, claims = claim_localnet_ports(settings.LOCALNET_PORT)
+        self._held.enter_context(claims)
+        folder = settings.EMBEDDED.localnet
+        folder.mkdir(parents=True, exist_ok=True)
+        # For commands in another terminal: they read the same settings.
+        (folder / "port").write_text(f"{port}\n")
+        self._environment["LOCALNET_PORT"] = str(port)
+        wallet = create_wallet(settings.WALLET_KEYPAIR)
+        localnet = self._child(
+            "localnet",
+            *("localnet", "--port", str(port), "--nodes", str(LOCALNET_NODES)),
+            *("--ledger", str(folder), "--market", "--fund", str(wallet.address)),
+        )
+        self._supervisor.start(localnet)
+        for node in range(LOCALNET_NODES):
+            _wait_for_node(localnet, port + 2 * node)
+        self._say_started(localnet)
+
+    def _prepare(self) -> None:
+        prepare = self._child("prepare", "prepare")
+        prepare.start()
+        try:
+            code = prepare.wait()
+        finally:
+            prepare.stop()
+        if code != 0:
+            raise CommandError("`manage.py prepare` failed: see the lines above.")
+
+    def _web(self) -> Child:
+        command = python(
+            *("-m", "daphne", "--verbosity", "0", "--no-server-name"),
+            *("--bind", "127.0.0.1", "--port", str(settings.PORT)),
+            *("--ping-interval", "20", "--ping-timeout", "30"),
+            "ordersite.asgi:application",
+        )
+        return self._run("web", command)
+
+    def _child(self, name: str, *arguments: str, patience_s: float = 10) -> Child:
+        return self._run(name, python("manage.py", *arguments), patience_s)
+
+    def _run(self, name: str, command: list[str], patience_s: float = 10) -> Child:
+        return Child(
+            name=name,
+            command=command,
+            environment=self._environment,
+            folder=settings.BASE_DIR,
+            log=settings.EMBEDDED.logs / f"{name}.log",
+            console=self._console,
+            patience_s=patience_s,
+        )
+
+    def _say_started(self, child: Child) -> None:
+        if child.process is not None:
+            self._console.line(child.name, f"started, process {child.process.pid}")
+
+
+def _wait_for_node(localnet: Child, port: int) -> None:
+    give_up_at = time.monotonic() + LOCALNET_TIMEOUT_S
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "getHealth"})
+    while True:
+        with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
+            if _request(port, "POST", "/", body)[1].get("result") == "ok":
+                return
+        if not localnet.running() or time.monotonic() > give_up_at:
+            raise CommandError("localnet did not start: see the lines above.")
+        time.sleep(POLL_S)
+
+
+def _request(
+    port: int, method: str, path: str, body: str | None = None
+) -> tuple[int, dict[str, Any]]:
+    """Ask a process of this site; never through a proxy."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        headers = {"Content-Type": "application/json", "Host": f"localhost:{port}"}
+        connection.request(method, path, body, headers)
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
+    finally:
+        connection.close()
+
+
+def welcome() -> str:
+    """Return what a user can do now, ready to paste."""
+    site = f"http://127.0.0.1:{settings.PORT}"
+    login = "(make one with `manage.py createsuperuser`)"
+    if settings.USES_EMBEDDED_POSTGRES:
+        login = f"({DEVELOPMENT_USER} / {password_file().read_text().strip()})"
+    order = (
+        '{"type":"market","tokenIn":"A","tokenOut":"B","amountIn":100,"slippage":0.01}'
+    )
+    return f"""
+Ready. Ctrl-C stops everything; logs are in {settings.EMBEDDED.logs}
+
+  Test page  {site}/test-concurrent-orders
+  Admin      {site}/admin/ {login}
+  API docs   {site}/api/docs/
+
+  curl -s -X POST {site}/api/orders/execute \\
+    -H 'Content-Type: application/json' -d '{order}'
+"""
