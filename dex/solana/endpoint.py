@@ -1,4 +1,4 @@
-"""One JSON-RPC endpoint: HTTP with kept connections, batches, and the chain it serves.
+"""One JSON-RPC endpoint: batches, typed errors, health, and the chain it serves.
 
 Calls made at the same time share one HTTP request. No answer is believed before the
 endpoint has shown the genesis hash of our chain over a connection at least as new.
@@ -7,21 +7,19 @@ endpoint has shown the genesis hash of our chain over a connection at least as n
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import aiohttp
-from yarl import URL
-
 from dex.errors import RpcError, RpcRejected, RpcUnavailable
 
+from .transport import Transport
+
 # JSON-RPC errors that speak of the node and not of the request: another node, or the
-# same one a little later, may answer.
-# https://github.com/anza-xyz/agave/blob/master/rpc-client-api/src/custom_error.rs
+# same one a little later, may answer. Source: anza-xyz/agave,
+# rpc-client-api/src/custom_error.rs; 429 in two spellings is providers' own.
 NODE_ERRORS = {
     -32603: "internal error",
     -32004: "block not available",
@@ -32,6 +30,9 @@ NODE_ERRORS = {
     429: "too many requests",
 }
 
+# How long a call waits for others that may share its request.
+GATHER_S = 0.002
+
 
 @dataclass(frozen=True, slots=True)
 class _Call:
@@ -41,36 +42,36 @@ class _Call:
 
 
 class Endpoint:
-    """One RPC endpoint. `name` is its host and port: the URL may contain an API key."""
+    """One RPC endpoint, named by its host and port.
+
+    `check_genesis` is called with the name and the genesis hash that it serves, and
+    raises WrongChain. Up to `batch_size` calls share a request; 1 means no batches.
+    """
 
     def __init__(
         self,
-        url: URL,
+        transport: Transport,
         *,
         timeout_s: float,
         batch_size: int,
-        check_genesis: Callable[[str, str], None],
         connections: int,
-        max_answer_bytes: int,
+        check_genesis: Callable[[str, str], None],
     ) -> None:
-        self.name = f"{url.host}:{url.port}"
+        self.name = transport.name
         self.latency_ms: float | None = None
         self.error = ""  # of the newest exchange, "" when it was answered
         self._failed_at: float | None = None
-        self._url = url
+        self._transport = transport
         self._timeout_s = timeout_s
         self._batch_size = batch_size
-        self._check_genesis = check_genesis
         self._connections = connections
-        self._max_answer_bytes = max_answer_bytes
-        self._session: aiohttp.ClientSession | None = None
+        self._check_genesis = check_genesis
         self._waiting: deque[_Call] = deque()
         self._exchanges: set[asyncio.Task[None]] = set()
         self._last_id = 0
-        # Connections opened so far, and how many of them the genesis check covers.
-        self._opened = 0
+        # How many of the connections opened so far the genesis check covers.
         self._checked = -1
-        self._checking = asyncio.Lock()
+        self._check: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
         return f"Endpoint({self.name})"
@@ -106,34 +107,38 @@ class Endpoint:
         for task in exchanges:
             task.cancel()
         await asyncio.gather(*exchanges, return_exceptions=True)
-        self._fail_all(list(self._waiting), RpcUnavailable(f"{self.name}: closed"))
+        self._fail(self._waiting, "closed")
         self._waiting.clear()
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self._transport.close()
 
     async def _check_chain(self) -> None:
-        if self._checked == self._opened:
+        """Compare the genesis hash, unless every connection so far is covered."""
+        if self._checked == self._transport.opened:
             return
-        async with self._checking:
-            if self._checked == self._opened:
-                return
-            genesis_hash = await self._ask("getGenesisHash", ())
-            if not isinstance(genesis_hash, str):
-                raise self._unavailable("no genesis hash in the answer")
-            self._check_genesis(self.name, genesis_hash)
-            self._checked = self._opened
+        if self._check is None or self._check.done():
+            self._check = asyncio.create_task(self._compare_genesis())
+            self._check.add_done_callback(look_at)
+        await asyncio.shield(self._check)
+
+    async def _compare_genesis(self) -> None:
+        genesis_hash = await self._ask("getGenesisHash", ())
+        if not isinstance(genesis_hash, str):
+            raise self._unavailable("no genesis hash in the answer")
+        self._check_genesis(self.name, genesis_hash)
+        self._checked = self._transport.opened
 
     async def _ask(self, method: str, params: Sequence[Any]) -> Any:
         loop = asyncio.get_running_loop()
         call = _Call(method, params, loop.create_future())
-        if not self._waiting:
-            # By then every call made in this turn of the loop is waiting too.
-            loop.call_soon(self._send_waiting)
         self._waiting.append(call)
+        if len(self._waiting) >= self._batch_size:
+            self._send_waiting()
+        elif len(self._waiting) == 1:
+            loop.call_later(GATHER_S, self._send_waiting)
         return await call.answer
 
     def _send_waiting(self) -> None:
+        """Send what waits, as long as a connection is free; the rest gathers meanwhile."""
         while self._waiting and len(self._exchanges) < self._connections:
             calls: list[_Call] = []
             while self._waiting and len(calls) < self._batch_size:
@@ -147,10 +152,9 @@ class Endpoint:
 
     def _exchanged(self, task: asyncio.Task[None]) -> None:
         self._exchanges.discard(task)
-        if self._waiting:
-            self._send_waiting()
+        self._send_waiting()
 
-    async def _exchange(self, calls: list[_Call]) -> None:
+    async def _exchange(self, calls: Sequence[_Call]) -> None:
         requests = {}
         for call in calls:
             self._last_id += 1
@@ -159,53 +163,21 @@ class Endpoint:
             {"jsonrpc": "2.0", "id": id_, "method": call.method, "params": call.params}
             for id_, call in requests.items()
         ]
-        try:
-            document = await self._post(bodies if len(bodies) > 1 else bodies[0])
-        except RpcUnavailable as error:
-            self._fail_all(calls, error)
-            return
-        except BaseException:
-            self._fail_all(calls, RpcUnavailable(f"{self.name}: closed"))
-            raise
-        entries = document if isinstance(document, list) else [document]
-        answers = {
-            entry["id"]: entry
-            for entry in entries
-            if isinstance(entry, dict) and isinstance(entry.get("id"), int)
-        }
-        for id_, call in requests.items():
-            self._settle(call, answers.get(id_), len(calls))
-
-    async def _post(self, body: Any) -> Any:
         started = time.monotonic()
         try:
-            async with self._open_session().post(
-                self._url, json=body, allow_redirects=False
-            ) as response:
-                raw = await self._read(response)
-                if response.status != 200:
-                    raise self._unavailable(f"HTTP status {response.status}")
-            document = json.loads(raw)
-        except TimeoutError:
-            raise self._unavailable(f"no answer within {self._timeout_s:g} s") from None
-        except (aiohttp.ClientError, OSError) as error:
-            # `from None`: the text of the original may show the URL with its key.
-            raise self._unavailable(type(error).__name__) from None
-        except (ValueError, RecursionError):
-            raise self._unavailable("the answer is not JSON") from None
+            document = await self._transport.post(bodies if len(bodies) > 1 else bodies[0])
+        except RpcUnavailable as error:
+            self._note_failure(str(error))
+            self._fail(calls, error)
+            return
+        except asyncio.CancelledError:
+            self._fail(calls, "closed")
+            raise
         self.latency_ms = (time.monotonic() - started) * 1000
         self.error, self._failed_at = "", None
-        return document
-
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
-        raw = bytearray()
-        async for chunk in response.content.iter_any():
-            raw += chunk
-            if len(raw) > self._max_answer_bytes:
-                raise self._unavailable(
-                    f"the answer is longer than {self._max_answer_bytes} bytes"
-                )
-        return bytes(raw)
+        answers = _by_id(document)
+        for id_, call in requests.items():
+            self._settle(call, answers.get(id_), len(calls))
 
     def _settle(self, call: _Call, entry: dict[str, Any] | None, sent: int) -> None:
         if call.answer.done():
@@ -216,42 +188,42 @@ class Endpoint:
             call.answer.set_exception(error)
 
     def _result(self, entry: dict[str, Any] | None, sent: int) -> Any:
-        if entry is not None and "result" in entry and not entry.get("error"):
-            return entry["result"]
-        error = entry.get("error") if entry is not None else None
-        if not isinstance(error, dict) or not isinstance(error.get("code"), int):
-            hint = " (set RPC_BATCH_SIZE=1 if it refuses batches)" if sent > 1 else ""
-            raise self._unavailable(f"a call was left without an answer{hint}")
-        code, message = error["code"], str(error.get("message", ""))[:500]
-        if code in NODE_ERRORS:
-            raise RpcUnavailable(f"{self.name}: {NODE_ERRORS[code]} ({code})")
-        raise RpcRejected(code, message, error.get("data"))
+        match entry:
+            case {"error": {"code": int(code), **error}}:
+                if code in NODE_ERRORS:
+                    raise RpcUnavailable(f"{self.name}: {NODE_ERRORS[code]} ({code})")
+                message = str(error.get("message", ""))[:500]
+                raise RpcRejected(code, message, error.get("data"))
+            case {"result": result}:
+                return result
+        hint = " (set RPC_BATCH_SIZE=1 if it refuses batches)" if sent > 1 else ""
+        raise self._unavailable(f"a call was left without an answer{hint}")
 
-    def _fail_all(self, calls: Sequence[_Call], error: RpcUnavailable) -> None:
+    def _fail(self, calls: Sequence[_Call], reason: object) -> None:
         for call in calls:
             if not call.answer.done():
-                call.answer.set_exception(RpcUnavailable(str(error)))
+                call.answer.set_exception(RpcUnavailable(str(reason)))
 
     def _unavailable(self, reason: str) -> RpcUnavailable:
         self._note_failure(reason)
-        return RpcUnavailable(f"{self.name}: {reason}")
+        return self._transport.unavailable(reason)
 
     def _note_failure(self, reason: str) -> None:
         self.error = reason
         self._failed_at = time.monotonic()
         self._checked = -1  # who answers next may be another chain
 
-    def _open_session(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            trace = aiohttp.TraceConfig()
-            trace.on_connection_create_end.append(self._connection_opened)
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._connections),
-                timeout=aiohttp.ClientTimeout(total=self._timeout_s),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                trace_configs=[trace],
-            )
-        return self._session
 
-    async def _connection_opened(self, *_: object) -> None:
-        self._opened += 1
+def _by_id(document: Any) -> dict[int, dict[str, Any]]:
+    entries = document if isinstance(document, list) else [document]
+    return {
+        entry["id"]: entry
+        for entry in entries
+        if isinstance(entry, dict) and isinstance(entry.get("id"), int)
+    }
+
+
+def look_at(outcome: asyncio.Future[Any]) -> None:
+    """Look at an outcome that nobody may be waiting for: asyncio complains otherwise."""
+    if not outcome.cancelled():
+        outcome.exception()

@@ -16,7 +16,7 @@ from dex.venues.base import Venue
 
 from .addresses import CLOCK_SYSVAR
 from .decoding import context_slot, decode_account, decode_clock
-from .endpoint import Endpoint
+from .endpoint import Endpoint, look_at
 from .rpc import RpcClient
 
 logger = logging.getLogger(__name__)
@@ -110,7 +110,7 @@ class Market:
         while self._next is not None:
             round_, self._next = self._next, None
             # Whoever gave up waiting leaves an error that nobody fetches.
-            round_.snapshot.add_done_callback(_look_at)
+            round_.snapshot.add_done_callback(look_at)
             self._add_recently_wanted(round_)
             began = asyncio.get_running_loop().time()
             try:
@@ -207,8 +207,3 @@ class Market:
             )
         decoded = map(decode_account, entries)
         return slot, dict(zip(addresses, decoded, strict=True))
-
-
-def _look_at(snapshot: asyncio.Future[Snapshot]) -> None:
-    if not snapshot.cancelled():
-        snapshot.exception()

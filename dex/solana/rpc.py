@@ -13,7 +13,8 @@ from yarl import URL
 from dex.chain import wrong_chain
 from dex.errors import RpcUnavailable, WrongChain
 
-from .endpoint import Endpoint
+from .endpoint import Endpoint, look_at
+from .transport import Transport
 
 logger = logging.getLogger(__name__)
 
@@ -47,13 +48,18 @@ class RpcClient:
         self._patience_s = timeout_s / 5 if patience_s is None else patience_s
         endpoints: dict[str, Endpoint] = {}
         for url in urls:
-            endpoint = Endpoint(
+            transport = Transport(
                 URL(url),
                 timeout_s=timeout_s,
-                batch_size=batch_size,
-                check_genesis=self._check_genesis,
                 connections=connections,
                 max_answer_bytes=max_answer_bytes,
+            )
+            endpoint = Endpoint(
+                transport,
+                timeout_s=timeout_s,
+                batch_size=batch_size,
+                connections=connections,
+                check_genesis=self._check_genesis,
             )
             if endpoint.name in endpoints:
                 # One host is one witness, whatever path or key leads to it.
@@ -103,7 +109,7 @@ class RpcClient:
                         asked[answer].mark_slow()
         finally:
             for answer in asked:
-                answer.add_done_callback(_drop)
+                answer.add_done_callback(look_at)
                 answer.cancel()
         raise RpcUnavailable(f"No RPC endpoint answered: {'; '.join(failures)}")
 
@@ -123,12 +129,6 @@ class RpcClient:
         if self.genesis_hash != served:
             self.wrong_chain = wrong_chain(self.genesis_hash, served, endpoint=name)
             raise self.wrong_chain
-
-
-def _drop(answer: asyncio.Future[Any]) -> None:
-    """Look at the outcome of a call nobody waits for, so that asyncio does not complain."""
-    if not answer.cancelled():
-        answer.exception()
 
 
 __all__ = ["Endpoint", "RpcClient"]

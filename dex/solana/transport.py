@@ -1,0 +1,84 @@
+"""JSON over HTTP to one URL, which is never shown: it may contain an API key."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from dex.errors import RpcUnavailable
+
+
+class Transport:
+    """Posts JSON over kept connections, with a time limit and a size limit.
+
+    `name` is the host and port; `opened` counts the connections opened so far.
+    """
+
+    def __init__(
+        self, url: URL, *, timeout_s: float, connections: int, max_answer_bytes: int
+    ) -> None:
+        self.name = f"{url.host}:{url.port}"
+        self.opened = 0
+        self._url = url
+        self._timeout_s = timeout_s
+        self._connections = connections
+        self._max_answer_bytes = max_answer_bytes
+        self._session: aiohttp.ClientSession | None = None
+
+    async def post(self, body: Any) -> Any:
+        """Return the JSON document of the answer.
+
+        Raises RpcUnavailable for everything that is not a whole answer with status 200.
+        """
+        try:
+            async with self._open_session().post(
+                self._url, json=body, allow_redirects=False
+            ) as response:
+                if response.status != 200:
+                    raise self.unavailable(f"HTTP status {response.status}")
+                return json.loads(await self._read(response))
+        except TimeoutError:
+            raise self.unavailable(f"no answer within {self._timeout_s:g} s") from None
+        except (aiohttp.ClientError, OSError) as error:
+            # `from None`: the text of the original may show the URL with its key.
+            raise self.unavailable(type(error).__name__) from None
+        except (ValueError, RecursionError):
+            raise self.unavailable("the answer is not JSON") from None
+
+    def unavailable(self, reason: str) -> RpcUnavailable:
+        """Make the error that names this endpoint and the reason."""
+        return RpcUnavailable(f"{self.name}: {reason}")
+
+    async def close(self) -> None:
+        """Close the connections; the next post opens new ones."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        raw = bytearray()
+        async for chunk in response.content.iter_any():
+            raw += chunk
+            if len(raw) > self._max_answer_bytes:
+                raise self.unavailable(
+                    f"the answer is longer than {self._max_answer_bytes} bytes"
+                )
+        return bytes(raw)
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            trace = aiohttp.TraceConfig()
+            trace.on_connection_create_end.append(self._count_connection)
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self._connections),
+                timeout=aiohttp.ClientTimeout(total=self._timeout_s),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trace_configs=[trace],
+            )
+        return self._session
+
+    async def _count_connection(self, *_: object) -> None:
+        self.opened += 1
