@@ -1,0 +1,157 @@
+"""Methods that only localnet has: what it was born with, and the switches of tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dex.localnet import genesis
+from dex.localnet.network import Node
+from dex.solana.addresses import TOKEN_PROGRAM
+
+from .rpc import METHOD_NOT_FOUND, Options, Params, RpcError, invalid
+
+VENUES = {"raydium", "meteora"}
+
+
+def localnet_genesis(node: Node, params: Params) -> Any:
+    """List the tokens and pools of the genesis, for an operator's allow-list."""
+    tokens = [
+        {
+            "mint": str(token.mint),
+            "symbol": token.symbol,
+            "name": token.name,
+            "decimals": token.decimals,
+            "tokenProgram": str(TOKEN_PROGRAM),
+        }
+        for token in genesis.TOKENS.values()
+    ]
+    pools = [
+        {
+            "address": str(pool.address),
+            "venue": pool.venue,
+            "tokenA": str(pool.base.mint),
+            "tokenB": str(pool.quote.mint),
+        }
+        for pool in genesis.pools()
+    ]
+    return {"tokens": tokens, "pools": pools}
+
+
+def localnet_fund(node: Node, params: Params) -> Any:
+    """Fund a wallet, or without one every wallet that was funded before."""
+    _require_control(node)
+    wanted = None if params.get(0) is None else params.pubkey(0)
+    owners = node.network.funded if wanted is None else {wanted}
+    for owner in sorted(owners, key=bytes):
+        node.network.fund(owner)
+    return sorted(str(owner) for owner in owners)
+
+
+def localnet_advance(node: Node, params: Params) -> Any:
+    """Move slot, height and clock at once: `slots`, and `seconds` if other than theirs."""
+    _require_control(node)
+    options = params.options(0)
+    slots = options.number("slots") or 0
+    node.network.advance(slots, _seconds(options, "seconds"))
+    clock = node.ledger.clock
+    slot = clock.slot()
+    return {
+        "slot": slot,
+        "blockHeight": clock.height(slot),
+        "unixTimestamp": clock.unix_timestamp(slot),
+    }
+
+
+def localnet_set(node: Node, params: Params) -> Any:
+    """Change how this chain misbehaves; members that are absent stay as they are.
+
+    `delayMs` is of all nodes, or of the one that `node` numbers from 0.
+    """
+    _require_control(node)
+    options = params.options(0)
+    unknown = set(options.values) - SETTINGS
+    if unknown:
+        raise invalid(f"Unknown settings: {', '.join(sorted(unknown))}")
+    faults = node.ledger.faults
+    delay = _seconds(options, "landingDelayS")
+    if delay is not None:
+        faults.landing_delay_s = delay
+    rate = _seconds(options, "dropRate")
+    if rate is not None:
+        if rate > 1:
+            raise invalid("dropRate is a share between 0 and 1.")
+        faults.drop_rate = rate
+    count = options.number("dropNext")
+    if count is not None:
+        faults.drop_next = count
+    _set_paused(node, options)
+    _set_delay(node, options)
+    if options.values.get("market") is not None:
+        node.network.market_is_open = options.flag("market")
+    return _settings(node)
+
+
+SETTINGS = {
+    "landingDelayS",
+    "dropRate",
+    "dropNext",
+    "pausedVenues",
+    "market",
+    "delayMs",
+    "node",
+}
+
+
+def _set_paused(node: Node, options: Options) -> None:
+    venues = options.values.get("pausedVenues")
+    if venues is None:
+        return
+    if not isinstance(venues, list) or not VENUES.issuperset(map(str, venues)):
+        raise invalid(f"pausedVenues is a list of {', '.join(sorted(VENUES))}.")
+    node.network.pause(venues)
+
+
+def _set_delay(node: Node, options: Options) -> None:
+    delay_ms = options.number("delayMs")
+    if delay_ms is None:
+        return
+    nodes = node.network.nodes
+    only = options.number("node")
+    if only is not None and only >= len(nodes):
+        raise invalid(f"There are {len(nodes)} nodes, numbered from 0.")
+    for chosen in nodes if only is None else [nodes[only]]:
+        chosen.delay_s = delay_ms / 1000
+
+
+def _settings(node: Node) -> dict[str, Any]:
+    faults = node.ledger.faults
+    return {
+        "landingDelayS": faults.landing_delay_s,
+        "dropRate": faults.drop_rate,
+        "dropNext": faults.drop_next,
+        "pausedVenues": sorted(faults.paused_venues),
+        "market": node.network.market_is_open,
+        "delayMs": [round(each.delay_s * 1000) for each in node.network.nodes],
+    }
+
+
+def _seconds(options: Options, name: str) -> float | None:
+    value = options.values.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        raise invalid(f"Invalid params: {name} should be a number of at least 0.")
+    return float(value)
+
+
+def _require_control(node: Node) -> None:
+    if not node.network.control:
+        raise RpcError(METHOD_NOT_FOUND, "Method not found (start with --control)")
+
+
+METHODS = {
+    "localnet_genesis": localnet_genesis,
+    "localnet_fund": localnet_fund,
+    "localnet_advance": localnet_advance,
+    "localnet_set": localnet_set,
+}

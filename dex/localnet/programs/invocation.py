@@ -1,0 +1,190 @@
+"""What a program sees while it runs: its accounts, its data, and calls to other programs."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from solders.instruction import AccountMeta
+from solders.pubkey import Pubkey
+
+from dex.localnet.transaction_errors import InstructionError
+from dex.solana.addresses import SYSTEM_PROGRAM
+from dex.types import Account, Clock
+
+# Native programs run inside the node and log no compute units.
+NATIVE_PROGRAMS = frozenset(
+    {
+        SYSTEM_PROGRAM,
+        Pubkey.from_string("ComputeBudget111111111111111111111111111111"),
+    }
+)
+CALL_UNITS = 946
+MAX_DEPTH = 5
+
+Program = Callable[["Invocation"], None]
+
+
+def rent_exempt_minimum(data_length: int) -> int:
+    """Return the least lamports an account of this size must hold."""
+    return (128 + data_length) * 6_960
+
+
+@dataclass
+class Execution:
+    """One transaction while it runs: the accounts it changed, its logs and its units."""
+
+    read: Callable[[Pubkey], Account | None]
+    keys: Sequence[Pubkey]
+    programs: Mapping[Pubkey, Program]
+    clock: Clock
+    unit_limit: int
+    changes: dict[Pubkey, Account] = field(default_factory=dict)
+    logs: list[str] = field(default_factory=list)
+    units: int = 0
+    # Calls that programs made, by the index of the transaction's instruction.
+    inner: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def account(self, address: Pubkey) -> Account:
+        """Return an account's state now; one that does not exist is empty."""
+        changed = self.changes.get(address)
+        if changed is not None:
+            return changed
+        return self.read(address) or Account(SYSTEM_PROGRAM, 0, b"")
+
+
+@dataclass
+class Invocation:
+    """One program called with accounts and data, by a transaction or by a program."""
+
+    execution: Execution
+    program: Pubkey
+    accounts: Sequence[AccountMeta]
+    data: bytes
+    index: int
+    depth: int = 1
+
+    def address(self, position: int) -> Pubkey:
+        """Return the address at a position; NotEnoughAccountKeys when there is none."""
+        return self._meta(position).pubkey
+
+    def account(self, position: int) -> Account:
+        return self.execution.account(self.address(position))
+
+    def is_signer(self, position: int) -> bool:
+        return self._meta(position).is_signer
+
+    def require_signer(self, position: int) -> Pubkey:
+        """Return the address; MissingRequiredSignature when it did not sign."""
+        if not self.is_signer(position):
+            raise InstructionError("MissingRequiredSignature")
+        return self.address(position)
+
+    def write(self, position: int, account: Account) -> None:
+        """Change an account under the rules of the runtime.
+
+        Only its owner changes its data or takes lamports, and only if it is writable.
+        """
+        meta = self._meta(position)
+        before = self.execution.account(meta.pubkey)
+        if not meta.is_writable:
+            changed = before.data == account.data
+            raise InstructionError(
+                "ReadonlyLamportChange" if changed else "ReadonlyDataModified"
+            )
+        if before.owner != self.program:
+            if account.data != before.data or account.owner != before.owner:
+                raise InstructionError("ExternalAccountDataModified")
+            if account.lamports < before.lamports:
+                raise InstructionError("ExternalAccountLamportSpend")
+        self.execution.changes[meta.pubkey] = account
+
+    def log(self, text: str) -> None:
+        self.execution.logs.append(f"Program log: {text}")
+
+    def log_data(self, data: bytes) -> None:
+        encoded = base64.b64encode(data).decode()
+        self.execution.logs.append(f"Program data: {encoded}")
+
+    def consume(self, units: int) -> None:
+        """Use compute units; ComputationalBudgetExceeded beyond the limit."""
+        execution = self.execution
+        execution.units += units
+        if execution.units > execution.unit_limit:
+            execution.units = execution.unit_limit
+            raise InstructionError("ComputationalBudgetExceeded")
+
+    def call(
+        self,
+        program: Pubkey,
+        accounts: Sequence[AccountMeta],
+        data: bytes,
+        *,
+        signed_by: Collection[Pubkey] = (),
+    ) -> None:
+        """Call another program; `signed_by` are addresses derived from this program."""
+        self.consume(CALL_UNITS)
+        if program not in self.execution.keys:
+            raise InstructionError("MissingAccount")
+        if self.depth == MAX_DEPTH:
+            raise InstructionError("CallDepth")
+        for meta in accounts:
+            self._check_privileges(meta, signed_by)
+        keys = self.execution.keys
+        self.execution.inner.setdefault(self.index, []).append(
+            {
+                "programIdIndex": keys.index(program),
+                "accounts": [keys.index(meta.pubkey) for meta in accounts],
+                "data": data,
+                "stackHeight": self.depth + 1,
+            }
+        )
+        run(
+            Invocation(
+                self.execution, program, accounts, data, self.index, self.depth + 1
+            )
+        )
+
+    def _check_privileges(
+        self, wanted: AccountMeta, signed_by: Collection[Pubkey]
+    ) -> None:
+        held = [meta for meta in self.accounts if meta.pubkey == wanted.pubkey]
+        if not held:
+            raise InstructionError("MissingAccount")
+        signed = wanted.pubkey in signed_by or any(meta.is_signer for meta in held)
+        writable = any(meta.is_writable for meta in held)
+        if wanted.is_signer > signed or wanted.is_writable > writable:
+            raise InstructionError("PrivilegeEscalation")
+
+    def _meta(self, position: int) -> AccountMeta:
+        if position >= len(self.accounts):
+            raise InstructionError("NotEnoughAccountKeys")
+        return self.accounts[position]
+
+
+def run(invocation: Invocation) -> None:
+    """Run one program with the log lines that real nodes write around it."""
+    execution, program = invocation.execution, invocation.program
+    logs = execution.logs
+    logs.append(f"Program {program} invoke [{invocation.depth}]")
+    used_before = execution.units
+    try:
+        execution.programs[program](invocation)
+    except InstructionError as error:
+        _log_units(invocation, used_before)
+        logs.append(f"Program {program} failed: {error}")
+        raise
+    _log_units(invocation, used_before)
+    logs.append(f"Program {program} success")
+
+
+def _log_units(invocation: Invocation, used_before: int) -> None:
+    if invocation.program in NATIVE_PROGRAMS:
+        return
+    execution = invocation.execution
+    execution.logs.append(
+        f"Program {invocation.program} consumed {execution.units - used_before} "
+        f"of {execution.unit_limit - used_before} compute units"
+    )

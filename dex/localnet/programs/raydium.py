@@ -1,0 +1,165 @@
+"""Raydium CPMM: swap_base_input and swap_base_output.
+
+Checks and event: raydium-cp-swap, `instructions/swap_base_*.rs`, `states/events.rs`. The
+arithmetic is the venue's own. The observation account is left untouched: no quote reads it.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import replace
+
+from solders.pubkey import Pubkey
+
+from dex.localnet.transaction_errors import InstructionError
+from dex.solana.addresses import program_address
+from dex.venues import raydium
+
+from . import token_layout as layout
+from .anchor import (
+    CONSTRAINT_ADDRESS,
+    CONSTRAINT_RAW,
+    CONSTRAINT_SEEDS,
+    WRONG_OWNER,
+    compute,
+    refuse,
+    require_address,
+    require_keys,
+    require_signer,
+    snapshot,
+    token_account,
+    transfer,
+)
+from .invocation import Invocation
+
+UNITS = 28_000
+SWAP_EVENT = bytes.fromhex("40c6cde8260871e2")
+AUTHORITY = program_address(raydium.PROGRAM_ID, b"vault_and_lp_mint_auth_seed")
+EXCEEDED_SLIPPAGE = (6005, "ExceededSlippage")
+ERRORS = {
+    "pool_disabled": (6000, "NotApproved"),
+    "pool_not_open": (6000, "NotApproved"),
+    "zero_output": (6006, "ZeroTradingTokens"),
+    "no_liquidity": (6006, "ZeroTradingTokens"),
+    "pool_unreadable": (WRONG_OWNER, ""),
+}
+
+# Positions of the accounts.
+(
+    PAYER,
+    POOL_AUTHORITY,
+    CONFIG,
+    POOL,
+    USER_IN,
+    USER_OUT,
+    VAULT_IN,
+    VAULT_OUT,
+    PROGRAM_IN,
+    PROGRAM_OUT,
+    MINT_IN,
+    MINT_OUT,
+    OBSERVATION,
+) = range(13)
+
+
+def process(call: Invocation) -> None:
+    """Run one swap instruction; InvalidInstructionData for anything else."""
+    kind = call.data[:8]
+    if kind not in (raydium.SWAP_BASE_INPUT, raydium.SWAP_BASE_OUTPUT):
+        raise InstructionError("InvalidInstructionData")
+    exact_in = kind == raydium.SWAP_BASE_INPUT
+    call.log(f"Instruction: {'SwapBaseInput' if exact_in else 'SwapBaseOutput'}")
+    call.consume(UNITS)
+    try:
+        first, second = struct.unpack("<QQ", call.data[8:])
+    except struct.error:
+        raise InstructionError("InvalidInstructionData") from None
+    _check_accounts(call)
+    mint_in, pool = call.address(MINT_IN), call.address(POOL)
+    if exact_in:
+        swap = compute(
+            call,
+            ERRORS,
+            lambda: raydium.swap_exact_in(pool, snapshot(call), mint_in, first),
+        )
+        exceeded = swap.amount_out < second
+    else:
+        swap = compute(
+            call,
+            ERRORS,
+            lambda: raydium.swap_exact_out(pool, snapshot(call), mint_in, second),
+        )
+        exceeded = swap.amount_in > first
+    if exceeded:
+        raise refuse(call, *EXCEEDED_SLIPPAGE)
+    _settle(call, swap)
+    call.log_data(_event(call, swap, exact_in=exact_in))
+
+
+def _check_accounts(call: Invocation) -> None:
+    require_keys(call, 13)
+    require_signer(call, PAYER)
+    require_address(call, POOL_AUTHORITY, AUTHORITY, CONSTRAINT_SEEDS)
+    pool = call.account(POOL)
+    if pool.owner != call.program or len(pool.data) < 637:
+        raise refuse(call, WRONG_OWNER)
+    require_address(call, CONFIG, Pubkey(pool.data[8:40]))
+    vaults = Pubkey(pool.data[72:104]), Pubkey(pool.data[104:136])
+    for user, vault, mint in (
+        (USER_IN, VAULT_IN, MINT_IN),
+        (USER_OUT, VAULT_OUT, MINT_OUT),
+    ):
+        token_account(call, user)
+        if call.address(vault) not in vaults:
+            raise refuse(call, CONSTRAINT_RAW)
+        vault_mint = layout.mint_of(token_account(call, vault))
+        require_address(call, mint, vault_mint, CONSTRAINT_ADDRESS)
+    if call.address(VAULT_IN) == call.address(VAULT_OUT):
+        raise refuse(call, 6008, "InvalidVault")
+    require_address(call, OBSERVATION, Pubkey(pool.data[296:328]))
+
+
+def _settle(call: Invocation, swap: raydium.PoolSwap) -> None:
+    """Write the pool's fees, then move both tokens."""
+    pool = call.account(POOL)
+    call.write(POOL, replace(pool, data=raydium.apply_swap(pool.data, swap)))
+    transfer(
+        call,
+        swap.amount_in,
+        source=USER_IN,
+        mint=MINT_IN,
+        target=VAULT_IN,
+        authority=call.address(PAYER),
+        token_program=call.address(PROGRAM_IN),
+    )
+    transfer(
+        call,
+        swap.curve.amount_out,
+        source=VAULT_OUT,
+        mint=MINT_OUT,
+        target=USER_OUT,
+        authority=AUTHORITY,
+        token_program=call.address(PROGRAM_OUT),
+        signed_by=(AUTHORITY,),
+    )
+
+
+def _event(call: Invocation, swap: raydium.PoolSwap, *, exact_in: bool) -> bytes:
+    """Encode SwapEvent; its amounts are those of the pool, without transfer fees."""
+    curve = swap.curve
+    return SWAP_EVENT + struct.pack(
+        "<32sQQQQQQ?32s32sQQ?",
+        bytes(call.address(POOL)),
+        swap.view.side_in.reserve,
+        swap.view.side_out.reserve,
+        curve.amount_in,
+        curve.amount_out,
+        swap.amount_in - curve.amount_in,
+        curve.amount_out - swap.amount_out,
+        exact_in,
+        bytes(call.address(MINT_IN)),
+        bytes(call.address(MINT_OUT)),
+        curve.trade_fee,
+        curve.creator_fee,
+        curve.creator_fee_on_input,
+    )

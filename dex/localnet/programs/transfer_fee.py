@@ -1,0 +1,42 @@
+"""Token-2022 transfer fees: what a transfer withholds, and where it is kept."""
+
+from __future__ import annotations
+
+from . import token_layout as layout
+
+
+def transfer_fee(mint_data: bytes, amount: int, epoch: int) -> int:
+    """Return the fee in base units that a transfer of `amount` withholds.
+
+    Source: spl-token-2022, `extension/transfer_fee`: the newer of two fees counts from
+    its epoch on; basis points, rounded up, at most the maximum.
+    """
+    at = layout.extension(mint_data, layout.TRANSFER_FEE_CONFIG)
+    if at is None:
+        return 0
+    older, newer = mint_data[at + 72 : at + 90], mint_data[at + 90 : at + 108]
+    current = newer if epoch >= int.from_bytes(newer[:8], "little") else older
+    maximum = int.from_bytes(current[8:16], "little")
+    bps = int.from_bytes(current[16:18], "little")
+    return min(-(-amount * bps // 10_000), maximum)
+
+
+def withhold(account_data: bytes, fee: int) -> bytes:
+    """Add a fee to what a token account withholds for its mint."""
+    at = layout.extension(account_data, layout.TRANSFER_FEE_AMOUNT)
+    if at is None:
+        return account_data
+    total = int.from_bytes(account_data[at : at + 8], "little") + fee
+    return account_data[:at] + total.to_bytes(8, "little") + account_data[at + 8 :]
+
+
+def account_extensions(mint_data: bytes) -> bytes:
+    """Return the extensions, already initialised, of an associated account of a mint."""
+    values = [(layout.IMMUTABLE_OWNER, b"")]
+    if layout.extension(mint_data, layout.TRANSFER_FEE_CONFIG) is not None:
+        values.insert(0, (layout.TRANSFER_FEE_AMOUNT, bytes(8)))
+    encoded = b"".join(
+        kind.to_bytes(2, "little") + len(value).to_bytes(2, "little") + value
+        for kind, value in values
+    )
+    return bytes([layout.KIND_ACCOUNT]) + encoded

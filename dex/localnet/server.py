@@ -1,0 +1,77 @@
+"""JSON-RPC over HTTP: one address per node, one commit per body, then the answer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import sqlite3
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from .methods import accounts, chain, control, history, transactions
+from .methods.rpc import answer_body, parse_error
+from .network import Network, Node
+
+logger = logging.getLogger(__name__)
+
+MAX_BODY_BYTES = 1024 * 1024
+METHODS = {
+    **accounts.METHODS,
+    **chain.METHODS,
+    **control.METHODS,
+    **history.METHODS,
+    **transactions.METHODS,
+}
+
+
+def make_app(node: Node) -> web.Application:
+    """Return the HTTP application of one node."""
+
+    async def answer(request: web.Request) -> web.Response:
+        body = await request.read()
+        try:
+            parsed = json.loads(body)
+        except ValueError:
+            return web.json_response(parse_error())
+        try:
+            answers = answer_body(METHODS, node, parsed)
+            node.ledger.commit()
+        except sqlite3.Error as error:
+            # Memory is ahead of the disk: nothing said from here on would be durable.
+            logger.critical("the ledger cannot be written: %s", error)
+            node.network.broken.set()
+            return web.Response(
+                status=500, text=f"The ledger cannot be written: {error}"
+            )
+        if node.delay_s:
+            await asyncio.sleep(node.delay_s)
+        return web.Response() if answers is None else web.json_response(answers)
+
+    async def health(request: web.Request) -> web.Response:
+        return web.Response(text="ok")
+
+    app = web.Application(client_max_size=MAX_BODY_BYTES)
+    app.router.add_post("/", answer)
+    app.router.add_get("/health", health)
+    return app
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    network: Network, *, host: str, ports: list[int]
+) -> AsyncIterator[list[str]]:
+    """Serve every node on its port (0: any free one) and yield their URLs."""
+    async with contextlib.AsyncExitStack() as stack:
+        urls = []
+        for node, port in zip(network.nodes, ports, strict=True):
+            runner = web.AppRunner(make_app(node), access_log=None)
+            await runner.setup()
+            stack.push_async_callback(runner.cleanup)
+            await web.TCPSite(runner, host, port).start()
+            bound = runner.addresses[0][1]
+            urls.append(f"http://{host}:{bound}")
+        await stack.enter_async_context(network.running())
+        yield urls

@@ -1,0 +1,152 @@
+"""Run localnet: a small chain in one process, for development and tests."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from solders.pubkey import Pubkey
+
+from dex.localnet.network import Network
+from dex.localnet.server import serving
+from dex.localnet.store import LedgerInUse
+
+
+class Command(BaseCommand):
+    help = "Run a small Solana-like chain with pools of Raydium and Meteora."
+    # It needs no database: the ledger is a file of its own.
+    requires_system_checks: list[str] = []  # noqa: RUF012
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument(
+            "--port",
+            type=int,
+            default=settings.LOCALNET_PORT,
+            help="port of the first node; the next ones take every second port above",
+        )
+        parser.add_argument("--nodes", type=int, default=2)
+        parser.add_argument(
+            "--ledger",
+            type=Path,
+            default=settings.VAR_DIR / "localnet",
+            help="folder that holds the ledger",
+        )
+        parser.add_argument("--slot-time", type=float, default=0.4, help="seconds")
+        parser.add_argument(
+            "--slots-to-confirm",
+            type=int,
+            default=0,
+            help="slots until a landed transaction counts as confirmed (0 to 31)",
+        )
+        parser.add_argument(
+            "--landing-delay",
+            type=float,
+            default=0.0,
+            help="seconds between sending and landing",
+        )
+        parser.add_argument(
+            "--drop-rate",
+            type=float,
+            default=0.0,
+            help="share of sent transactions that never land (0 to 1)",
+        )
+        parser.add_argument(
+            "--pause",
+            action="append",
+            default=[],
+            choices=["raydium", "meteora"],
+            help="switch this venue's swaps off (repeatable)",
+        )
+        parser.add_argument(
+            "--market",
+            action="store_true",
+            default=True,
+            help="let small swaps of others move the prices (default)",
+        )
+        parser.add_argument("--no-market", action="store_false", dest="market")
+        parser.add_argument("--seed", type=int, default=0, help="of market and drops")
+        parser.add_argument(
+            "--control", action="store_true", help="offer the localnet_… methods"
+        )
+        parser.add_argument(
+            "--fund",
+            action="append",
+            default=[],
+            type=Pubkey.from_string,
+            metavar="PUBKEY",
+            help="wallet to keep funded (repeatable)",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        _check(options)
+        try:
+            network = Network.open(
+                options["ledger"],
+                nodes=options["nodes"],
+                slot_time_s=options["slot_time"],
+                slots_to_confirm=options["slots_to_confirm"],
+                landing_delay_s=options["landing_delay"],
+                drop_rate=options["drop_rate"],
+                paused_venues=options["pause"],
+                market=options["market"],
+                seed=options["seed"],
+                control=options["control"],
+                fund=options["fund"],
+            )
+        except LedgerInUse as error:
+            raise CommandError(str(error)) from None
+        try:
+            asyncio.run(self._serve(network, options["host"], options["port"]))
+        finally:
+            network.ledger.close()
+
+    async def _serve(self, network: Network, host: str, port: int) -> None:
+        """Serve until SIGTERM or SIGINT, or until the ledger cannot be written."""
+        stopping = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stopping.set)
+        ports = [port + 2 * node.index for node in network.nodes]
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                urls = await stack.enter_async_context(
+                    serving(network, host=host, ports=ports)
+                )
+            except OSError as error:
+                raise CommandError(
+                    f"Cannot listen on {host}, ports {ports}: {error.strerror}. "
+                    "Choose other ports with --port."
+                ) from None
+            self.stdout.write(f"localnet ready: {' '.join(urls)}")
+            self.stdout.flush()
+            waiting = [
+                asyncio.create_task(event.wait())
+                for event in (stopping, network.broken)
+            ]
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for task in waiting:
+                task.cancel()
+        if network.broken.is_set():
+            raise CommandError("The ledger cannot be written; see the log above.")
+
+
+def _check(options: dict[str, Any]) -> None:
+    """Refuse values that make no sense; CommandError names the option."""
+    rules = {
+        "nodes": options["nodes"] >= 1,
+        "slot-time": options["slot_time"] > 0,
+        "slots-to-confirm": 0 <= options["slots_to_confirm"] <= 31,
+        "landing-delay": options["landing_delay"] >= 0,
+        "drop-rate": 0 <= options["drop_rate"] <= 1,
+    }
+    for name, holds in rules.items():
+        if not holds:
+            value = options[name.replace("-", "_")]
+            raise CommandError(f"--{name} cannot be {value}.")
