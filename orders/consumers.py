@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import parse_qs
 from uuid import UUID
 
-from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from .feed import Feed
@@ -19,7 +18,8 @@ from .inputs import accept_order
 from .origins import is_secure, may_connect, socket_host, ws_url
 from .parsers import parse_object
 from .problems import Problem, as_problem, internal_error, order_not_found
-from .services import visible_orders
+from .services import Placement, visible_orders
+from .threads import in_thread
 
 logger = logging.getLogger(__name__)
 
@@ -84,16 +84,14 @@ class OrderConsumer(AsyncWebsocketConsumer):
         order_id, after = _wanted(self.scope["query_string"])
         if order_id is not None:
             self._watches = True
-            if await database_sync_to_async(_is_over, thread_sensitive=False)(
-                order_id, after
-            ):
+            if await in_thread(_is_over, order_id, after):
                 await self.close(CLOSE_DONE)
                 return
             self._hub.subscribe(self._feed, order_id, after)
         self._sender = asyncio.create_task(self._send_frames())
 
     async def _place(self, text: str) -> None:
-        placement = await database_sync_to_async(_place, thread_sensitive=False)(text)
+        placement = await in_thread(_place, text)
         address = ws_url(
             placement.order_id,
             host=socket_host(self.scope),
@@ -151,7 +149,7 @@ def _is_over(order_id: UUID, after: int) -> bool:
     return order.is_closed and after == order.last_sequence
 
 
-def _place(text: str) -> Any:
+def _place(text: str) -> Placement:
     members = parse_object(text.encode())
     key = members.pop("idempotencyKey", None)
     return accept_order(members, idempotency_key=key)

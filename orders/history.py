@@ -50,11 +50,11 @@ class HistoryReader:
     async def rest(self) -> None:
         """Give the connection back until the next read."""
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._thread, connection.close)
+        await loop.run_in_executor(self._thread, _disconnect)
 
     def close(self) -> None:
         """Give the connection back for good and end the thread."""
-        self._thread.submit(connection.close)
+        self._thread.submit(_disconnect)
         self._thread.shutdown()
 
 
@@ -72,6 +72,11 @@ def _read(cursors: Mapping[UUID, int]) -> list[StoredEvent]:
     except Error:
         connection.close()
         raise
+
+
+def _disconnect() -> None:
+    # The connection of the thread that runs this, not of the one that asks for it.
+    connection.close()
 
 
 def frame_text(event: OrderEvent) -> str:
