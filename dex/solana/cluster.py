@@ -44,7 +44,7 @@ class Cluster:
         slot_time_s: float,
         status_interval_s: float | None = None,
         resend_interval_s: float = 2.0,
-        expiry_interval_s: float = 2.0,
+        expiry_interval_s: float | None = None,
         allow_single_rpc: bool = False,
     ) -> None:
         self.rpc = rpc
@@ -61,7 +61,9 @@ class Cluster:
         self._death_proof = DeathProof(
             self._tracker,
             rpc.endpoints,
-            interval_s=expiry_interval_s,
+            interval_s=(
+                slot_time_s * 5 if expiry_interval_s is None else expiry_interval_s
+            ),
             allow_single=allow_single_rpc,
         )
         self._loops: list[asyncio.Task[None]] = []

@@ -138,7 +138,9 @@ async def test_an_answer_beyond_the_size_limit_is_unavailable():
 async def test_a_batch_with_a_missing_answer_fails_only_that_call():
     async def reply(request: web.Request) -> web.Response:
         body = await request.json()
-        answered = [{"jsonrpc": "2.0", "id": e["id"], "result": e["params"]} for e in body]
+        answered = [
+            {"jsonrpc": "2.0", "id": e["id"], "result": e["params"]} for e in body
+        ]
         return web.json_response(answered[:-1])
 
     async with scripted_node(getSlot=1) as node, client(node.url) as rpc:
@@ -157,7 +159,10 @@ async def test_a_batch_with_a_missing_answer_fails_only_that_call():
 
 
 async def test_an_endpoint_that_never_answers_times_out():
-    async with scripted_node(getSlot=_never) as node, client(node.url, timeout_s=0.05) as rpc:
+    async with (
+        scripted_node(getSlot=_never) as node,
+        client(node.url, timeout_s=0.05) as rpc,
+    ):
         with pytest.raises(RpcUnavailable, match=r"no answer within 0\.05 s"):
             await rpc.call("getSlot")
 

@@ -1,0 +1,297 @@
+"""The whole way of a swap, over HTTP, on localnet: quote, simulate, sign, settle, fill."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from solders.message import MessageV0
+from solders.pubkey import Pubkey
+
+from dex.localnet.testing import RunningLocalnet, running_localnet
+from dex.router import find_route, load_venues
+from dex.solana.addresses import associated_token_address
+from dex.solana.cluster import Cluster
+from dex.solana.rpc import RpcClient
+from dex.solana.transactions import compose_swap
+from dex.solana.wallet import Wallet, create_wallet
+from dex.types import (
+    Expired,
+    Fill,
+    Landed,
+    LandedWithError,
+    Quote,
+    SignedTransaction,
+    Snapshot,
+)
+from dex.venues.base import Venue
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@dataclass
+class Trader:
+    """A wallet with a cluster on a localnet."""
+
+    localnet: RunningLocalnet
+    cluster: Cluster
+    wallet: Wallet
+    venues: dict[str, Venue]
+    mints: dict[str, Pubkey]
+
+    async def quote(
+        self, token_in: str, token_out: str, amount_in: int, venue: str = ""
+    ) -> tuple[Quote, Snapshot]:
+        genesis = self.localnet.control("localnet_genesis")
+        pair = {str(self.mints[token_in]), str(self.mints[token_out])}
+        pools = [
+            (pool["venue"], Pubkey.from_string(pool["address"]))
+            for pool in genesis["pools"]
+            if {pool["tokenA"], pool["tokenB"]} == pair and venue in ("", pool["venue"])
+        ]
+        account_out = associated_token_address(
+            self.wallet.address, self.mints[token_out]
+        )
+        route, snapshot = await find_route(
+            pools,
+            mint_in=self.mints[token_in],
+            mint_out=self.mints[token_out],
+            amount_in=amount_in,
+            market=self.cluster.market,
+            venues=self.venues,
+            timeout_s=5,
+            extra=[account_out],
+        )
+        return route.best, snapshot
+
+    async def compose(
+        self,
+        quote: Quote,
+        snapshot: Snapshot,
+        *,
+        memo: str = "order:1",
+        min_amount_out: int = 1,
+    ) -> tuple[MessageV0, int]:
+        blockhash = await self.cluster.latest_blockhash()
+        message = compose_swap(
+            self.venues[quote.venue],
+            quote,
+            snapshot,
+            wallet=self.wallet.address,
+            memo=memo,
+            min_amount_out=min_amount_out,
+            blockhash=blockhash.blockhash,
+            unit_limit=1_400_000,
+            unit_price=1000,
+        )
+        return message, blockhash.last_valid_block_height
+
+    async def sign(
+        self, quote: Quote, snapshot: Snapshot, **how: object
+    ) -> SignedTransaction:
+        message, height = await self.compose(quote, snapshot, **how)  # type: ignore[arg-type]
+        return await asyncio.to_thread(_sign, self.wallet, message, height)
+
+    async def fill(self, quote: Quote, signature: str) -> Fill:
+        return await self.cluster.fill(
+            signature,
+            vault_in=quote.vault_in,
+            vault_out=quote.vault_out,
+            wallet=self.wallet.address,
+            mint_in=quote.mint_in,
+            mint_out=quote.mint_out,
+        )
+
+
+def _sign(wallet: Wallet, message: MessageV0, height: int) -> SignedTransaction:
+    from django.db import connection
+
+    try:
+        return wallet.sign(message, height)
+    finally:
+        connection.close()
+
+
+@contextlib.asynccontextmanager
+async def trading(folder: Path, **options: object) -> AsyncIterator[Trader]:
+    wallet = create_wallet(folder / "wallet.json")
+    async with running_localnet(fund=[wallet.address], **options) as localnet:
+        rpc = RpcClient(
+            localnet.urls, timeout_s=5, batch_size=25, expected_genesis=None
+        )
+        venues = load_venues()
+        async with Cluster(
+            rpc,
+            venues,
+            slot_time_s=0.02,
+            resend_interval_s=0.02,
+            expiry_interval_s=0.01,
+        ) as cluster:
+            genesis = localnet.control("localnet_genesis")
+            mints = {
+                token["symbol"]: Pubkey.from_string(token["mint"])
+                for token in genesis["tokens"]
+            }
+            yield Trader(localnet, cluster, wallet, venues, mints)
+
+
+@pytest.fixture
+async def trader(tmp_path: Path) -> AsyncIterator[Trader]:
+    async with trading(tmp_path) as made:
+        yield made
+
+
+@pytest.mark.parametrize("venue", ["raydium", "meteora"])
+@pytest.mark.parametrize("pair", [("A", "B"), ("B", "A"), ("SOL", "USDC")])
+async def test_a_swap_is_simulated_and_filled_exactly_as_quoted(
+    trader: Trader, venue: str, pair: tuple[str, str]
+):
+    quote, snapshot = await trader.quote(*pair, 1_000_000_000, venue)
+    message, _ = await trader.compose(quote, snapshot)
+    simulation = await trader.cluster.simulate(
+        message, [quote.vault_in, quote.vault_out], min_context_slot=snapshot.slot
+    )
+    signed = await trader.sign(quote, snapshot)
+
+    outcome = await trader.cluster.settle(signed)
+    fill = await trader.fill(quote, signed.signature)
+
+    def held(address: Pubkey) -> int:
+        account = snapshot.accounts[address]
+        assert account is not None
+        return int.from_bytes(account.data[64:72], "little")
+
+    assert simulation.error_code == ""
+    assert simulation.token_amounts == {
+        quote.vault_in: held(quote.vault_in) + quote.vault_in_delta,
+        quote.vault_out: held(quote.vault_out) - quote.vault_out_delta,
+    }
+    assert 0 < simulation.units_consumed < 200_000
+    assert isinstance(outcome, Landed)
+    assert (fill.amount_in, fill.amount_out) == (1_000_000_000, quote.amount_out)
+    assert fill.slot == outcome.slot
+    # Base fee of one signature, and 1,000 micro-lamports for each of 1.4M units.
+    assert fill.fee_lamports == 5_000 + 1_400
+
+
+async def test_two_equal_orders_land_as_two_swaps(trader: Trader):
+    quote, snapshot = await trader.quote("A", "B", 1_000_000_000, "raydium")
+    first = await trader.sign(quote, snapshot, memo="one:1")
+    second = await trader.sign(quote, snapshot, memo="two:1")
+
+    outcomes = await asyncio.gather(
+        trader.cluster.settle(first), trader.cluster.settle(second)
+    )
+    fills = [await trader.fill(quote, tx.signature) for tx in (first, second)]
+
+    assert [type(outcome) for outcome in outcomes] == [Landed, Landed]
+    assert first.blockhash == second.blockhash
+    assert first.signature != second.signature
+    assert sorted(fill.amount_out for fill in fills)[1] == quote.amount_out
+    assert sorted(fill.amount_out for fill in fills)[0] < quote.amount_out
+
+
+@pytest.mark.parametrize("venue", ["raydium", "meteora"])
+async def test_a_floor_that_is_not_reached_lands_with_slippage_exceeded(
+    trader: Trader, venue: str
+):
+    quote, snapshot = await trader.quote("A", "B", 1_000_000_000, venue)
+    message, _ = await trader.compose(
+        quote, snapshot, min_amount_out=quote.amount_out + 1
+    )
+    simulation = await trader.cluster.simulate(
+        message, [quote.vault_in], min_context_slot=snapshot.slot
+    )
+    signed = await trader.sign(quote, snapshot, min_amount_out=quote.amount_out + 1)
+
+    outcome = await trader.cluster.settle(signed)
+
+    assert (simulation.error_code, simulation.retryable) == ("slippage_exceeded", True)
+    assert isinstance(outcome, LandedWithError)
+    assert (outcome.error_code, outcome.retryable) == ("slippage_exceeded", True)
+
+
+@pytest.mark.parametrize("venue", ["raydium", "meteora"])
+async def test_selling_more_than_the_wallet_holds_is_insufficient_funds(
+    trader: Trader, venue: str
+):
+    quote, snapshot = await trader.quote("A", "B", 1_000_000_000, venue)
+    message, _ = await trader.compose(replace(quote, amount_in=2**62), snapshot)
+
+    simulation = await trader.cluster.simulate(
+        message, [quote.vault_in], min_context_slot=snapshot.slot
+    )
+
+    assert (simulation.error_code, simulation.retryable) == (
+        "insufficient_funds",
+        False,
+    )
+
+
+async def test_a_dropped_transaction_lands_when_it_is_sent_again(trader: Trader):
+    quote, snapshot = await trader.quote("A", "B", 1_000_000_000)
+    signed = await trader.sign(quote, snapshot)
+    trader.localnet.control("localnet_set", {"dropNext": 2})  # one on each node
+
+    outcome = await trader.cluster.settle(signed)
+
+    assert isinstance(outcome, Landed)
+
+
+async def test_a_transaction_that_never_lands_is_proved_expired(trader: Trader):
+    quote, snapshot = await trader.quote("A", "B", 1_000_000_000)
+    signed = await trader.sign(quote, snapshot)
+    trader.localnet.control("localnet_set", {"dropRate": 1})
+    settling = asyncio.create_task(trader.cluster.settle(signed))
+    trader.localnet.control("localnet_advance", {"slots": 400})
+
+    outcome = await settling
+
+    assert isinstance(outcome, Expired)
+    assert set(outcome.proof) == {
+        url.removeprefix("http://") for url in trader.localnet.urls
+    }
+
+
+async def test_an_outcome_found_long_after_a_crash_is_landed(trader: Trader):
+    quote, snapshot = await trader.quote("A", "B", 1_000_000_000)
+    signed = await trader.sign(quote, snapshot)
+    await trader.cluster.settle(signed)
+    # Far beyond what nodes keep in their status cache, and beyond the blockhash's life.
+    trader.localnet.control("localnet_advance", {"slots": 2_000})
+
+    outcome = await trader.cluster.settle(signed, resend=False)
+
+    assert isinstance(outcome, Landed)
+
+
+async def test_watching_only_sends_nothing(trader: Trader):
+    quote, snapshot = await trader.quote("A", "B", 1_000_000_000)
+    signed = await trader.sign(quote, snapshot)
+    settling = asyncio.create_task(trader.cluster.settle(signed, resend=False))
+    trader.localnet.control("localnet_advance", {"slots": 400})
+
+    assert isinstance(await settling, Expired)
+
+
+async def test_an_output_account_that_is_missing_is_created(tmp_path: Path):
+    async with trading(tmp_path) as trader:
+        quote, snapshot = await trader.quote("A", "B", 1_000_000_000)
+        account_out = associated_token_address(trader.wallet.address, quote.mint_out)
+        trader.localnet.ledger.put([(account_out, None)])
+        trader.localnet.ledger.commit()
+        fresh = await trader.cluster.market.snapshot(
+            [(quote.venue, quote.pool)], extra=[account_out], after=snapshot
+        )
+        signed = await trader.sign(quote, fresh)
+
+        outcome = await trader.cluster.settle(signed)
+        fill = await trader.fill(quote, signed.signature)
+
+    assert isinstance(outcome, Landed)
+    assert fresh.accounts[account_out] is None
+    assert fill.amount_out == quote.amount_out
