@@ -10,7 +10,9 @@ class OneLineFormatter(logging.Formatter):
     """Write a traceback on the line of its record, and let no text start a new one."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return " ⏎ ".join(super().format(record).splitlines())
+        lines = super().format(record).splitlines()
+        # A traceback underlines its code with lines of marks, which mean nothing here.
+        return " ⏎ ".join(line for line in lines if line.strip(" ^~"))
 
 
 def logging_settings(level: str) -> dict[str, Any]:

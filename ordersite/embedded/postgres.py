@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -17,7 +18,6 @@ from .layout import POSTGRES_PORT, EmbeddedError
 from .server import Server, package_file, wait_until
 from .unprivileged import disguise, give
 
-# A busy backend outlives a killed postmaster for up to 9 s and keeps its memory.
 LEFTOVER_PATIENCE_S = 15
 
 
@@ -137,7 +137,15 @@ class Postgres(Server):
             return False
 
     def may_start_later(self, complaint: str) -> bool:
-        return "pre-existing shared memory block" in complaint
+        """Busy backends outlive a killed postmaster, and keep its memory, for a while."""
+        if "pre-existing shared memory block" not in complaint:
+            return False
+        for process in Path("/proc").glob("[0-9]*"):
+            pid = int(process.name)
+            if self._is_ours(pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM)
+        return True
 
     def ready(self) -> bool:
         try:

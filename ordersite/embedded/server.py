@@ -80,7 +80,9 @@ class Server:
                 return
             complaint = self._complaint(log_start)
             self.stop()
-            if time.monotonic() > give_up_at or not self.may_start_later(complaint):
+            # Another try needs some time, or it ends before it could say why.
+            too_late = time.monotonic() + 1 > give_up_at
+            if too_late or not self.may_start_later(complaint):
                 raise EmbeddedError(
                     f"{self.title} did not start: {complaint} (log: {self.log})"
                 )
