@@ -29,7 +29,7 @@ class OrderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = (
         "short_id",
         "status_badge",
-        "order_type",
+        "type",
         "pair",
         "amount_in_whole",
         "amount_out_whole",
@@ -118,6 +118,10 @@ class OrderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return format_html(
             '{} <span class="order-status needs-review">needs review</span>', badge
         )
+
+    @admin.display(description="Type", ordering="order_type")
+    def type(self, order: Order) -> str:
+        return order.get_order_type_display()
 
     @admin.display(description="Pair")
     def pair(self, order: Order) -> str:

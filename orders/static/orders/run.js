@@ -91,12 +91,12 @@ export class Run {
     this.#letGo(this, "shared");
   }
 
-  /** Cut every socket as it stands, then follow each open order again from its last event. */
+  /** Cut every open socket as it stands, then follow each open order again from its last event. */
   dropAll() {
     for (const order of this.orders) {
-      if (this.#letGo(order, "socket")) this.#follow(order);
+      if (order.socket?.readyState === WebSocket.OPEN && this.#letGo(order, "socket")) this.#follow(order);
     }
-    if (this.#letGo(this, "shared")) {
+    if (this.shared?.readyState === WebSocket.OPEN && this.#letGo(this, "shared")) {
       this.orders.filter((order) => order.isOpen && order.id).forEach((order) => this.#follow(order));
       this.#placeOverSocket();
     }
@@ -108,7 +108,7 @@ export class Run {
     holder[name] = null;
     socket.onmessage = socket.onclose = null; // what is still under way is lost with the socket
     socket.close();
-    this.dropped += this.isOver ? 0 : 1;
+    if (!this.isOver) this.dropped += 1;
     return true;
   }
 
