@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from django.db import connection
 from solders.message import MessageV0
 from solders.pubkey import Pubkey
 
+from dex.localnet.genesis import token_account
 from dex.localnet.testing import RunningLocalnet, running_localnet
 from dex.router import find_route, load_venues
 from dex.solana.addresses import associated_token_address
@@ -108,8 +110,6 @@ class Trader:
 
 
 def _sign(wallet: Wallet, message: MessageV0, height: int) -> SignedTransaction:
-    from django.db import connection
-
     try:
         return wallet.sign(message, height)
     finally:
@@ -179,7 +179,7 @@ async def test_a_swap_is_simulated_and_filled_exactly_as_quoted(
 
 
 async def test_two_equal_orders_land_as_two_swaps(trader: Trader):
-    quote, snapshot = await trader.quote("A", "B", 1_000_000_000, "raydium")
+    quote, snapshot = await trader.quote("SOL", "USDC", 1_000_000_000, "raydium")
     first = await trader.sign(quote, snapshot, memo="one:1")
     second = await trader.sign(quote, snapshot, memo="two:1")
 
@@ -220,7 +220,11 @@ async def test_selling_more_than_the_wallet_holds_is_insufficient_funds(
     trader: Trader, venue: str
 ):
     quote, snapshot = await trader.quote("A", "B", 1_000_000_000, venue)
-    message, _ = await trader.compose(replace(quote, amount_in=2**62), snapshot)
+    poor = token_account(quote.mint_in, trader.wallet.address, 999_999_999)
+    account_in = associated_token_address(trader.wallet.address, quote.mint_in)
+    trader.localnet.ledger.put([(account_in, poor)])
+    trader.localnet.ledger.commit()
+    message, _ = await trader.compose(quote, snapshot)
 
     simulation = await trader.cluster.simulate(
         message, [quote.vault_in], min_context_slot=snapshot.slot
