@@ -36,6 +36,8 @@ PPM = 1_000_000
 NOISE_PPM = 300
 # Of its distance to the genesis price, a pool makes up at most this share in one swap.
 REVERSION_PPM = 250_000
+# Older trades of the market are deleted: at 6 kB each they would fill the disk.
+KEPT_TRADES = 1_000
 
 
 def read_snapshot(ledger: Ledger, venue: Venue, pool: Pubkey) -> Snapshot:
@@ -113,3 +115,4 @@ class Market:
             self._ledger, self.wallet, [instruction], f"market:{self._count}"
         )
         self._ledger.land(raw, load(raw))
+        self._ledger.store.forget(self.wallet.pubkey(), keep=KEPT_TRADES)

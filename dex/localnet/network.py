@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import random
 import time
 from collections.abc import AsyncIterator, Collection, Iterator
@@ -26,6 +27,8 @@ from .market import Market
 from .methods.rpc import MIN_CONTEXT_SLOT_NOT_REACHED, Options, RpcError
 from .programs import token_layout as layout
 
+logger = logging.getLogger(__name__)
+
 # What a funded wallet holds at least, in whole tokens.
 NATIVE_SOL = 10_000
 FUNDING = {
@@ -37,7 +40,7 @@ FUNDING = {
     "B": 200_000_000,
 }
 TICK_S = 0.05
-SLOTS_BETWEEN_TRADES = 3
+SLOTS_BETWEEN_TRADES = 5
 
 
 @dataclass
@@ -159,12 +162,17 @@ class Network:
     async def running(self) -> AsyncIterator[None]:
         """Tick in the background for as long as the block runs."""
         ticker = asyncio.create_task(self.run())
+        ticker.add_done_callback(self._ticker_ended)
         try:
             yield
         finally:
             ticker.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await ticker
+            await asyncio.wait([ticker])
+
+    def _ticker_ended(self, ticker: asyncio.Task[None]) -> None:
+        if not ticker.cancelled() and ticker.exception() is not None:
+            logger.critical("localnet stops", exc_info=ticker.exception())
+            self.broken.set()
 
 
 def _funding(ledger: Ledger, owner: Pubkey) -> Iterator[tuple[Pubkey, Account | None]]:

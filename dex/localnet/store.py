@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from solders.pubkey import Pubkey
+from solders.transaction import VersionedTransaction
 
 from dex.types import Account
 
@@ -174,6 +175,21 @@ class Store:
             },
         )
         return [_record(row) for row in rows]
+
+    def forget(self, address: Pubkey, *, keep: int) -> None:
+        """Delete the transactions that mention `address`, but for the newest `keep`."""
+        rows = self._db.execute(
+            "SELECT id, raw FROM mentions JOIN transactions ON id = transaction_id "
+            "WHERE address_id = ? ORDER BY transaction_id DESC LIMIT -1 OFFSET ?",
+            (self._address_id(address), keep),
+        )
+        for identity, raw in rows.fetchall():
+            keys = VersionedTransaction.from_bytes(raw).message.account_keys
+            self._db.executemany(
+                "DELETE FROM mentions WHERE address_id = ? AND transaction_id = ?",
+                [(self._address_id(key), identity) for key in keys],
+            )
+            self._db.execute("DELETE FROM transactions WHERE id = ?", (identity,))
 
     def add_pending(self, signature: str, raw: bytes, lands_at: float) -> None:
         self._db.execute(

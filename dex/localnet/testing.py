@@ -9,10 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from solders.instruction import Instruction
+from solders.keypair import Keypair
+
 from .ledger import Ledger
+from .market import sign_transaction
 from .methods.rpc import Params
 from .network import Network
+from .runtime import load
 from .server import METHODS, serving
+from .store import Record
 
 
 @dataclass
@@ -31,6 +37,16 @@ class RunningLocalnet:
         result = METHODS[method](self.network.nodes[node], Params(list(params)))
         self.ledger.commit()
         return result
+
+
+def land(
+    ledger: Ledger, wallet: Keypair, *instructions: Instruction, memo: str = ""
+) -> Record | None:
+    """Sign and land a transaction at once; None when it could not land at all."""
+    raw = sign_transaction(ledger, wallet, instructions, memo)
+    loaded = load(raw)
+    ledger.land(raw, loaded)
+    return ledger.store.transaction(loaded.signature)
 
 
 @contextlib.asynccontextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +14,13 @@ from solders.signature import Signature
 if TYPE_CHECKING:
     from dex.localnet.network import Node
 
+logger = logging.getLogger(__name__)
+
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
 METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
+INTERNAL_ERROR = -32603
 SEND_PREFLIGHT_FAILURE = -32002
 SIGNATURE_VERIFICATION_FAILURE = -32003
 TRANSACTION_VERSION_UNSUPPORTED = -32015
@@ -172,6 +177,11 @@ def answer_call(methods: Mapping[str, Method], node: Node, call: Any) -> Any:
         result = methods[name](node, Params(call.get("params")))
     except RpcError as error:
         return _failed(identity, error) if "id" in call else None
+    except sqlite3.Error:
+        raise  # the server stops: see there
+    except Exception:
+        logger.exception("%s failed", name)
+        return _failed(identity, RpcError(INTERNAL_ERROR, "Internal error"))
     if "id" not in call:
         return None
     return {"jsonrpc": "2.0", "result": result, "id": identity}
