@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from dex import desk
+from dex.background import BackgroundLoop
+from dex.localnet.testing import RunningLocalnet, running_localnet
+from ordersite.embedded import Layout
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Iterator[Layout]:
+    """Folders of an installation of its own, in a path with a space."""
+    found = Layout(tmp_path / "with space")
+    yield found
+    shutil.rmtree(found.sockets, ignore_errors=True)
+
+
+@pytest.fixture
+def localnet(settings: Settings, tmp_path: Path) -> Iterator[RunningLocalnet]:
+    """A localnet beside the test, with a wallet file that does not exist yet."""
+    loop = BackgroundLoop("localnet")
+    context = running_localnet()
+    running = loop.run(context.__aenter__(), 20)
+    settings.SOLANA_RPC_URLS = running.urls
+    settings.WALLET_KEYPAIR = tmp_path / "wallet.json"
+    desk._desk.close()  # it keeps the addresses that it first saw
+    yield running
+    desk._desk.close()
+    loop.run(context.__aexit__(None, None, None), 20)

@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+import logging
+import sys
+
+from ordersite.logs import OneLineFormatter
+
+
+def test_a_record_is_one_line_with_its_traceback():
+    try:
+        raise ValueError("first\nsecond")
+    except ValueError:
+        record = logging.LogRecord(
+            "x", logging.ERROR, "f.py", 1, "bad\nINFO fake line", None, sys.exc_info()
+        )
+
+    line = OneLineFormatter("%(levelname)s %(message)s").format(record)
+
+    assert "\n" not in line
+    assert line.startswith("ERROR bad ⏎ INFO fake line ⏎ Traceback")
+    assert line.endswith("ValueError: first ⏎ second")
