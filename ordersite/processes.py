@@ -68,10 +68,11 @@ class LogFile:
 
         A full disk loses lines of the log, never the child: it must find its reader.
         """
-        for line in lines:
-            with contextlib.suppress(OSError):
-                self._append(line)
-            console.line(name, line.decode(errors="replace").rstrip())
+        with lines:
+            for line in lines:
+                with contextlib.suppress(OSError):
+                    self._append(line)
+                console.line(name, line.decode(errors="replace").rstrip())
 
     def _append(self, line: bytes) -> None:
         with self._path.open("ab") as file:

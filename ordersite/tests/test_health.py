@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.db import connection
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+from dex import desk
+from dex.chain import halt_trading
+from dex.localnet.testing import RunningLocalnet
+from dex.models import Chain
+from ordersite import health
+from ordersite.preparation import prepare
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def prepared(localnet: RunningLocalnet) -> RunningLocalnet:
+    prepare(lambda line: None)
+    return localnet
+
+
+def ask(client: Client) -> tuple[int, dict[str, Any]]:
+    response = client.get("/readyz")
+    answer = response.json()
+    failed = {
+        name: check["detail"]
+        for name, check in answer["checks"].items()
+        if not check["ok"]
+    }
+    assert answer["status"] == ("not_ready" if failed else "ready")
+    return response.status_code, failed
+
+
+def names(localnet: RunningLocalnet) -> list[str]:
+    return [f"rpc {urlsplit(url).netloc}" for url in localnet.urls]
+
+
+def test_a_prepared_site_is_ready_and_names_each_thing(
+    client: Client, prepared: RunningLocalnet
+):
+    response = client.get("/readyz")
+
+    assert response.status_code == 200
+    assert list(response.json()["checks"]) == [
+        "database",
+        "redis",
+        *names(prepared),
+        "chain",
+        "orders in review",
+    ]
+
+
+def test_a_database_that_never_met_a_chain_is_not_ready(
+    client: Client, localnet: RunningLocalnet
+):
+    assert ask(client) == (503, {"chain": "not met yet: run `manage.py prepare`"})
+
+
+def test_a_halt_is_named_with_its_reason(client: Client, prepared: RunningLocalnet):
+    halt_trading("a stranger signed with our key")
+
+    assert ask(client) == (
+        503,
+        {"chain": "trading is halted: a stranger signed with our key"},
+    )
+
+
+def test_one_dead_endpoint_is_named_and_the_other_is_well(
+    client: Client, prepared: RunningLocalnet, settings: Settings
+):
+    settings.SOLANA_RPC_URLS = [prepared.urls[0], "http://127.0.0.1:1"]
+    desk._desk.close()
+
+    status, failed = ask(client)
+
+    assert status == 503
+    assert list(failed) == ["rpc 127.0.0.1:1"]
+
+
+def test_redis_down_is_named(
+    client: Client, prepared: RunningLocalnet, settings: Settings
+):
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+
+    status, failed = ask(client)
+
+    assert status == 503
+    assert list(failed) == ["redis"]
+
+
+def test_commits_that_are_not_flushed_are_named(
+    client: Client, prepared: RunningLocalnet
+):
+    database = connection.settings_dict["NAME"]
+    with connection.cursor() as cursor:
+        cursor.execute(f'ALTER DATABASE "{database}" SET synchronous_commit = off')
+    try:
+        assert ask(client) == (
+            503,
+            {
+                "database": "synchronous_commit must be on: "
+                "committed orders could be lost"
+            },
+        )
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f'ALTER DATABASE "{database}" RESET synchronous_commit')
+
+
+def test_a_database_that_is_down_is_named_and_the_rest_still_answers(
+    client: Client, prepared: RunningLocalnet, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(connection.settings_dict, "HOST", "/nonexistent")
+
+    status, failed = ask(client)
+
+    assert status == 503
+    assert set(failed) == {"database", "chain", "orders in review"}
+
+
+def test_a_check_that_hangs_does_not_hold_up_the_answer():
+    hanging = threading.Event()
+
+    def hang() -> dict[str, health.Result]:
+        hanging.wait(30)
+        return {}
+
+    started_at = time.monotonic()
+    results = health.run_checks({"slow": hang, "redis": health.check_redis}, 0.2)
+    hanging.set()
+
+    assert time.monotonic() - started_at < 2
+    assert results["slow"] == health.Result(False, "no answer within 0.2 s")
+    assert results["redis"].ok
+
+
+def test_healthz_needs_nothing(client: Client, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(connection.settings_dict, "HOST", "/nonexistent")
+
+    response = client.get("/healthz")
+
+    assert (response.status_code, response.json()) == (200, {"status": "ok"})
+
+
+def test_a_real_chain_is_said_to_be_one(client: Client, prepared: RunningLocalnet):
+    Chain.objects.update(is_localnet=False)
+
+    assert client.get("/readyz").json()["checks"]["chain"] == {
+        "ok": True,
+        "detail": "a real chain",
+    }
