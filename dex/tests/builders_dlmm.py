@@ -142,6 +142,9 @@ class DlmmPair:
             put(data, at + 140, "B", amounts.ask)
         return bytes(data)
 
+    def arrays(self) -> dict[Pubkey, bytes]:
+        return {self.array_address(i): self.array_data(i) for i in self.array_indices()}
+
     def extension_data(self) -> bytes:
         data = bytearray(1_576)
         data[:8] = discriminator("BinArrayBitmapExtension")

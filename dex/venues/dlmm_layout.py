@@ -7,7 +7,7 @@ All offsets count the 8 bytes of the account discriminator.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from solders.pubkey import Pubkey
 
@@ -28,13 +28,12 @@ BINS_START = 56
 _PARAMETERS = struct.Struct("<4H2I8xH3B")  # from 8
 _VARIABLES = struct.Struct("<2Ii4xq")  # from 40
 _STATE = struct.Struct("<BiHB3xB")  # from 75
-# amount x and y, price, liquidity; skip orders done and fees; open, processing,
-# remaining orders; age; ask side
-_BIN = struct.Struct("<2Q16s16s64x3QIB")
+# amounts X and Y, price in two halves; skip liquidity, orders done and fees; open,
+# processing and remaining orders; skip their age; ask side
+_BIN = struct.Struct("<4Q80x3Q4xB")
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(NamedTuple):
     """A decoded LbPair: every field that a swap reads."""
 
     base_factor: int
@@ -65,8 +64,7 @@ class Pair:
     index_reference: int
 
 
-@dataclass(frozen=True, slots=True)
-class Bin:
+class Bin(NamedTuple):
     """One price of the pair: liquidity of its market makers, and limit orders.
 
     `price` is Y per X in Q64.64. Orders sell X when `ask`, else they buy it.
@@ -75,11 +73,9 @@ class Bin:
     amount_x: int
     amount_y: int
     price: int
-    liquidity: int
     open_orders: int
     processing_orders: int
     remaining_orders: int
-    order_age: int
     ask: bool
 
 
@@ -155,20 +151,8 @@ def bin_offset(index: int, bin_id: int) -> int:
 
 def decode_bin(data: bytes, offset: int) -> Bin:
     """Decode the bin that starts at `offset` of a bin array."""
-    x, y, price, liquidity, opened, processing, remaining, age, ask = _BIN.unpack_from(
-        data, offset
-    )
-    return Bin(
-        amount_x=x,
-        amount_y=y,
-        price=int.from_bytes(price, "little"),
-        liquidity=int.from_bytes(liquidity, "little"),
-        open_orders=opened,
-        processing_orders=processing,
-        remaining_orders=remaining,
-        order_age=age,
-        ask=ask != 0,
-    )
+    x, y, low, high, opened, processing, remaining, ask = _BIN.unpack_from(data, offset)
+    return Bin(x, y, high << 64 | low, opened, processing, remaining, ask != 0)
 
 
 def bin_array_address(pair: Pubkey, index: int) -> Pubkey:

@@ -7,6 +7,7 @@ base units, prices Y per X in Q64.64, fee rates parts per billion.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from dex.errors import QuoteRefused
 
@@ -19,8 +20,7 @@ BASIS_POINT_MAX = 10_000
 _VARIABLE_FEE_SCALE = 100_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class BinFill:
+class BinFill(NamedTuple):
     """What a swap does to one bin.
 
     `consumed` of the swap's input is used up, `paid` is what the swap gets of it, `fee` is
@@ -125,23 +125,34 @@ def amounts_for_sale(bin: Bin, rules: FillRules) -> tuple[int, int, int]:
 
 
 def fill_bin(
-    bin: Bin, *, bin_id: int, array_index: int, left: int, rate: int, rules: FillRules
+    bin: Bin,
+    for_sale: tuple[int, int, int],
+    *,
+    bin_id: int,
+    array_index: int,
+    left: int,
+    rate: int,
+    rules: FillRules,
 ) -> BinFill:
-    """Swap up to `left` in one bin; raises QuoteRefused where the program fails."""
-    if not bin.price:
+    """Swap up to `left` for what one bin has `for_sale` (see amounts_for_sale).
+
+    Raises QuoteRefused where the program fails.
+    """
+    price, swap_for_y = bin.price, rules.swap_for_y
+    if not price:
         raise QuoteRefused(
             "pool_unreadable", f"Bin {bin_id} has liquidity but no price."
         )
+    maker, remaining, opened = for_sale
     fee = ceil_div(left * rate, FEE_PRECISION) if rules.fee_on_input else 0
-    rest = net = left - fee
-    used, got = [0, 0, 0], [0, 0, 0]
-    for layer, amount in enumerate(amounts_for_sale(bin, rules)):
-        if amount and rest:
-            used[layer], got[layer] = _fill_layer(
-                rest, amount, bin.price, rules.swap_for_y
-            )
-            rest -= used[layer]
-    consumed, paid = left, sum(got)
+    net = left - fee
+    maker_in, maker_out = _fill_layer(net, maker, price, swap_for_y)
+    rest = net - maker_in
+    remaining_in, remaining_out = _fill_layer(rest, remaining, price, swap_for_y)
+    rest -= remaining_in
+    open_in, open_out = _fill_layer(rest, opened, price, swap_for_y)
+    rest -= open_in
+    consumed, paid = left, maker_out + remaining_out + open_out
     if rest:
         # The bin is drained: the fee is charged on what it took, not on what was left.
         consumed = net - rest
@@ -151,22 +162,23 @@ def fill_bin(
     if not rules.fee_on_input:
         fee = ceil_div(paid * rate, FEE_PRECISION)
         paid -= fee
-    balance = (bin.amount_x if rules.swap_for_y else bin.amount_y) + used[0]
+    balance = (bin.amount_x if swap_for_y else bin.amount_y) + maker_in
     if balance > U64_MAX or consumed > left:
         raise overflow("the amount in a bin")
+    protocol_fee = fee * rules.protocol_share // BASIS_POINT_MAX
     return BinFill(
-        bin_id=bin_id,
-        array_index=array_index,
-        price=bin.price,
-        consumed=consumed,
-        paid=paid,
-        fee=fee,
-        protocol_fee=fee * rules.protocol_share // BASIS_POINT_MAX,
-        maker_in=used[0],
-        maker_out=got[0],
-        orders_in=used[1] + used[2],
-        remaining_filled=got[1],
-        open_filled=got[2],
+        bin_id,
+        array_index,
+        price,
+        consumed,
+        paid,
+        fee,
+        protocol_fee,
+        maker_in,
+        maker_out,
+        remaining_in + open_in,
+        remaining_out,
+        open_out,
     )
 
 
@@ -174,6 +186,8 @@ def _fill_layer(
     amount: int, maximum: int, price: int, swap_for_y: bool
 ) -> tuple[int, int]:
     """Buy up to `maximum` at one price: return the input used and the output."""
+    if not amount or not maximum:
+        return 0, 0
     if swap_for_y:
         needed = ceil_div(maximum << 64, price)
     else:

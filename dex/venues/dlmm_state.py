@@ -14,7 +14,7 @@ from solders.pubkey import Pubkey
 from dex.errors import QuoteRefused
 from dex.types import Clock
 
-from .dlmm_layout import bin_offset, decode_bin, decode_pair
+from .dlmm_layout import bin_offset, decode_pair
 from .dlmm_math import BinFill
 from .dlmm_swap import PairSwap
 from .integers import fit_u64, fit_u128, overflow
@@ -74,11 +74,11 @@ def _write_bins(arrays: Mapping[Pubkey, bytes], swap: PairSwap) -> dict[Pubkey, 
 
 def _write_bin(data: bytearray, fill: BinFill, swap: PairSwap) -> None:
     offset = bin_offset(fill.array_index, fill.bin_id)
-    bin = decode_bin(bytes(data[offset : offset + 144]), 0)
     into, out_of = (0, 8) if swap.swap_for_y else (8, 0)
     _add(data, offset + into, 8, fill.maker_in)
     _add(data, offset + out_of, 8, -fill.maker_out)
-    whole_liquidity = bin.liquidity >> 64
+    # The upper half of a Q64.64 number: its whole part.
+    whole_liquidity = int.from_bytes(data[offset + 40 : offset + 48], "little")
     if not whole_liquidity:
         raise overflow("the fee per liquidity")
     gained = ((fill.fee - fill.protocol_fee) << 64) // whole_liquidity

@@ -197,12 +197,14 @@ class _Walk:
         self.accumulator = accumulator_at(
             self.pair, self.active_id, self.reference, self.index_reference
         )
-        if not any(amounts_for_sale(bin, self.rules)):
+        for_sale = amounts_for_sale(bin, self.rules)
+        if not any(for_sale):
             return
         if len(self.fills) >= MAX_BINS:
             raise _too_many_bins()
         fill = fill_bin(
             bin,
+            for_sale,
             bin_id=self.active_id,
             array_index=index,
             left=self.left,

@@ -142,9 +142,10 @@ def _check_reserves(reserve_in: int, reserve_out: int) -> None:
 
 def _checked_sum(rates: FeeRates) -> int:
     total = fit_u64(rates.trade + rates.creator, "the fee rate")
-    if not total:
-        # The program splits the fee by dividing by this sum, and fails when it is zero.
-        raise overflow("a fee split over rates of zero")
+    if not total:  # the program divides by this sum to split the fee
+        raise QuoteRefused(
+            "math_overflow", "The program fails on a pool that charges no fee at all."
+        )
     return total
 
 

@@ -1,0 +1,89 @@
+"""Meteora DLMM: where the program would fail, the quote is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from dex.errors import QuoteRefused
+from dex.venues.meteora import MeteoraDlmm
+
+from .builders import U64_MAX, key, snapshot
+from .builders_dlmm import BinAmounts, DlmmPair
+
+VENUE = MeteoraDlmm()
+X, Y = key("token x"), key("token y")
+
+
+def quote(pair, mint_in, amount, **kwargs):
+    return VENUE.quote(
+        pair.address, snapshot(pair.accounts(), **kwargs), mint_in, amount
+    )
+
+
+def refusal(pair, mint_in=X, amount=1_000, **kwargs):
+    with pytest.raises(QuoteRefused) as refused:
+        quote(pair, mint_in, amount, **kwargs)
+    return refused.value.code
+
+
+def test_pairs_that_are_off_or_not_yet_open_are_refused():
+    bins = {0: BinAmounts(y=10**6)}
+    assert refusal(DlmmPair(bins, status=1)) == "pool_disabled"
+    for pair_type, gated in ((0, False), (1, True), (2, True), (3, False)):
+        by_slot = DlmmPair(bins, pair_type=pair_type, activation_point=1_001)
+        by_time = replace(by_slot, activation_type=1, activation_point=1_800_000_001)
+        if gated:
+            assert refusal(by_slot) == refusal(by_time) == "pool_not_open"
+            quote(by_time, X, 1_000, unix_timestamp=1_800_000_001)
+            quote(replace(by_slot, activation_point=1_000), X, 1_000)
+        else:
+            quote(by_slot, X, 1_000)
+            quote(by_time, X, 1_000)
+
+
+@pytest.mark.parametrize(
+    ("pair", "amount", "code"),
+    [
+        (DlmmPair({0: BinAmounts(y=10**6)}), 0, "zero_output"),
+        (DlmmPair({0: BinAmounts(y=10**6)}), U64_MAX + 1, "math_overflow"),
+        (DlmmPair({0: BinAmounts(y=10**6)}), U64_MAX, "math_overflow"),
+        (DlmmPair({0: BinAmounts(x=10**6)}), 1_000, "no_liquidity"),
+        (DlmmPair({}), 1_000, "no_liquidity"),
+        (DlmmPair({0: BinAmounts(y=10**6)}, reserves=(0, 999)), 1_000, "no_liquidity"),
+        (DlmmPair({0: BinAmounts(y=10**6, price=0)}), 1_000, "pool_unreadable"),
+        (DlmmPair({0: BinAmounts(y=10**6, price=1 << 40)}), 1_000, "zero_output"),
+        (DlmmPair({0: BinAmounts(y=10**6, price=1 << 10)}), 1_000, "math_overflow"),
+        (DlmmPair({0: BinAmounts(x=U64_MAX, y=10**6)}), 1_000, "math_overflow"),
+        (
+            DlmmPair({0: BinAmounts(y=10**6)}, base_factor=1, base_fee_power=39),
+            1_000,
+            "math_overflow",
+        ),
+        (DlmmPair({0: BinAmounts(y=10**6)}, pair_type=4), 1_000, "pool_unreadable"),
+        (DlmmPair({0: BinAmounts(y=10**6)}, function_type=3), 1_000, "pool_unreadable"),
+        (
+            DlmmPair({0: BinAmounts(y=10**6)}, collect_fee_mode=2),
+            1_000,
+            "pool_unreadable",
+        ),
+        (
+            DlmmPair(
+                {0: BinAmounts(y=10**6)},
+                volatility_accumulator=500_000,
+                reduction_factor=10_000,
+                last_update=1_799_999_900,
+            ),
+            1_000,
+            "math_overflow",
+        ),
+        (
+            DlmmPair({0: BinAmounts(y=10**6)}, base_factor=10_000, bin_step=100),
+            1,
+            "zero_output",
+        ),
+    ],
+)
+def test_where_the_program_fails_the_quote_is_refused(pair, amount, code):
+    assert refusal(pair, X, amount) == code
