@@ -87,7 +87,7 @@ class Market:
 
     def _decide(self, pool: GenesisPool) -> tuple[Pubkey, int]:
         """Choose a direction and an amount in base units."""
-        drift = self._drift_ppm(pool)
+        drift = self.drift_ppm(pool)
         sells_base = self._rng.randrange(2) == 0
         size_ppm = self._rng.randrange(1, NOISE_PPM)
         # The pool has gained or lost base: most of the time, lead it back.
@@ -99,7 +99,7 @@ class Market:
         depth = pool.base_depth if sells_base else pool.quote_depth
         return token.mint, max(1, depth * size_ppm // PPM)
 
-    def _drift_ppm(self, pool: GenesisPool) -> int:
+    def drift_ppm(self, pool: GenesisPool) -> int:
         """Return how much more base the pool's vault holds than at genesis, in ppm."""
         vault = self._ledger.account(pool.base_vault)
         assert vault is not None, "genesis vaults are never closed"

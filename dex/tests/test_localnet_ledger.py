@@ -1,0 +1,257 @@
+"""What localnet's ledger promises: checks, fees, all or nothing, time, restarts."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+from solders.instruction import Instruction
+from solders.keypair import Keypair
+from solders.message import Message, MessageV0
+from solders.pubkey import Pubkey
+from solders.system_program import TransferParams, transfer
+from solders.transaction import VersionedTransaction
+
+from dex.localnet.market import sign_transaction
+from dex.localnet.network import Network
+from dex.localnet.runtime import load
+from dex.localnet.store import LedgerInUse
+from dex.localnet.testing import land
+from dex.solana.addresses import CLOCK_SYSVAR, COMPUTE_BUDGET_PROGRAM
+
+WALLET = Keypair.from_seed(bytes([7]) * 32)
+OTHER = Keypair.from_seed(bytes([8]) * 32).pubkey()
+SOL = 10**9
+
+
+def open_network(folder, **options) -> Network:
+    return Network.open(folder, slot_time_s=3600, fund=[WALLET.pubkey()], **options)
+
+
+@pytest.fixture
+def network(tmp_path):
+    network = open_network(tmp_path)
+    yield network
+    network.ledger.close()
+
+
+def pay(lamports: int, to: Pubkey = OTHER) -> Instruction:
+    return transfer(
+        TransferParams(from_pubkey=WALLET.pubkey(), to_pubkey=to, lamports=lamports)
+    )
+
+
+def lamports(network: Network, address: Pubkey) -> int:
+    account = network.ledger.account(address)
+    return 0 if account is None else account.lamports
+
+
+def signed(network: Network, *instructions: Instruction, memo: str = "") -> bytes:
+    return sign_transaction(network.ledger, WALLET, instructions, memo)
+
+
+def land_raw(network: Network, raw: bytes):
+    """Land these bytes; return the record, None when they could not land."""
+    loaded = load(raw)
+    network.ledger.land(raw, loaded)
+    return network.ledger.store.transaction(loaded.signature)
+
+
+def test_transfer_moves_lamports_and_pays_the_fee(network):
+    before = lamports(network, WALLET.pubkey())
+
+    record = land(network.ledger, WALLET, pay(SOL))
+
+    assert record is not None
+    assert record.error is None
+    assert lamports(network, OTHER) == SOL
+    assert lamports(network, WALLET.pubkey()) == before - SOL - 5_000
+    assert record.meta["fee"] == 5_000
+
+
+def test_priority_fee_is_the_price_of_the_requested_limit_rounded_up(network):
+    limit = Instruction(COMPUTE_BUDGET_PROGRAM, struct.pack("<BI", 2, 1_001), [])
+    price = Instruction(COMPUTE_BUDGET_PROGRAM, struct.pack("<BQ", 3, 2_000), [])
+
+    record = land(network.ledger, WALLET, limit, price, pay(SOL))
+
+    assert record is not None
+    assert record.meta["fee"] == 5_000 + 3  # 1,001 × 2,000 / 1,000,000 = 2.002
+
+
+def test_failing_leg_reverts_everything_but_the_fee(network):
+    before = lamports(network, WALLET.pubkey())
+
+    record = land(network.ledger, WALLET, pay(SOL), pay(10**9 * SOL))
+
+    assert record is not None
+    assert record.error == {"InstructionError": [1, {"Custom": 1}]}
+    assert lamports(network, OTHER) == 0
+    assert lamports(network, WALLET.pubkey()) == before - 5_000
+
+
+def test_same_bytes_land_once(network):
+    raw = signed(network, pay(SOL))
+
+    land_raw(network, raw)
+    land_raw(network, raw)
+
+    assert lamports(network, OTHER) == SOL
+
+
+def test_changed_bytes_do_not_land(network):
+    transaction = VersionedTransaction.from_bytes(signed(network, pay(SOL)))
+    raw = bytearray(bytes(transaction))
+    raw[-3] ^= 1  # of the lamports
+
+    assert land_raw(network, bytes(raw)) is None
+    assert lamports(network, OTHER) == 0
+
+
+def test_blockhash_lives_for_150_blocks_and_no_longer(network):
+    punctual = signed(network, pay(SOL), memo="punctual")
+    late = signed(network, pay(SOL), memo="late")
+
+    network.ledger.clock.advance(slots=150)
+    assert land_raw(network, punctual) is not None
+    network.ledger.clock.advance(slots=1)
+
+    assert land_raw(network, late) is None
+
+
+def test_legacy_transactions_land_too(network):
+    blockhash = network.ledger.clock.blockhash(network.ledger.clock.slot())
+    message = Message.new_with_blockhash([pay(SOL)], WALLET.pubkey(), blockhash)
+
+    assert land_raw(network, bytes(VersionedTransaction(message, [WALLET])))
+    assert lamports(network, OTHER) == SOL
+
+
+def test_payer_without_money_does_not_land(network):
+    poor = Keypair.from_seed(bytes([9]) * 32)
+    blockhash = network.ledger.clock.blockhash(network.ledger.clock.slot())
+    message = MessageV0.try_compile(poor.pubkey(), [], [], blockhash)
+
+    assert land_raw(network, bytes(VersionedTransaction(message, [poor]))) is None
+
+
+def test_account_may_not_be_left_below_its_rent(network):
+    record = land(network.ledger, WALLET, pay(890_879))
+
+    assert record is not None
+    assert record.error == {"InsufficientFundsForRent": {"account_index": 1}}
+    assert lamports(network, OTHER) == 0
+
+
+def test_unknown_program_fails_and_pays_its_fee(network):
+    before = lamports(network, WALLET.pubkey())
+
+    record = land(network.ledger, WALLET, Instruction(OTHER, b"", []))
+
+    assert record is not None
+    assert record.error == "ProgramAccountNotFound"
+    assert lamports(network, WALLET.pubkey()) == before - 5_000
+
+
+def test_delayed_transaction_lands_when_it_is_due(tmp_path):
+    network = open_network(tmp_path, landing_delay_s=10)
+    raw = signed(network, pay(SOL))
+    network.ledger.submit(raw, load(raw))
+    network.advance(0, 9.5)
+    assert lamports(network, OTHER) == 0
+
+    network.advance(0, 1)
+
+    assert lamports(network, OTHER) == SOL
+    network.ledger.close()
+
+
+def test_delayed_transaction_survives_a_restart(tmp_path):
+    network = open_network(tmp_path, landing_delay_s=10)
+    raw = signed(network, pay(SOL))
+    network.ledger.submit(raw, load(raw))
+    network.ledger.close()
+
+    network = open_network(tmp_path)
+    network.advance(0, 11)
+
+    assert lamports(network, OTHER) == SOL
+    network.ledger.close()
+
+
+def test_next_transactions_are_dropped_as_told(network):
+    network.ledger.faults.drop_next = 2
+    for memo in ("1", "2", "3"):
+        raw = signed(network, pay(SOL), memo=memo)
+        network.ledger.submit(raw, load(raw))
+
+    assert lamports(network, OTHER) == SOL
+
+
+def test_clock_follows_the_slot(network):
+    def clock() -> tuple[int, int, int]:
+        account = network.ledger.account(CLOCK_SYSVAR)
+        assert account is not None
+        slot, _, epoch, _, unix_timestamp = struct.unpack("<QqQQq", account.data)
+        return slot, epoch, unix_timestamp
+
+    before = clock()
+    network.advance(3, None)
+    later = clock()
+    network.advance(432_000, 60)
+
+    assert later == (before[0] + 3, 0, before[2] + 3 * 3600)
+    assert clock() == (later[0] + 432_000, 1, later[2] + 60)
+
+
+def test_older_commitments_see_older_accounts(tmp_path):
+    network = open_network(tmp_path, slots_to_confirm=2)
+    ledger, clock = network.ledger, network.ledger.clock
+    record = land(ledger, WALLET, pay(SOL))
+    assert record is not None
+
+    def seen(commitment: str) -> bool:
+        return ledger.account(OTHER, clock.slot_for(commitment)) is not None
+
+    assert clock.commitment_of(record.slot) == "processed"
+    assert (seen("processed"), seen("confirmed")) == (True, False)
+    clock.advance(slots=2)
+    assert clock.commitment_of(record.slot) == "confirmed"
+    assert (seen("confirmed"), seen("finalized")) == (True, False)
+    clock.advance(slots=30)
+    assert clock.commitment_of(record.slot) == "finalized"
+    assert seen("finalized")
+    ledger.close()
+
+
+def test_restart_keeps_accounts_genesis_hash_slot_and_blockhashes(tmp_path):
+    network = open_network(tmp_path)
+    network.advance(77, None)
+    genesis_hash, slot = network.ledger.genesis_hash, network.ledger.clock.slot()
+    landed = signed(network, pay(SOL))
+    land_raw(network, landed)
+    waiting = signed(network, pay(SOL), memo="signed before the restart")
+    network.ledger.close()
+
+    network = open_network(tmp_path)
+
+    assert network.ledger.genesis_hash == genesis_hash
+    assert network.ledger.clock.slot() >= slot
+    land_raw(network, landed)
+    assert lamports(network, OTHER) == SOL
+    land_raw(network, waiting)
+    assert lamports(network, OTHER) == 2 * SOL
+    network.ledger.close()
+
+
+def test_two_ledgers_are_two_chains(tmp_path):
+    first, second = open_network(tmp_path / "1"), open_network(tmp_path / "2")
+
+    assert first.ledger.genesis_hash != second.ledger.genesis_hash
+    first.ledger.close()
+    second.ledger.close()
+
+
+def test_one_ledger_has_one_process(network, tmp_path):
+    with pytest.raises(LedgerInUse, match="--ledger"):
+        open_network(tmp_path)

@@ -1,0 +1,108 @@
+"""Localnet's market moves prices, leads them back, and repeats by its seed."""
+
+from __future__ import annotations
+
+import pytest
+
+from dex.localnet import genesis
+from dex.localnet.market import VENUES, read_snapshot
+from dex.localnet.network import Network
+from dex.localnet.testing import land
+
+
+def open_market(folder, seed: int = 1) -> Network:
+    network = Network.open(folder, slot_time_s=3600, seed=seed)
+    network.fund(network.market.wallet.pubkey())
+    return network
+
+
+def vault_amounts(network: Network) -> list[int]:
+    accounts = [network.ledger.account(pool.base_vault) for pool in genesis.pools()]
+    return [int.from_bytes(a.data[64:72], "little") for a in accounts if a is not None]
+
+
+def test_trades_land_move_prices_and_stay_near_the_beginning(tmp_path):
+    network = open_market(tmp_path)
+    before = vault_amounts(network)
+    for _ in range(500):
+        network.market.trade()
+
+    moved = [
+        abs(now - then) / then
+        for now, then in zip(vault_amounts(network), before, strict=True)
+    ]
+
+    assert network.ledger.store.count() == 500
+    assert all(0 < share < 0.005 for share in moved)
+    network.ledger.close()
+
+
+def test_pool_that_a_user_has_pushed_away_comes_back(tmp_path):
+    network = open_market(tmp_path)
+    ledger, pool = network.ledger, genesis.pools()[1]
+    venue = VENUES[pool.venue]
+    snapshot = read_snapshot(ledger, venue, pool.address)
+    amount = pool.base_depth // 10
+    quote = venue.quote(pool.address, snapshot, pool.base.mint, amount)
+    user = network.market.wallet
+    swap = venue.swap_instruction(quote, snapshot, user=user.pubkey(), min_amount_out=1)
+    record = land(ledger, user, swap)
+    assert record is not None
+    assert record.error is None
+    pushed = network.market.drift_ppm(pool)
+
+    for _ in range(400):
+        network.market.trade()
+
+    assert pushed > 99_000
+    assert abs(network.market.drift_ppm(pool)) < 5_000
+    ledger.close()
+
+
+def test_same_seed_makes_the_same_trades(tmp_path):
+    results = []
+    for name, seed in (("a", 5), ("b", 5), ("c", 6)):
+        network = open_market(tmp_path / name, seed)
+        for _ in range(50):
+            network.market.trade()
+        results.append(vault_amounts(network))
+        network.ledger.close()
+
+    assert results[0] == results[1]
+    assert results[0] != results[2]
+
+
+def test_old_trades_are_deleted_and_others_stay(tmp_path, monkeypatch):
+    monkeypatch.setattr("dex.localnet.market.KEPT_TRADES", 10)
+    network = open_market(tmp_path)
+    for _ in range(30):
+        network.market.trade()
+
+    kept = network.ledger.store.mentioning(
+        network.market.wallet.pubkey(),
+        before=None,
+        until=None,
+        newest_slot=network.ledger.clock.slot(),
+        limit=1_000,
+    )
+
+    assert [record.memo for record in kept] == [
+        f"[{len(f'market:{n}')}] market:{n}" for n in range(30, 20, -1)
+    ]
+    network.ledger.close()
+
+
+@pytest.mark.parametrize("venue", ["raydium", "meteora"])
+def test_market_passes_over_a_paused_venue(tmp_path, venue):
+    network = open_market(tmp_path)
+    network.pause([venue])
+    before = vault_amounts(network)
+
+    for _ in range(60):
+        network.market.trade()
+
+    for pool, then, now in zip(
+        genesis.pools(), before, vault_amounts(network), strict=True
+    ):
+        assert (then == now) == (pool.venue == venue)
+    network.ledger.close()
