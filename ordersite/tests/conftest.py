@@ -12,6 +12,8 @@ from dex.background import BackgroundLoop
 from dex.localnet.testing import RunningLocalnet, running_localnet
 from ordersite.embedded import Layout
 
+from .engine import RunningEngine, engine_in
+
 
 @pytest.fixture
 def layout(tmp_path: Path) -> Iterator[Layout]:
@@ -33,3 +35,10 @@ def localnet(settings: Settings, tmp_path: Path) -> Iterator[RunningLocalnet]:
     yield running
     desk._desk.close()
     loop.run(context.__aexit__(None, None, None), 20)
+
+
+@pytest.fixture(scope="session")
+def running_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEngine]:
+    """Everything that `make run` runs, once for all tests that need it."""
+    with engine_in(tmp_path_factory.mktemp("engine")) as engine:
+        yield engine

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -12,7 +13,6 @@ import redis
 from django.conf import settings
 
 from ordersite.embedded import EmbeddedError, Layout, Postgres, Valkey, secret_key
-from ordersite.embedded import server as server_module
 
 STARTS_AND_WAITS = """
 import sys, time
@@ -119,7 +119,7 @@ def test_a_socket_folder_that_is_a_link_is_refused(layout: Layout, tmp_path: Pat
 def test_a_platform_without_wheels_is_named(
     layout: Layout, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(server_module.platform, "machine", lambda: "sparc")
+    monkeypatch.setattr(platform, "machine", lambda: "sparc")
 
     with pytest.raises(EmbeddedError, match=r"no wheel of Valkey for Linux sparc.*Set"):
         Valkey(layout).start()
@@ -130,7 +130,7 @@ def test_a_server_that_cannot_start_says_why_in_its_own_words(layout: Layout):
     postgres.data.mkdir(parents=True)
     (postgres.data / "PG_VERSION").write_text("9\n")
 
-    with pytest.raises(EmbeddedError, match="PostgreSQL did not start: .*log: "):
+    with pytest.raises(EmbeddedError, match=r"PostgreSQL did not start: .*log: "):
         postgres.start()
 
     assert postgres.process is None

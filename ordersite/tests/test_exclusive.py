@@ -41,9 +41,8 @@ def test_a_port_that_somebody_listens_on_is_refused():
 def test_a_port_that_another_one_is_about_to_use_is_refused():
     port = free_port()
 
-    with claim_web_port(port):
-        with pytest.raises(InUse):
-            claim_web_port(port)
+    with claim_web_port(port), pytest.raises(InUse):
+        claim_web_port(port)
     claim_web_port(port).close()
 
 

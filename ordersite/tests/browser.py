@@ -1,0 +1,82 @@
+"""Chromium, and the test page in it, for tests of the pages."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from playwright.async_api import Page, Route, async_playwright
+
+LAPTOP = {"viewport": {"width": 1280, "height": 860}}
+PHONE = {
+    "viewport": {"width": 390, "height": 844},
+    "device_scale_factor": 2,
+    "is_mobile": True,
+    "has_touch": True,
+}
+# What a deployment behind a strict policy would send: no inline script or style.
+POLICY = "default-src 'self'; connect-src 'self' ws:; img-src 'self' data:"
+
+
+def find_chromium(config: pytest.Config) -> str:
+    """Return chromium's path; skip the tests that need it, or fail if REQUIRE_BROWSER=1."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is not None:
+        return path
+    message = "chromium is not installed (on Debian: apt-get install chromium)"
+    if os.environ.get("REQUIRE_BROWSER") == "1":
+        pytest.fail(message)
+    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+    reporter.write_line(f"Browser tests are skipped: {message}")
+    pytest.skip(message)
+
+
+@asynccontextmanager
+async def browser_page(
+    chromium: str, complaints: list[str], **options: Any
+) -> AsyncIterator[Page]:
+    """Open one page; what its console and its scripts complain of goes to `complaints`."""
+    async with async_playwright() as playwright:
+        # Chromium's own sandbox refuses root.
+        arguments = ["--no-sandbox"] if os.getuid() == 0 else []
+        browser = await playwright.chromium.launch(
+            executable_path=chromium, args=arguments
+        )
+        page = await browser.new_page(**options)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "console",
+            lambda message: (
+                complaints.append(message.text) if message.type == "error" else None
+            ),
+        )
+        try:
+            yield page
+        finally:
+            await browser.close()
+
+
+async def open_test_page(page: Page, url: str) -> None:
+    """Open the test page under a strict content security policy and wait for its pairs."""
+
+    async def add_policy(route: Route) -> None:
+        response = await route.fetch()
+        headers = {**response.headers, "content-security-policy": POLICY}
+        await route.fulfill(response=response, headers=headers)
+
+    await page.route("**/test-concurrent-orders", add_policy)
+    await page.goto(f"{url}/test-concurrent-orders")
+    await page.wait_for_selector("#pairs input", state="attached")
+
+
+async def screenshot(page: Page, name: str, **options: Any) -> None:
+    """Keep a picture in var/screenshots when SCREENSHOTS=1 asks for it."""
+    if os.environ.get("SCREENSHOTS") == "1":
+        folder = Path(settings.BASE_DIR) / "var" / "screenshots"
+        await page.screenshot(path=folder / f"{name}.png", **options)

@@ -1,0 +1,265 @@
+"""The pages in a real browser, over the real processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, Route
+
+from .browser import (
+    LAPTOP,
+    PHONE,
+    browser_page,
+    find_chromium,
+    open_test_page,
+    screenshot,
+)
+from .engine import RunningEngine
+
+Browse = Callable[..., AbstractAsyncContextManager[Page]]
+
+OVER = "() => document.getElementById('run').textContent === 'Place again'"
+NOTHING_WRONG = {"lost": 0, "duplicated": 0, "out-of-order": 0}
+
+
+@pytest.fixture(scope="session")
+def chromium(pytestconfig: pytest.Config) -> str:
+    return find_chromium(pytestconfig)
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def browse(chromium: str, complaints: list[str]) -> Browse:
+    """Open a page; `complaints` collects what goes wrong in it."""
+    return partial(browser_page, chromium, complaints)
+
+
+async def numbers(page: Page, *ids: str) -> dict[str, int]:
+    return {name: int(await page.inner_text(f"#{name}")) for name in ids}
+
+
+async def verdict(page: Page) -> dict[str, int]:
+    return await numbers(page, *NOTHING_WRONG)
+
+
+async def place(page: Page, count: int, *, one_socket: bool = False) -> None:
+    await page.fill("#count", str(count))
+    if one_socket:
+        await page.get_by_text("One socket").click()
+    await page.click("#run")
+
+
+async def drop_all_sockets(page: Page, *, at_least: int = 1) -> None:
+    """Press the button while this many sockets are open and orders are still open."""
+    await page.wait_for_function(
+        "(count) => Number(document.getElementById('sockets').textContent) >= count",
+        arg=at_least,
+    )
+    await page.click("#drop")
+
+
+async def assert_all_confirmed(page: Page, count: int) -> None:
+    assert await numbers(page, "confirmed", "placed", "failed") == {
+        "confirmed": count,
+        "placed": count,
+        "failed": 0,
+    }
+    assert await verdict(page) == NOTHING_WRONG
+    assert await page.get_attribute("#verdict", "data-state") == "clean"
+    # Five events each, or more where an attempt was repeated.
+    assert (await numbers(page, "events"))["events"] >= 5 * count
+    assert await page.locator("tr[data-status=confirmed]").count() == count
+
+
+async def test_200_orders_by_rest_are_confirmed_within_15_s(
+    running_engine: RunningEngine, browse: Browse, complaints: list[str]
+):
+    async with browse(**LAPTOP, color_scheme="light") as page:
+        await open_test_page(page, running_engine.url)
+        await place(page, 200)
+        await page.wait_for_selector("tr[data-status=confirmed]", timeout=20_000)
+        await screenshot(page, "laptop-light-running")
+        await page.wait_for_function(OVER, timeout=60_000)
+        await screenshot(page, "laptop-light")
+
+        await assert_all_confirmed(page, 200)
+        latencies = await page.locator("tr[data-status=confirmed]").evaluate_all(
+            "(rows) => rows.map((row) => Number(row.dataset.latency))"
+        )
+    assert len(latencies) == 200
+    assert max(latencies) <= 15_000
+    assert complaints == []
+
+
+async def test_200_orders_over_one_socket_survive_its_loss(
+    running_engine: RunningEngine, browse: Browse, complaints: list[str]
+):
+    async with browse(**LAPTOP, color_scheme="dark") as page:
+        await open_test_page(page, running_engine.url)
+        await place(page, 200, one_socket=True)
+        await drop_all_sockets(page)
+        await drop_all_sockets(page, at_least=10)
+        await page.wait_for_function(OVER, timeout=60_000)
+        await screenshot(page, "laptop-dark")
+
+        await assert_all_confirmed(page, 200)
+        # The one socket, and then those that followed the orders.
+        assert (await numbers(page, "dropped"))["dropped"] >= 11
+    assert complaints == []
+
+
+async def test_orders_by_rest_survive_the_loss_of_all_their_sockets(
+    running_engine: RunningEngine, browse: Browse, complaints: list[str]
+):
+    async with browse(**PHONE) as page:
+        await open_test_page(page, running_engine.url)
+        await place(page, 60)
+        for _ in range(3):
+            await drop_all_sockets(page, at_least=5)
+        await page.wait_for_function(OVER, timeout=60_000)
+        await screenshot(page, "phone-light", full_page=True)
+
+        await assert_all_confirmed(page, 60)
+        assert (await numbers(page, "dropped"))["dropped"] >= 15
+        assert await page.evaluate("document.documentElement.scrollWidth") == 390
+    assert complaints == []
+
+
+async def test_an_order_that_is_refused_says_why(
+    running_engine: RunningEngine, browse: Browse
+):
+    async with browse(**LAPTOP) as page:
+        await open_test_page(page, running_engine.url)
+        await page.fill("#amount", "0.00000000000000001")
+        for one_socket in (False, True):
+            await place(page, 2, one_socket=one_socket)
+            await page.wait_for_function(OVER)
+
+            assert await numbers(page, "confirmed", "failed") == {
+                "confirmed": 0,
+                "failed": 2,
+            }
+            notes = await page.locator(".note.is-bad").all_inner_texts()
+            assert len(notes) == 2
+            assert all("decimals" in note for note in notes)
+
+
+async def test_an_engine_that_does_not_answer_is_said_and_tried_again(
+    running_engine: RunningEngine, browse: Browse
+):
+    async def break_off(route: Route) -> None:
+        await route.abort()
+
+    async with browse(**LAPTOP) as page:
+        await page.route("**/api/venues", break_off)
+        await page.goto(f"{running_engine.url}/test-concurrent-orders")
+        alert = page.get_by_role("alert")
+        await alert.wait_for()
+        assert "The engine does not answer." in await alert.inner_text()
+        assert await page.is_disabled("#run")
+        await screenshot(page, "laptop-problem")
+
+        await page.unroute("**/api/venues")
+        await page.get_by_role("button", name="Try again").click()
+        await page.wait_for_selector("#pairs input", state="attached")
+        assert await alert.is_hidden()
+        assert await page.is_enabled("#run")
+
+
+async def test_the_page_is_used_with_the_keyboard_alone(
+    running_engine: RunningEngine, browse: Browse
+):
+    async with browse(**LAPTOP) as page:
+        await open_test_page(page, running_engine.url)
+        await page.focus("#count")
+        await page.keyboard.press("Control+A")
+        await page.keyboard.type("3")
+        reached = set()
+        for _ in range(12):
+            await page.keyboard.press("Tab")
+            reached.add(
+                await page.evaluate(
+                    "document.activeElement.id || document.activeElement.type"
+                )
+            )
+        assert {"amount", "slippage", "radio", "checkbox", "run"} <= reached
+        await page.focus("#run")
+        await page.keyboard.press("Enter")
+        await page.wait_for_function(OVER, timeout=30_000)
+
+        await assert_all_confirmed(page, 3)
+
+
+async def judged(page: Page, sequences: list[int], stored: int) -> dict[str, Any]:
+    """Let the page's own code judge events that arrived so, of so many stored ones."""
+    result: dict[str, Any] = await page.evaluate(
+        """async ([sequences, stored]) => {
+            const { EventLog, verdictOf } = await import("/static/orders/verdict.js");
+            const event = (sequence) => ({ orderId: "x", sequence, data: { b: 1, a: 2 } });
+            const log = new EventLog();
+            sequences.forEach((sequence) => log.add(event(sequence)));
+            const history = Array.from({ length: stored }, (_, index) => ({
+                data: { a: 2, b: 1 }, sequence: index + 1, orderId: "x",
+            }));
+            return verdictOf([{ log, lost: log.lostOf(history) }]);
+        }""",
+        [sequences, stored],
+    )
+    return {name: result[name] for name in ("lost", "duplicated", "outOfOrder")}
+
+
+async def test_the_verdict_sees_what_is_lost_repeated_or_out_of_order(
+    running_engine: RunningEngine, browse: Browse
+):
+    def wrong(lost: int, duplicated: int, out_of_order: int) -> dict[str, int]:
+        return {"lost": lost, "duplicated": duplicated, "outOfOrder": out_of_order}
+
+    async with browse() as page:
+        await open_test_page(page, running_engine.url)
+
+        assert await judged(page, [1, 2, 3, 4, 5], 5) == wrong(0, 0, 0)
+        assert await judged(page, [1, 2, 4, 5], 5) == wrong(1, 0, 0)
+        assert await judged(page, [1, 2, 3], 5) == wrong(2, 0, 0)
+        assert await judged(page, [1, 2, 2, 3, 1], 3) == wrong(0, 2, 0)
+        assert await judged(page, [1, 3, 2], 3) == wrong(0, 0, 1)
+        assert await judged(page, [2, 1, 1, 4], 5) == wrong(2, 1, 1)
+        assert await judged(page, [], 5) == wrong(5, 0, 0)
+
+
+async def test_the_admin_shows_an_order_that_was_carried_out(
+    running_engine: RunningEngine, browse: Browse, complaints: list[str]
+):
+    async with browse(**LAPTOP, color_scheme="light") as page:
+        await open_test_page(page, running_engine.url)
+        await place(page, 1)
+        await page.wait_for_function(OVER, timeout=30_000)
+        order_id = await page.get_attribute("tr.order", "data-order")
+
+        await page.goto(f"{running_engine.url}/admin/orders/order/")
+        await page.fill("#id_username", "admin")
+        await page.fill("#id_password", running_engine.admin_password)
+        await page.click("[type=submit]")
+        await page.wait_for_selector("#result_list")
+        await screenshot(page, "admin-list")
+        await page.goto(f"{running_engine.url}/admin/orders/order/{order_id}/change/")
+        await screenshot(page, "admin-order", full_page=True)
+
+        assert await page.locator(".order-quote.is-winner").count() == 1
+        assert await page.locator(".order-quote").count() == 2
+        steps = page.locator("[aria-labelledby=order-timeline] .order-status")
+        assert await steps.all_inner_texts() == [
+            "pending",
+            "routing",
+            "building",
+            "submitted",
+            "confirmed",
+        ]
+    assert complaints == []

@@ -1,0 +1,171 @@
+"""The real processes, from the first start to the last orphan that must not be there."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from django.conf import settings
+from websockets.sync.client import connect
+
+from ordersite.embedded import Layout
+from ordersite.tests.test_exclusive import free_port
+
+SEEDS_ORDER = {
+    "type": "market",
+    "tokenIn": "A",
+    "tokenOut": "B",
+    "amountIn": 100,
+    "slippage": 0.01,
+}
+
+
+class Installation:
+    """`manage.py up` on data and ports of its own."""
+
+    def __init__(self, var_dir: Path) -> None:
+        self.layout = Layout(var_dir)
+        self.port = free_port()
+        self.environment = {
+            **os.environ,
+            "VAR_DIR": str(var_dir),
+            "PORT": str(self.port),
+            "LOCALNET_PORT": str(20_000 + self.port % 10_000),
+        }
+        self.started: list[psutil.Process] = []
+
+    def start(self) -> None:
+        self.lines: list[str] = []
+        self.process = subprocess.Popen(
+            [sys.executable, "manage.py", "up"],
+            cwd=settings.BASE_DIR,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.reader = threading.Thread(target=self._read)
+        self.reader.start()
+        self.wait_for(lambda lines: any("curl -s" in line for line in lines))
+        self.started = [psutil.Process(self.process.pid), *self.family()]
+
+    def family(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as output:
+            for line in output:
+                self.lines.append(line.rstrip())
+
+    def wait_for(self, condition: Callable[[list[str]], bool]) -> None:
+        give_up_at = time.monotonic() + 60
+        while not condition(self.lines):
+            assert self.process.poll() is None, self.lines
+            assert time.monotonic() < give_up_at, self.lines
+            time.sleep(0.05)
+
+    def end(self, number: signal.Signals) -> list[psutil.Process]:
+        """Send a signal to `up` alone; return which of its processes are left."""
+        self.started = list({*self.started, *self.family()})
+        self.process.send_signal(number)
+        self.process.wait(60)
+        _, alive = psutil.wait_procs(self.started, timeout=15)
+        self.reader.join(10)
+        return alive
+
+    def post(self, order: dict[str, Any]) -> dict[str, str]:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/api/orders/execute",
+            json.dumps(order).encode(),
+            {"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            assert answer.status == 201
+            created: dict[str, str] = json.load(answer)
+        return created
+
+    def history(self, ws_url: str) -> list[str]:
+        """Return the statuses that a socket shows until the server closes it."""
+        with connect(ws_url, proxy=None, open_timeout=20) as messages:
+            return [json.loads(message)["status"] for message in messages]
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Iterator[Installation]:
+    found = Installation(tmp_path / "with space")
+    yield found
+    for process in found.started:
+        if process.is_running():
+            process.kill()
+    shutil.rmtree(found.layout.sockets, ignore_errors=True)
+
+
+def test_an_order_is_confirmed_by_the_real_processes(installation: Installation):
+    happy = ["pending", "routing", "building", "submitted", "confirmed"]
+    installation.start()
+
+    created = installation.post(SEEDS_ORDER)
+    assert set(created) == {"orderId", "wsUrl"}
+    assert installation.history(created["wsUrl"]) == happy
+
+    second = subprocess.run(
+        [sys.executable, "manage.py", "up"],
+        cwd=settings.BASE_DIR,
+        env=installation.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert second.returncode == 1
+    assert f"already running here (process {installation.process.pid})" in second.stderr
+    assert "Traceback" not in second.stderr
+
+    # A child that dies is back, and the next order does not notice.
+    worker = next(p for p in installation.family() if "rqworker" in p.cmdline())
+    worker.kill()
+    installation.wait_for(
+        lambda lines: any("worker   | died; starts again" in line for line in lines)
+    )
+    created = installation.post(SEEDS_ORDER)
+    assert installation.history(created["wsUrl"]) == happy
+
+    assert installation.end(signal.SIGTERM) == []
+    assert installation.process.returncode == 0
+    assert installation.lines[-1] == "up       | everything has stopped"
+
+    # The next start finds its data; a killed one leaves nobody behind either.
+    installation.start()
+    assert installation.history(created["wsUrl"]) == happy
+    assert installation.end(signal.SIGKILL) == []
+
+
+def test_a_port_in_use_is_said_in_one_line(tmp_path: Path):
+    installation = Installation(tmp_path)
+    with socket.create_server(("127.0.0.1", installation.port)):
+        done = subprocess.run(
+            [sys.executable, "manage.py", "up"],
+            cwd=settings.BASE_DIR,
+            env=installation.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    assert done.returncode == 1
+    assert f"Port {installation.port} is in use" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not installation.layout.sockets.exists()
