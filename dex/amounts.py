@@ -14,10 +14,10 @@ def to_base_units(whole: Decimal, decimals: int) -> int:
     sign, digits, exponent = whole.as_tuple()
     if not isinstance(exponent, int):
         raise ValueError("not a finite number")
-    value = int("".join(map(str, digits)) or "0")
+    value: int = int("".join(map(str, digits)) or "0")
     shift = exponent + decimals
     if shift >= 0:
-        value *= 10**shift
+        value *= int(10**shift)
     else:
         value, remainder = divmod(value, 10**-shift)
         if remainder:

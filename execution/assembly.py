@@ -14,7 +14,7 @@ from dex.errors import RpcUnavailable, WrongChain
 from dex.models import Chain
 from dex.router import load_venues
 from dex.solana.cluster import Cluster
-from dex.solana.meeting import meet
+from dex.solana.meeting import check_allowed, meet
 from dex.solana.rpc import RpcClient
 from dex.solana.wallet import Wallet
 
@@ -32,14 +32,20 @@ RETRY_S = 1.0
 async def open_runner(role: str) -> AsyncIterator[Runner]:
     """Open the engine and a runner on the current loop; stop both at the end.
 
-    Raises WrongChain when the endpoints serve another chain than the database's.
+    Raises WrongChain when the endpoints serve another chain than the database's,
+    ChainRefused when the settings do not allow this one.
     """
     database = Database()
     wallet = Wallet.load(settings.WALLET_KEYPAIR)
     chain = await _meet_chain(database, wallet)
     rpc = _client(chain.genesis_hash)
     venues = load_venues()
-    async with Cluster(rpc, venues, slot_time_s=settings.SLOT_TIME_S) as cluster:
+    async with Cluster(
+        rpc,
+        venues,
+        slot_time_s=settings.SLOT_TIME_S,
+        allow_single_rpc=settings.ALLOW_SINGLE_RPC,
+    ) as cluster:
         engine = Engine(
             cluster=cluster,
             wallet=wallet,
@@ -99,6 +105,8 @@ async def _meet_chain(database: Database, wallet: Wallet) -> Chain:
             try:
                 chain = await database.run(known_chain)
                 if chain is not None:
+                    endpoints = len(settings.SOLANA_RPC_URLS)
+                    check_allowed(is_localnet=chain.is_localnet, endpoints=endpoints)
                     return chain
                 rpc = rpc or _client(None)
                 return await meet(rpc, str(wallet.address))

@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 from solders.message import MessageV0
 from solders.pubkey import Pubkey
 
-from dex.errors import QuoteRefused
+from dex.errors import RpcUnavailable
+from dex.solana.addresses import associated_token_address
 from dex.solana.cluster import Cluster
+from dex.solana.program_errors import BLOCKHASH_NOT_FOUND
 from dex.solana.transactions import compose_swap
 from dex.solana.wallet import Wallet
 from dex.types import Blockhash, Quote, SignedTransaction, Simulation, Snapshot
@@ -74,7 +76,7 @@ class TransactionBuilder:
         """Sign a swap whose simulation agreed with its quote.
 
         Returns the plan as it was signed: when the pool had changed it was quoted again.
-        Raises AttemptFailed, RpcUnavailable, TradingHalted.
+        Raises AttemptFailed, QuoteRefused, RpcError, TradingHalted.
         """
         plan, blockhash, simulation = await self._agreed(plan, memo)
         limit = simulation.units_consumed * UNIT_MARGIN_PERCENT // 100
@@ -120,6 +122,9 @@ class TransactionBuilder:
             [quote.vault_in, quote.vault_out],
             min_context_slot=plan.snapshot.slot,
         )
+        if simulation.error_code == BLOCKHASH_NOT_FOUND.code:
+            # A node that lags behind the one that gave the blockhash: ask again.
+            raise RpcUnavailable(simulation.error)
         if simulation.error_code:
             raise AttemptFailed(
                 Failure(simulation.error_code, simulation.error, simulation.retryable)
@@ -129,8 +134,11 @@ class TransactionBuilder:
     async def _quote_again(self, plan: Plan) -> Plan:
         """Read the pool again; refuse the venue when nothing there explains the gap."""
         quote = plan.quote
+        account_out = associated_token_address(
+            self._wallet.address, quote.mint_out, quote.token_program_out
+        )
         fresh = await self._cluster.market.snapshot(
-            [(quote.venue, quote.pool)], after=plan.snapshot
+            [(quote.venue, quote.pool)], extra=[account_out], after=plan.snapshot
         )
         venue = self._venues[quote.venue]
         addresses = venue.addresses(quote.pool, fresh.accounts)
@@ -144,12 +152,7 @@ class TransactionBuilder:
             raise VenueMismatch(
                 quote.venue, Failure("quote_mismatch", message, retryable=True)
             )
-        try:
-            requoted = venue.quote(quote.pool, fresh, quote.mint_in, quote.amount_in)
-        except QuoteRefused as refusal:
-            raise AttemptFailed(
-                Failure(refusal.code, refusal.reason, retryable=True)
-            ) from refusal
+        requoted = venue.quote(quote.pool, fresh, quote.mint_in, quote.amount_in)
         check_floor(requoted, plan.floor)
         return replace(plan, quote=requoted, snapshot=fresh)
 

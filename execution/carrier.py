@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from solders.pubkey import Pubkey
 
-from dex.errors import DexError, NoRoute, RpcUnavailable
+from dex.errors import DexError, NoRoute, QuoteRefused, RpcUnavailable
 from dex.router import find_route, pools_for
+from dex.solana.addresses import associated_token_address
 from dex.types import Expired, Fill, Landed, LandedWithError, SignedTransaction
 from orders.claims import Claim
 from orders.models import Attempt, AttemptState, Order, Status
 from orders.transitions import (
     AttemptClosing,
     AttemptOpening,
-    Move,
-    funds_moved,
-    transition,
 )
 
 from . import history
 from .build import AttemptFailed, Plan, VenueMismatch, check_floor
-from .failures import Failure, backoff_ms, next_status
-from .storage import Held, read_held, read_live_attempt
+from .failures import Failure
+from .holder import Holder
+from .storage import Held, read_live_attempt
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -34,7 +32,12 @@ class Carrier:
 
     def __init__(self, engine: Engine, claim: Claim) -> None:
         self._engine = engine
-        self._claim = claim
+        self._holder = Holder(
+            claim,
+            engine.database,
+            rng=engine.rng,
+            backoff_scale=engine.intervals.backoff_scale,
+        )
         self._plan: Plan | None = None
         self._refused_venues: set[str] = set()
         self.waits_for: DexError | None = None
@@ -42,20 +45,20 @@ class Carrier:
     async def step(self, held: Held) -> None:
         """Do once what the order's status asks for.
 
-        Raises StaleTransition, RpcUnavailable, TradingHalted and database errors; after
+        Raises StaleTransition, RpcError, TradingHalted and database errors; after
         each of them the order can be read and stepped again.
         """
         order = held.order
         if order.status == Status.SUBMITTED:
             await self._watch(order)
         elif held.is_past_deadline or order.cancel_requested_at is not None:
-            await self._fail(order, self._too_late())
+            await self._holder.fail(order, self._too_late())
         elif order.status == Status.PENDING:
             venues = {"venues": sorted(self._engine.venues)}
-            await self._move(order, Status.ROUTING, venues, attempt=1)
+            await self._holder.move(order, Status.ROUTING, venues, attempt=1)
         elif order.status == Status.BUILDING and self._plan is None:
             # The former holder is gone, and nothing was signed.
-            await self._move(order, Status.ROUTING, {"resumed": True})
+            await self._holder.move(order, Status.ROUTING, {"resumed": True})
         else:
             await self._attempt(order)
 
@@ -65,10 +68,15 @@ class Carrier:
                 await self._route(order)
             else:
                 await self._build(order)
+        except QuoteRefused as refusal:
+            self._plan = None
+            failure = Failure(refusal.code, refusal.reason, retryable=True)
+            await self._holder.fail(order, failure)
         except AttemptFailed as failed:
+            self._plan = None
             if isinstance(failed, VenueMismatch):
                 self._refused_venues.add(failed.venue)
-            await self._fail(order, failed.failure)
+            await self._holder.fail(order, failed.failure)
 
     async def _route(self, order: Order) -> None:
         database = self._engine.database
@@ -83,6 +91,7 @@ class Carrier:
                 market=self._engine.cluster.market,
                 venues=self._engine.venues,
                 timeout_s=self._engine.intervals.quote_timeout_s,
+                extra=[self._account_out(order)],
             )
         except NoRoute as error:
             # Without a pool on the allow-list no further attempt can find one.
@@ -90,7 +99,7 @@ class Carrier:
             raise AttemptFailed(failure) from error
         floor = int(order.min_amount_out or _floor(order, route.best.amount_out))
         check_floor(route.best, floor)
-        await self._move(
+        await self._holder.move(
             order,
             Status.BUILDING,
             history.routed(order, route),
@@ -118,7 +127,7 @@ class Carrier:
             min_amount_out=plan.floor,
         )
         data = history.signed(order, signed, plan.floor)
-        await self._move(
+        await self._holder.move(
             order,
             Status.SUBMITTED,
             data,
@@ -137,7 +146,7 @@ class Carrier:
                 blockhash=attempt.blockhash,
                 last_valid_block_height=attempt.last_valid_block_height,
             ),
-            resend=not self._claim.watch_only,
+            resend=not self._holder.claim.watch_only,
         )
         match outcome:
             case Landed():
@@ -146,7 +155,9 @@ class Carrier:
                 closing = AttemptClosing(
                     AttemptState.ERRORED, slot, None, code, message
                 )
-                await self._fail(order, Failure(code, message, retryable), closing)
+                await self._holder.fail(
+                    order, Failure(code, message, retryable), closing
+                )
             case Expired():
                 failure = Failure(
                     "blockhash_expired",
@@ -158,7 +169,7 @@ class Carrier:
                     error_code=failure.code,
                     error=failure.message,
                 )
-                await self._fail(order, failure, closing)
+                await self._holder.fail(order, failure, closing)
 
     async def _confirm(self, order: Order, attempt: Attempt) -> None:
         fill: Fill = await self._engine.cluster.fill(
@@ -169,7 +180,7 @@ class Carrier:
             mint_in=Pubkey.from_string(order.token_in.mint),
             mint_out=Pubkey.from_string(order.token_out.mint),
         )
-        await self._move(
+        await self._holder.move(
             order,
             Status.CONFIRMED,
             history.filled(order, attempt, fill),
@@ -182,43 +193,14 @@ class Carrier:
             closes=AttemptClosing(AttemptState.LANDED, fill.slot, fill.fee_lamports),
         )
 
-    async def _fail(
-        self, order: Order, failure: Failure, closes: AttemptClosing | None = None
-    ) -> None:
-        """Begin the next attempt, or end the order; close the attempt that is dead."""
-        self._plan = None
-        held = await self._engine.database.run(read_held, self._claim)
-        if held is None:
-            return
-        to = next_status(
-            held.order,
-            failure,
-            is_past_deadline=held.is_past_deadline,
-            may_sign=not self._claim.watch_only,
+    def _account_out(self, order: Order) -> Pubkey:
+        """The wallet's account that receives: the swap creates it when it is missing."""
+        token = order.token_out
+        return associated_token_address(
+            self._engine.wallet.address,
+            Pubkey.from_string(token.mint),
+            Pubkey.from_string(token.token_program),
         )
-        order = held.order
-        if to != Status.ROUTING:
-            await self._end(order, to, failure, closes)
-            return
-        wait_ms = backoff_ms(order.attempt, self._engine.rng)
-        data = history.retried(failure, wait_ms)
-        await self._move(order, to, data, attempt=order.attempt + 1, closes=closes)
-        await asyncio.sleep(wait_ms / 1000 * self._engine.intervals.backoff_scale)
-
-    async def _end(
-        self, order: Order, to: Status, failure: Failure, closes: AttemptClosing | None
-    ) -> None:
-        code, message = failure.code, failure.message
-        if to == Status.CANCELLED:
-            code, message = "cancelled", f"Cancelled on request. {message}"
-        funds = await self._engine.database.run(funds_moved, order.id, closes)
-        columns = {
-            "failure_code": code,
-            "failure_message": message,
-            "funds_moved": funds,
-        }
-        data = history.ended(code, message, funds)
-        await self._move(order, to, data, columns=columns, closes=closes)
 
     def _too_late(self) -> Failure:
         reason = f" It waited: {self.waits_for}" if self.waits_for else ""
@@ -227,26 +209,6 @@ class Carrier:
             f"The order was not signed before its deadline.{reason}",
             retryable=True,
         )
-
-    async def _move(
-        self,
-        order: Order,
-        to: Status,
-        data: dict[str, Any],
-        *,
-        attempt: int | None = None,
-        **with_it: Any,
-    ) -> None:
-        move = Move(
-            order_id=order.id,
-            to=to,
-            expected=(Status(order.status),),
-            fence=self._claim.fence,
-            attempt=order.attempt if attempt is None else attempt,
-            data=data,
-            **with_it,
-        )
-        await self._engine.database.run(transition, move)
 
 
 def _floor(order: Order, amount_out: int) -> int:

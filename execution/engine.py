@@ -12,7 +12,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dex.errors import RpcUnavailable, TradingHalted
+from dex.errors import RpcError, TradingHalted
 from dex.solana.cluster import Cluster
 from dex.solana.wallet import Wallet
 from dex.venues.base import Venue
@@ -84,7 +84,7 @@ class Engine:
             except CONNECTION_ERRORS as error:
                 logger.warning("order %s: database: %s", claim.order_id, error)
                 await asyncio.sleep(self.intervals.unavailable_s)
-            except (RpcUnavailable, TradingHalted) as error:
+            except (RpcError, TradingHalted) as error:
                 # Neither costs an attempt: the order waits until its deadline.
                 logger.warning("order %s waits: %s", claim.order_id, error)
                 carrier.waits_for = error

@@ -121,17 +121,20 @@ class Runner:
             # takes the order; after 20 such claims it waits for an operator.
             logger.exception("order %s: carrying it out failed", claim.order_id)
 
+    async def renew(self) -> None:
+        """Renew all leases in one update; drop the orders that others have claimed."""
+        mine = list(self._tasks)
+        if not mine:
+            return
+        held = await self.run(claims.renew, mine, owner=self.owner)
+        for claim in mine:
+            if claim.order_id not in held and claim in self._tasks:
+                self._tasks[claim].cancel()
+
     async def _renew_for_ever(self) -> None:
         while True:
             await asyncio.sleep(RENEW_EVERY_S)
-            mine = list(self._tasks)
-            if not mine:
-                continue
             try:
-                held = await self.run(claims.renew, mine, owner=self.owner)
+                await self.renew()
             except CONNECTION_ERRORS as error:
                 logger.warning("leases were not renewed: %s", error)
-                continue
-            for claim in mine:
-                if claim.order_id not in held and claim in self._tasks:
-                    self._tasks[claim].cancel()

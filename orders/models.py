@@ -6,6 +6,7 @@ Only `orders/services.py` and `orders/claims.py` write these tables.
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -59,9 +60,9 @@ class FundsMoved(models.TextChoices):
     FEE_ONLY = "fee_only"
 
 
-def base_units(**options: object) -> models.DecimalField:
+def base_units(**options: Any) -> models.DecimalField[Any, Any]:
     """A column of base units. A u64 does not fit a bigint."""
-    return models.DecimalField(max_digits=20, decimal_places=0, **options)  # type: ignore[arg-type]
+    return models.DecimalField(max_digits=20, decimal_places=0, **options)
 
 
 class Order(models.Model):

@@ -25,6 +25,7 @@ from orders.claims import Claim, claim_order
 from orders.models import Order, Status
 from orders.services import OrderRequest, local_owner, place_order
 
+RPC_TIMEOUT_S = 0.4
 FAST = Intervals(unavailable_s=0.02, quote_timeout_s=2.0, backoff_scale=0.01)
 OWNER = "test-runner"
 
@@ -51,6 +52,21 @@ class Stage:
         return await self.database.run(
             _place, token_in, token_out, amount_in, slippage_bps
         )
+
+    def set_localnet(self, **options: Any) -> None:
+        """Change how localnet behaves, from the next request on."""
+        self.localnet.control("localnet_set", options)
+
+    def take_chain_away(self) -> None:
+        """Let every node take longer than the client waits."""
+        self.set_localnet(delayMs=1_000)
+
+    def bring_chain_back(self) -> None:
+        self.set_localnet(delayMs=0)
+
+    def let_blockhash_expire(self) -> None:
+        """Move the chain on until everything signed so far is past its last block."""
+        self.localnet.control("localnet_advance", {"slots": 400})
 
     async def claim(self, order_id: UUID) -> Claim:
         claim = await self.database.run(claim_order, order_id, owner=OWNER)
@@ -86,7 +102,8 @@ class Stage:
     async def landed(self) -> list[dict[str, Any]]:
         """List what the wallet's transactions did, oldest first, as the chain tells."""
         listed = await self.rpc.call(
-            "getSignaturesForAddress", [str(self.wallet.address), {"limit": 1000}]
+            "getSignaturesForAddress",
+            [str(self.wallet.address), {"commitment": "confirmed"}],
         )
         return list(reversed(listed))
 
@@ -132,21 +149,27 @@ def make_wallet(tmp_path: Path) -> Wallet:
 async def stage(transactional_db: None, make_wallet: Wallet) -> AsyncIterator[Stage]:
     wallet = make_wallet
     database = Database()
-    async with running_localnet(fund=[str(wallet.address)]) as localnet:
+    async with running_localnet(fund=[wallet.address]) as localnet:
         stranger = RpcClient(
-            localnet.urls, timeout_s=5, batch_size=25, expected_genesis=None
+            localnet.urls, timeout_s=RPC_TIMEOUT_S, batch_size=25, expected_genesis=None
         )
         chain = await meet(stranger, str(wallet.address))
         await database.run(allow, await stranger.call("localnet_genesis", []))
         await stranger.close()
         rpc = RpcClient(
             localnet.urls,
-            timeout_s=5,
+            timeout_s=RPC_TIMEOUT_S,
             batch_size=25,
             expected_genesis=chain.genesis_hash,
         )
         venues = load_venues()
-        async with Cluster(rpc, venues, slot_time_s=0.02) as cluster:
+        async with Cluster(
+            rpc,
+            venues,
+            slot_time_s=0.02,
+            resend_interval_s=0.05,
+            expiry_interval_s=0.02,
+        ) as cluster:
             engine = Engine(
                 cluster=cluster,
                 wallet=wallet,

@@ -66,7 +66,7 @@ async def test_two_equal_orders_at_once_land_as_two_swaps(stage):
 
 
 async def test_a_dropped_transaction_is_sent_again_with_the_same_bytes(stage):
-    await stage.localnet.control("localnet_set", [{"dropNext": 2}])
+    stage.set_localnet(dropNext=2)
     order_id = await stage.place()
 
     order = await stage.carry_out(order_id)
@@ -76,14 +76,14 @@ async def test_a_dropped_transaction_is_sent_again_with_the_same_bytes(stage):
 
 
 async def test_an_expired_blockhash_is_proved_and_leads_to_another_signature(stage):
-    await stage.localnet.control("localnet_set", [{"dropRate": 1}])
+    stage.set_localnet(dropRate=1)
     order_id = await stage.place()
     carrying = asyncio.create_task(stage.carry_out(order_id))
     await until(stage, order_id, lambda order: order.status == Status.SUBMITTED)
 
-    await stage.localnet.control("localnet_advance", [{"slots": 400}])
+    stage.let_blockhash_expire()
     await until(stage, order_id, lambda order: order.attempt == 2)
-    await stage.localnet.control("localnet_set", [{"dropRate": 0}])
+    stage.set_localnet(dropRate=0)
     order = await carrying
 
     assert order.status == Status.CONFIRMED
@@ -111,7 +111,7 @@ async def until(stage, order_id, condition):
 
 
 async def test_three_expired_attempts_fail_the_order_without_moving_funds(stage):
-    await stage.localnet.control("localnet_set", [{"dropRate": 1}])
+    stage.set_localnet(dropRate=1)
     order_id = await stage.place()
     carrying = asyncio.create_task(stage.carry_out(order_id))
 
@@ -121,7 +121,7 @@ async def test_three_expired_attempts_fail_the_order_without_moving_funds(stage)
             order_id,
             lambda order, n=attempt: (order.attempt, order.status) == (n, "submitted"),
         )
-        await stage.localnet.control("localnet_advance", [{"slots": 400}])
+        stage.let_blockhash_expire()
     order = await carrying
 
     assert order.status == Status.FAILED
@@ -135,7 +135,7 @@ async def test_three_expired_attempts_fail_the_order_without_moving_funds(stage)
     ("paused", "taken"), [("meteora", "raydium"), ("raydium", "meteora")]
 )
 async def test_a_paused_venue_loses_with_its_reason_on_record(stage, paused, taken):
-    await stage.localnet.control("localnet_set", [{"pausedVenues": [paused]}])
+    stage.set_localnet(pausedVenues=[paused])
     order_id = await stage.place()
 
     order = await stage.carry_out(order_id)
@@ -147,9 +147,7 @@ async def test_a_paused_venue_loses_with_its_reason_on_record(stage, paused, tak
 
 
 async def test_both_venues_paused_fails_after_three_attempts_with_no_route(stage):
-    await stage.localnet.control(
-        "localnet_set", [{"pausedVenues": ["raydium", "meteora"]}]
-    )
+    stage.set_localnet(pausedVenues=["raydium", "meteora"])
     order_id = await stage.place()
 
     order = await stage.carry_out(order_id)
@@ -218,26 +216,26 @@ async def test_a_halted_signer_lets_the_order_wait_until_its_deadline(stage):
 
 
 async def test_an_order_waits_for_the_chain_without_using_up_attempts(stage):
-    await stage.localnet.stop_serving()
+    stage.take_chain_away()
     order_id = await stage.place()
     carrying = asyncio.create_task(stage.carry_out(order_id))
     await until(stage, order_id, lambda order: order.status == Status.ROUTING)
 
-    await stage.localnet.serve_again()
+    stage.bring_chain_back()
     order = await carrying
 
     assert (order.status, order.attempt) == (Status.CONFIRMED, 1)
 
 
 async def test_cancelling_a_submitted_order_ends_it_cancelled_once_proved_dead(stage):
-    await stage.localnet.control("localnet_set", [{"dropRate": 1}])
+    stage.set_localnet(dropRate=1)
     order_id = await stage.place()
     carrying = asyncio.create_task(stage.carry_out(order_id))
     await until(stage, order_id, lambda order: order.status == Status.SUBMITTED)
 
     with pytest.raises(CancelConflict):
         await stage.database.run(cancel_order, await stage.order(order_id))
-    await stage.localnet.control("localnet_advance", [{"slots": 400}])
+    stage.let_blockhash_expire()
     order = await carrying
 
     assert (order.status, order.failure_code) == (Status.CANCELLED, "cancelled")
@@ -295,7 +293,7 @@ async def test_a_holder_whose_claim_was_taken_writes_nothing_more(stage):
 
 
 async def test_a_claim_to_watch_never_starts_another_attempt(stage):
-    await stage.localnet.control("localnet_set", [{"dropRate": 1}])
+    stage.set_localnet(dropRate=1)
     order_id = await stage.place()
     await until_step(stage, await stage.claim(order_id), Status.SUBMITTED)
     await stage.change(
@@ -305,7 +303,7 @@ async def test_a_claim_to_watch_never_starts_another_attempt(stage):
 
     (watch,) = await stage.database.run(claim_for_watching, limit=5, owner="keeper")
     watching = asyncio.create_task(stage.engine.carry_out(watch))
-    await stage.localnet.control("localnet_advance", [{"slots": 400}])
+    stage.let_blockhash_expire()
     await watching
 
     order = await stage.order(order_id)

@@ -6,8 +6,11 @@ from dex.models import Token
 from dex.types import Fill
 from execution import history
 from orders.models import Attempt, Order
+from orders.quotes import price
 
-SOL = Token(symbol="SOL", mint="So11111111111111111111111111111111111111112", decimals=9)
+SOL = Token(
+    symbol="SOL", mint="So11111111111111111111111111111111111111112", decimals=9
+)
 USDC = Token(symbol="USDC", mint="usdc", decimals=6)
 
 
@@ -23,7 +26,7 @@ USDC = Token(symbol="USDC", mint="usdc", decimals=6)
 def test_the_price_is_whole_tokens_out_per_whole_token_in(
     amount_in, token_in, amount_out, token_out, expected
 ):
-    assert history.price(amount_in, token_in, amount_out, token_out) == expected
+    assert price(amount_in, token_in, amount_out, token_out) == expected
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,90 @@
+"""The writes of whoever holds a claim: a step, the next attempt, or an end."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+
+from orders.claims import Claim
+from orders.models import Order, Status
+from orders.transitions import AttemptClosing, Move, funds_moved, transition
+
+from . import history
+from .failures import Failure, backoff_ms, next_status
+from .storage import Database, read_held
+
+
+class Holder:
+    """Moves one claimed order. Every write names the fence of the claim."""
+
+    def __init__(
+        self,
+        claim: Claim,
+        database: Database,
+        *,
+        rng: random.Random,
+        backoff_scale: float,
+    ) -> None:
+        self.claim = claim
+        self._database = database
+        self._rng = rng
+        self._backoff_scale = backoff_scale
+
+    async def move(
+        self,
+        order: Order,
+        to: Status,
+        data: dict[str, Any],
+        *,
+        attempt: int | None = None,
+        **with_it: Any,
+    ) -> None:
+        """Make one step; `with_it` are further fields of Move. Raises StaleTransition."""
+        move = Move(
+            order_id=order.id,
+            to=to,
+            expected=(Status(order.status),),
+            fence=self.claim.fence,
+            attempt=order.attempt if attempt is None else attempt,
+            data=data,
+            **with_it,
+        )
+        await self._database.run(transition, move)
+
+    async def fail(
+        self, order: Order, failure: Failure, closes: AttemptClosing | None = None
+    ) -> None:
+        """Begin the next attempt, or end the order; close the attempt that is dead."""
+        held = await self._database.run(read_held, self.claim)
+        if held is None:
+            return
+        to = next_status(
+            held.order,
+            failure,
+            is_past_deadline=held.is_past_deadline,
+            may_sign=not self.claim.watch_only,
+        )
+        order = held.order
+        if to != Status.ROUTING:
+            await self._end(order, to, failure, closes)
+            return
+        wait_ms = backoff_ms(order.attempt, self._rng)
+        data = history.retried(failure, wait_ms)
+        await self.move(order, to, data, attempt=order.attempt + 1, closes=closes)
+        await asyncio.sleep(wait_ms / 1000 * self._backoff_scale)
+
+    async def _end(
+        self, order: Order, to: Status, failure: Failure, closes: AttemptClosing | None
+    ) -> None:
+        code, message = failure.code, failure.message
+        if to == Status.CANCELLED:
+            code, message = "cancelled", f"Cancelled on request. {message}"
+        funds = await self._database.run(funds_moved, order.id, closes)
+        columns = {
+            "failure_code": code,
+            "failure_message": message,
+            "funds_moved": funds,
+        }
+        data = history.ended(code, message, funds)
+        await self.move(order, to, data, columns=columns, closes=closes)
