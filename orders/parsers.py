@@ -32,18 +32,26 @@ def read_object(request: HttpRequest) -> dict[str, Any]:
     Not by way of DRF's `request.data`: without a Content-Length, as in a chunked
     request, that is empty without the parser being asked.
     """
-    charset = (request.content_params or {}).get("charset", "utf-8").lower()
-    if request.content_type != "application/json" or charset not in ("utf-8", "utf8"):
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if length.isdecimal() and int(length[:20]) > settings.MAX_BODY_BYTES:
+        raise _too_large()
+    raw = request.read(settings.MAX_BODY_BYTES + 1)
+    if raw and not _is_json(request):
         raise Problem(
             415,
             "unsupported_media_type",
             "Send the body as Content-Type: application/json in UTF-8.",
             headers={"Accept-Post": "application/json"},
         )
-    length = request.META.get("CONTENT_LENGTH") or "0"
-    if length.isdecimal() and int(length[:20]) > settings.MAX_BODY_BYTES:
-        raise _too_large()
-    return parse_object(request.read(settings.MAX_BODY_BYTES + 1))
+    return parse_object(raw)
+
+
+def _is_json(request: HttpRequest) -> bool:
+    charset = (request.content_params or {}).get("charset", "utf-8")
+    return request.content_type == "application/json" and charset.lower() in (
+        "utf-8",
+        "utf8",
+    )
 
 
 def parse_object(raw: bytes) -> dict[str, Any]:

@@ -1,0 +1,108 @@
+"""Servers that fail on purpose: a silent one, and a road to PostgreSQL that breaks."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from django.db import connection
+
+
+@contextlib.contextmanager
+def silent_server() -> Iterator[int]:
+    """Yield the port of a server that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
+        yield server.getsockname()[1]
+
+
+@contextlib.contextmanager
+def database_at(directory: str) -> Iterator[None]:
+    """Have this thread's connection look for PostgreSQL's socket in `directory`."""
+    host = connection.settings_dict["HOST"]
+    connection.close()
+    connection.settings_dict["HOST"] = directory
+    try:
+        yield
+    finally:
+        connection.close()
+        connection.settings_dict["HOST"] = host
+
+
+@contextlib.contextmanager
+def no_database() -> Iterator[None]:
+    with tempfile.TemporaryDirectory() as empty, database_at(empty):
+        yield
+
+
+class Road:
+    """A proxy to PostgreSQL that breaks a connection at its first COMMIT.
+
+    `deliver` says whether the COMMIT still reaches the server; `open_again` whether new
+    connections get through afterwards.
+    """
+
+    def __init__(self, upstream: Path, *, deliver: bool, open_again: bool) -> None:
+        self.broken = False
+        self._upstream = upstream
+        self._deliver = deliver
+        self._open_again = open_again
+
+    def serve(self, server: socket.socket) -> None:
+        with contextlib.suppress(OSError):  # closed at the end of the test
+            while True:
+                client, _ = server.accept()
+                if self.broken and not self._open_again:
+                    client.close()
+                    continue
+                threading.Thread(target=self._carry, args=(client,)).start()
+
+    def _carry(self, client: socket.socket) -> None:
+        upstream = socket.socket(socket.AF_UNIX)
+        upstream.connect(str(self._upstream))
+        back = threading.Thread(target=_pump, args=(upstream, client))
+        back.start()
+        with client, upstream, contextlib.suppress(OSError):
+            while data := client.recv(65_536):
+                if b"COMMIT" in data and not self.broken:
+                    self.broken = True
+                    client.shutdown(socket.SHUT_RDWR)
+                    if self._deliver:
+                        upstream.sendall(data)
+                    break
+                upstream.sendall(data)
+            # Ends the session in order: what was delivered is carried out first.
+            upstream.shutdown(socket.SHUT_WR)
+            back.join()
+
+
+def _pump(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65_536):
+            with contextlib.suppress(OSError):
+                target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+
+
+@contextlib.contextmanager
+def breaking_road(*, deliver: bool, open_again: bool) -> Iterator[Road]:
+    """Lead this thread's connection over a Road."""
+    name = f".s.PGSQL.{connection.settings_dict['PORT'] or 5432}"
+    road = Road(
+        Path(connection.settings_dict["HOST"]) / name,
+        deliver=deliver,
+        open_again=open_again,
+    )
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        socket.socket(socket.AF_UNIX) as server,
+    ):
+        server.bind(f"{directory}/{name}")
+        server.listen()
+        threading.Thread(target=road.serve, args=(server,), daemon=True).start()
+        with database_at(directory):
+            yield road
+        server.shutdown(socket.SHUT_RDWR)
