@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import urlencode
 
 import pytest
 from django.conf import settings
@@ -19,9 +19,11 @@ MANAGE = Path(settings.BASE_DIR) / "manage.py"
 def environment(stage, tmp_path):
     """What a worker process needs to find this test's database, Redis and chain."""
     database = connection.settings_dict
-    host = quote(database["HOST"], safe="")
     return os.environ | {
-        "DATABASE_URL": f"postgres://{database['USER']}@{host}/{database['NAME']}",
+        "DATABASE_URL": (
+            f"postgres://{database['USER']}@/{database['NAME']}"
+            f"?{urlencode({'host': database['HOST']})}"
+        ),
         "SOLANA_RPC_URLS": ",".join(stage.localnet.urls),
         "WALLET_KEYPAIR": str(tmp_path / "wallet.json"),
     }
