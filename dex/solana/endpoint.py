@@ -165,7 +165,9 @@ class Endpoint:
         ]
         started = time.monotonic()
         try:
-            document = await self._transport.post(bodies if len(bodies) > 1 else bodies[0])
+            document = await self._transport.post(
+                bodies if len(bodies) > 1 else bodies[0]
+            )
         except RpcUnavailable as error:
             self._note_failure(str(error))
             self._fail(calls, error)

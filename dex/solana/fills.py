@@ -10,10 +10,11 @@ from typing import Any
 
 from solders.pubkey import Pubkey
 
-from dex.errors import FillUnreadable, RpcError
+from dex.errors import FillUnreadable, RpcError, RpcUnavailable
 from dex.types import Fill
 
 from .addresses import TOKEN_2022_PROGRAM
+from .endpoint import Endpoint
 from .rpc import RpcClient
 
 logger = logging.getLogger(__name__)
@@ -51,25 +52,31 @@ async def wait_for_fill(
 ) -> Fill:
     """Ask for a landed transaction until an endpoint shows it; return its fill.
 
-    It is known to have landed, so "not found" means "not yet". Raises FillUnreadable,
-    WrongChain.
+    It is known to have landed, so "not found" means "not yet". Raises FillUnreadable
+    when no endpoint shows the vaults' balances, WrongChain.
     """
+    unreadable: list[FillUnreadable] = []
+
+    async def ask(endpoint: Endpoint) -> Fill:
+        landed = await endpoint.call("getTransaction", [signature, OPTIONS])
+        if not isinstance(landed, dict) or not isinstance(landed.get("meta"), dict):
+            raise RpcUnavailable(f"{endpoint.name} does not show it yet")
+        if landed["meta"].get("err") is not None:
+            error = landed["meta"]["err"]
+            raise RpcUnavailable(f"{endpoint.name} shows it with the error {error}")
+        try:
+            return read_fill(landed, signature, sides)
+        except FillUnreadable as error:
+            unreadable.append(error)
+            raise RpcUnavailable(f"{endpoint.name} does not show the vaults") from error
+
     while True:
-        for endpoint in rpc.endpoints:
-            try:
-                landed = await endpoint.call("getTransaction", [signature, OPTIONS])
-            except RpcError as error:
-                logger.warning("the fill of %s: %s", signature, error)
-                continue
-            if landed is not None and landed.get("meta") is not None:
-                if landed["meta"].get("err") is None:
-                    return read_fill(landed, signature, sides)
-                logger.error(
-                    "%s landed, but %s shows it with an error: %s",
-                    signature,
-                    endpoint.name,
-                    landed["meta"]["err"],
-                )
+        try:
+            return await rpc.first(ask)
+        except RpcError as error:
+            if unreadable:
+                raise unreadable[0] from error
+            logger.warning("the fill of %s: %s", signature, error)
         await asyncio.sleep(interval_s)
 
 
@@ -80,11 +87,12 @@ def read_fill(landed: Mapping[str, Any], signature: str, sides: Sides) -> Fill:
     account does: the vault sees the amount before or after the fee. Raises
     FillUnreadable.
     """
-    meta = landed["meta"]
     try:
         changes = _changes(landed)
         vault_in = changes[str(sides.vault_in)]
         vault_out = changes[str(sides.vault_out)]
+        slot, fee_lamports = int(landed["slot"]), int(landed["meta"]["fee"])
+        units_consumed = int(landed["meta"].get("computeUnitsConsumed") or 0)
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise FillUnreadable(
             f"The landed transaction {signature} does not show the balances of the "
@@ -94,11 +102,11 @@ def read_fill(landed: Mapping[str, Any], signature: str, sides: Sides) -> Fill:
     received = _wallet_change(changes, sides.wallet, sides.mint_out)
     return Fill(
         signature=signature,
-        slot=int(landed["slot"]),
+        slot=slot,
         amount_in=_agreed(signature, vault_in, vault_in.amount, _negated(paid)),
         amount_out=_agreed(signature, vault_out, -vault_out.amount, received),
-        fee_lamports=int(meta["fee"]),
-        units_consumed=int(meta.get("computeUnitsConsumed") or 0),
+        fee_lamports=fee_lamports,
+        units_consumed=units_consumed,
     )
 
 

@@ -117,9 +117,9 @@ def _sign(wallet: Wallet, message: MessageV0, height: int) -> SignedTransaction:
 
 
 @contextlib.asynccontextmanager
-async def trading(folder: Path, **options: object) -> AsyncIterator[Trader]:
+async def trading(folder: Path) -> AsyncIterator[Trader]:
     wallet = create_wallet(folder / "wallet.json")
-    async with running_localnet(fund=[wallet.address], **options) as localnet:
+    async with running_localnet(fund=[wallet.address]) as localnet:
         rpc = RpcClient(
             localnet.urls, timeout_s=5, batch_size=25, expected_genesis=None
         )

@@ -310,14 +310,16 @@ async def test_one_endpoint_that_does_not_show_it_whole_keeps_it_open(
 
 async def test_the_death_proof_needs_two_endpoints_that_answer():
     tx = transaction()
-    async with stage(1, down=1, allow_single_rpc=True) as (cluster, chain):
-        async with settling(cluster, tx) as outcome:
-            chain[0].expire()
-            await chain[0].rounds("getEpochInfo", 3)
-            chain[0].slot += 1_000
-            await chain[0].rounds("getEpochInfo", 3)
+    async with (
+        stage(1, down=1, allow_single_rpc=True) as (cluster, chain),
+        settling(cluster, tx) as outcome,
+    ):
+        chain[0].expire()
+        await chain[0].rounds("getEpochInfo", 3)
+        chain[0].slot += 1_000
+        await chain[0].rounds("getEpochInfo", 3)
 
-            assert not outcome.done()
+        assert not outcome.done()
 
 
 async def test_an_endpoint_that_knows_the_signature_wins_over_two_that_do_not():
@@ -357,16 +359,18 @@ async def test_a_landing_found_in_history_alone_is_landed():
 
 async def test_a_single_endpoint_shows_it_twice_32_slots_apart():
     tx = transaction()
-    async with stage(1, allow_single_rpc=True) as (cluster, chain):
-        async with settling(cluster, tx) as outcome:
-            chain[0].expire()
-            await chain[0].rounds("getEpochInfo", 5)
-            chain[0].slot += 31
-            await chain[0].rounds("getEpochInfo", 5)
-            assert not outcome.done()
+    async with (
+        stage(1, allow_single_rpc=True) as (cluster, chain),
+        settling(cluster, tx) as outcome,
+    ):
+        chain[0].expire()
+        await chain[0].rounds("getEpochInfo", 5)
+        chain[0].slot += 31
+        await chain[0].rounds("getEpochInfo", 5)
+        assert not outcome.done()
 
-            chain[0].slot += 1
-            expired = await outcome
+        chain[0].slot += 1
+        expired = await outcome
 
     name = chain[0].node.name
     assert expired == Expired({name: 6_000, f"{name} again": 6_032})

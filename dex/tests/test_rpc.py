@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import traceback
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -357,11 +358,9 @@ async def test_no_error_or_log_shows_the_key(
             with pytest.raises((RpcUnavailable, WrongChain)) as caught:
                 await rpc.call("getSlot")
 
-            shown = f"{caught.getrepr(style='long')}{rpc.endpoints!r}{caplog.text}"
-    assert "s3cret" not in str(caught.value)
-    assert "s3cret" not in repr(rpc.endpoints) + caplog.text + rpc.endpoints[0].error
-    assert caught.value.__cause__ is None or "s3cret" not in str(caught.value.__cause__)
-    assert shown
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "s3cret" not in shown + repr(rpc.endpoints) + rpc.endpoints[0].error
+    assert "s3cret" not in caplog.text
 
 
 async def test_closing_answers_whoever_still_waits():

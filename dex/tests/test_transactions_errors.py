@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from solders.hash import Hash
+from solders.instruction import Instruction
+from solders.message import MessageV0
+
+from dex.solana.addresses import (
+    ASSOCIATED_TOKEN_PROGRAM,
+    MEMO_PROGRAM,
+    TOKEN_2022_PROGRAM,
+    TOKEN_PROGRAM,
+)
+from dex.solana.program_errors import decode_error
+from dex.venues.meteora import MeteoraDlmm
+from dex.venues.raydium import RaydiumCpmm
+
+from .builders import key
+
+RAYDIUM, METEORA = RaydiumCpmm.program_id, MeteoraDlmm.program_id
+VENUES = {RAYDIUM: "raydium", METEORA: "meteora"}
+PROGRAMS = (
+    MEMO_PROGRAM,
+    RAYDIUM,
+    METEORA,
+    TOKEN_PROGRAM,
+    TOKEN_2022_PROGRAM,
+    ASSOCIATED_TOKEN_PROGRAM,
+)
+MESSAGE = MessageV0.try_compile(
+    key("wallet"), [Instruction(p, b"", []) for p in PROGRAMS], [], Hash.default()
+)
+
+
+def custom(program: Any, number: int) -> Any:
+    return {"InstructionError": [PROGRAMS.index(program), {"Custom": number}]}
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "retryable"),
+    [
+        (custom(RAYDIUM, 6005), "slippage_exceeded", True),
+        (custom(METEORA, 6003), "slippage_exceeded", True),
+        (custom(RAYDIUM, 6000), "pool_disabled", True),
+        (custom(METEORA, 6042), "pool_disabled", True),
+        (custom(METEORA, 6012), "no_liquidity", True),
+        (custom(RAYDIUM, 6006), "zero_output", False),
+        (custom(METEORA, 6039), "zero_output", False),
+        (custom(METEORA, 3005), "pool_moved", True),
+        (custom(METEORA, 6027), "pool_moved", True),
+        (custom(RAYDIUM, 3012), "account_missing", False),
+        # The token program's own numbers surface through the venue that called it.
+        (custom(RAYDIUM, 1), "insufficient_funds", False),
+        (custom(METEORA, 1), "insufficient_funds", False),
+        (custom(TOKEN_PROGRAM, 1), "insufficient_funds", False),
+        (custom(TOKEN_2022_PROGRAM, 17), "token_unsafe", False),
+        ("BlockhashNotFound", "blockhash_not_found", True),
+        ("InsufficientFundsForFee", "insufficient_sol", False),
+        ("AccountNotFound", "insufficient_sol", False),
+        ({"InsufficientFundsForRent": {"account_index": 2}}, "insufficient_sol", False),
+        (
+            {"InstructionError": [1, "ComputationalBudgetExceeded"]},
+            "compute_exceeded",
+            True,
+        ),
+        # The same number of another program means something else.
+        (custom(METEORA, 6005), "transaction_failed", False),
+        (custom(RAYDIUM, 6003), "transaction_failed", False),
+        (custom(MEMO_PROGRAM, 6005), "transaction_failed", False),
+        (custom(TOKEN_PROGRAM, 6005), "transaction_failed", False),
+    ],
+)
+def test_an_error_has_a_stable_code_by_the_program_it_came_from(
+    error: Any, code: str, retryable: bool
+):
+    decoded = decode_error(error, MESSAGE, VENUES)
+
+    assert (decoded.code, decoded.retryable) == (code, retryable)
+    assert decoded.message
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "SomethingNew",
+        {"InstructionError": [99, {"Custom": 6005}]},
+        {"InstructionError": [-1, {"Custom": 6005}]},
+        {"InstructionError": [1]},
+        {"InstructionError": [1, {"Custom": "6005"}]},
+        {"InstructionError": [1, {"BorshIoError": "x"}]},
+        {"a": 1, "b": 2},
+        {},
+        [],
+        7,
+        True,
+    ],
+)
+def test_an_unknown_error_is_shown_and_not_retried(error: Any):
+    decoded = decode_error(error, MESSAGE, VENUES)
+
+    assert (decoded.code, decoded.retryable) == ("transaction_failed", False)
+    assert "Nothing was swapped" in decoded.message
+
+
+def test_an_unknown_error_names_the_instruction_and_its_program():
+    decoded = decode_error(custom(METEORA, 6999), MESSAGE, VENUES)
+
+    assert "6999" in decoded.message
+    assert f"instruction 2 of program {METEORA}" in decoded.message
