@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import logging
+import os
+import time
+from uuid import UUID, uuid4
+
+import django_rq
+import pytest
+from django.conf import settings
+from redis import Redis
+from rq.job import Job
+
+from orders import queue
+from orders.queue import QueueSender
+
+from .faults import silent_server
+
+LIMIT_S = 0.5
+
+
+@pytest.fixture
+def redis():
+    with Redis.from_url(settings.REDIS_URL) as client:
+        client.flushdb()
+        yield client
+        client.flushdb()
+
+
+def timed(sender: QueueSender, order_id: UUID) -> float:
+    started = time.monotonic()
+    sender.enqueue(order_id)
+    return time.monotonic() - started
+
+
+def test_an_order_is_queued_as_a_job_of_its_own_id(redis):
+    order_id = uuid4()
+
+    queue.enqueue(order_id)
+
+    assert django_rq.get_queue("orders").job_ids == [str(order_id)]
+    job = Job.fetch(str(order_id), connection=redis)
+    assert (job.func_name, job.args) == (
+        "execution.jobs.execute_order",
+        (str(order_id),),
+    )
+    # Nothing is left that RQ could run a second time, and failures do not pile up.
+    assert (job.result_ttl, job.failure_ttl) == (0, 24 * 3600)
+    assert (job.retries_left, job.timeout) == (None, 300)
+
+
+def test_one_order_after_the_first_takes_one_round_trip(redis):
+    sender = QueueSender(settings.REDIS_URL)
+    sender.enqueue(uuid4())
+    before = redis.info("commandstats")
+
+    sender.enqueue(uuid4())
+
+    after = redis.info("commandstats")
+
+    def calls(name: str) -> int:
+        return after[f"cmdstat_{name}"]["calls"] - before[f"cmdstat_{name}"]["calls"]
+
+    assert (calls("multi"), calls("exec"), calls("sadd")) == (1, 1, 1)
+    assert calls("info") == 1  # the test's own; RQ knows the version by now
+
+
+def test_a_refused_connection_is_a_counted_warning(caplog):
+    sender = QueueSender("redis://127.0.0.1:1/0")
+
+    with caplog.at_level(logging.WARNING, "orders.queue"):
+        seconds = timed(sender, uuid4())
+
+    assert sender.lost == 1
+    assert seconds < LIMIT_S
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+def test_a_missing_socket_is_a_counted_warning(tmp_path):
+    sender = QueueSender(f"unix://{tmp_path}/none.sock")
+
+    assert timed(sender, uuid4()) < LIMIT_S
+    assert sender.lost == 1
+
+
+def test_a_silent_redis_costs_half_a_second_once_and_then_nothing():
+    with silent_server() as port:
+        sender = QueueSender(f"redis://127.0.0.1:{port}/0")
+
+        assert timed(sender, uuid4()) < LIMIT_S
+        # Nobody tries again for a moment, so a busy API does not stand in a row.
+        assert sum(timed(sender, uuid4()) for _ in range(50)) < 0.1
+        assert sender.lost == 51
+
+
+def test_a_name_service_that_hangs_costs_half_a_second_at_most(monkeypatch):
+    sender = QueueSender("redis://redis.invalid/0")
+    # No time-out of redis-py covers the look-up of a name.
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: time.sleep(1) or [])
+
+    assert timed(sender, uuid4()) < LIMIT_S
+    assert sender.lost == 1
+
+
+def test_redis_is_used_again_after_a_pause(redis, monkeypatch):
+    sender = QueueSender("redis://127.0.0.1:1/0")
+    sender.enqueue(uuid4())
+    sender._redis_url, sender._queue = settings.REDIS_URL, None
+    sender.enqueue(uuid4())
+    assert sender.lost == 2
+
+    monkeypatch.setattr(sender, "_paused_until", 0.0)  # the pause is over
+    order_id = uuid4()
+    sender.enqueue(order_id)
+
+    assert django_rq.get_queue("orders").job_ids == [str(order_id)]
+    assert sender.lost == 2
+
+
+def test_a_kept_connection_that_the_server_closed_loses_nothing(redis):
+    sender = QueueSender(settings.REDIS_URL)
+    sender.enqueue(uuid4())
+    redis.client_kill_filter(skipme=True, _type="normal")
+
+    sender.enqueue(uuid4())
+
+    assert sender.lost == 0
+    assert len(django_rq.get_queue("orders").job_ids) == 2
+
+
+def test_a_read_only_redis_is_a_counted_warning(redis):
+    redis.replicaof("127.0.0.1", "1")
+    try:
+        sender = QueueSender(settings.REDIS_URL)
+        assert timed(sender, uuid4()) < LIMIT_S
+        assert sender.lost == 1
+    finally:
+        redis.replicaof("NO", "ONE")
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_child_queues_with_a_thread_of_its_own(redis):
+    queue.enqueue(uuid4())
+    order_id = uuid4()
+
+    if (child := os.fork()) == 0:
+        queue.enqueue(order_id)
+        os._exit(queue.lost())
+
+    _, status = os.waitpid(child, 0)
+    assert status == 0
+    assert str(order_id) in django_rq.get_queue("orders").job_ids
