@@ -38,7 +38,8 @@ class Carrier:
             rng=engine.rng,
             backoff_scale=engine.intervals.backoff_scale,
         )
-        self._plan: Plan | None = None
+        self.claim = claim
+        self.plan: Plan | None = None
         self._refused_venues: set[str] = set()
         self.waits_for: DexError | None = None
 
@@ -56,7 +57,7 @@ class Carrier:
         elif order.status == Status.PENDING:
             venues = {"venues": sorted(self._engine.venues)}
             await self._holder.move(order, Status.ROUTING, venues, attempt=1)
-        elif order.status == Status.BUILDING and self._plan is None:
+        elif order.status == Status.BUILDING and self.plan is None:
             # The former holder is gone, and nothing was signed.
             await self._holder.move(order, Status.ROUTING, {"resumed": True})
         else:
@@ -69,11 +70,11 @@ class Carrier:
             else:
                 await self._build(order)
         except QuoteRefused as refusal:
-            self._plan = None
+            self.plan = None
             failure = Failure(refusal.code, refusal.reason, retryable=True)
             await self._holder.fail(order, failure)
         except AttemptFailed as failed:
-            self._plan = None
+            self.plan = None
             if isinstance(failed, VenueMismatch):
                 self._refused_venues.add(failed.venue)
             await self._holder.fail(order, failed.failure)
@@ -105,14 +106,14 @@ class Carrier:
             history.routed(order, route),
             columns={"venue": route.best.venue, "min_amount_out": floor},
         )
-        self._plan = Plan(route.best, snapshot, floor)
+        self.plan = Plan(route.best, snapshot, floor)
 
     async def _build(self, order: Order) -> None:
-        assert self._plan is not None
+        assert self.plan is not None
         if not self._engine.may_sign.is_set():
             raise RpcUnavailable("The wallet's own history is not matched yet.")
         memo = f"{order.id}:{order.attempt}"
-        plan, signed = await self._engine.builder.build(self._plan, memo)
+        plan, signed = await self._engine.builder.build(self.plan, memo)
         opening = AttemptOpening(
             number=order.attempt,
             venue=plan.quote.venue,
@@ -138,7 +139,7 @@ class Carrier:
     async def _watch(self, order: Order) -> None:
         """Send the live attempt's bytes until the chain has decided them."""
         attempt = await self._engine.database.run(read_live_attempt, order.id)
-        self._plan = None
+        self.plan = None
         outcome = await self._engine.cluster.settle(
             SignedTransaction(
                 signature=attempt.signature,
@@ -146,7 +147,7 @@ class Carrier:
                 blockhash=attempt.blockhash,
                 last_valid_block_height=attempt.last_valid_block_height,
             ),
-            resend=not self._holder.claim.watch_only,
+            resend=not self.claim.watch_only,
         )
         match outcome:
             case Landed():

@@ -26,7 +26,7 @@ class Holder:
         rng: random.Random,
         backoff_scale: float,
     ) -> None:
-        self.claim = claim
+        self._claim = claim
         self._database = database
         self._rng = rng
         self._backoff_scale = backoff_scale
@@ -45,7 +45,7 @@ class Holder:
             order_id=order.id,
             to=to,
             expected=(Status(order.status),),
-            fence=self.claim.fence,
+            fence=self._claim.fence,
             attempt=order.attempt if attempt is None else attempt,
             data=data,
             **with_it,
@@ -56,14 +56,14 @@ class Holder:
         self, order: Order, failure: Failure, closes: AttemptClosing | None = None
     ) -> None:
         """Begin the next attempt, or end the order; close the attempt that is dead."""
-        held = await self._database.run(read_held, self.claim)
+        held = await self._database.run(read_held, self._claim)
         if held is None:
             return
         to = next_status(
             held.order,
             failure,
             is_past_deadline=held.is_past_deadline,
-            may_sign=not self.claim.watch_only,
+            may_sign=not self._claim.watch_only,
         )
         order = held.order
         if to != Status.ROUTING:

@@ -9,7 +9,9 @@ from django.db.models.functions import Now
 
 from dex.chain import halt_trading
 from dex.models import Pool
-from orders.claims import claim_order
+from execution.carrier import Carrier
+from execution.storage import read_held
+from orders.claims import claim_for_watching, claim_order
 from orders.errors import CancelConflict
 from orders.models import AttemptState, Order, Status
 from orders.services import cancel_order
@@ -259,10 +261,11 @@ async def test_a_new_holder_of_a_building_order_says_resumed_and_signs_once(stag
 
 async def until_step(stage, claim, status):
     """Carry an order step by step until it has `status`, as a holder that then dies."""
-    from execution.carrier import Carrier
-    from execution.storage import read_held
+    await step_until(stage, Carrier(stage.engine, claim), status)
 
-    carrier = Carrier(stage.engine, claim)
+
+async def step_until(stage, carrier, status):
+    claim = carrier.claim
     while (held := await stage.database.run(read_held, claim)) is not None:
         if held.order.status == status:
             return
@@ -282,6 +285,43 @@ async def test_a_new_holder_of_a_submitted_order_lands_the_saved_bytes(stage):
     assert [entry["signature"] for entry in await stage.landed()] == [saved.signature]
 
 
+async def test_a_swap_that_lands_with_an_error_costs_the_fee_only(stage):
+    stage.set_localnet(pausedVenues=["meteora"])
+    strict = await stage.place(slippage_bps=0)
+    claim = await stage.claim(strict)
+    await until_step(stage, claim, Status.SUBMITTED)
+    # Somebody else's swap lands first, and the pool pays less than the floor now.
+    await stage.carry_out(await stage.place(amount_in=10**12, slippage_bps=5_000))
+
+    await stage.engine.carry_out(claim)
+
+    order = await stage.order(strict)
+    assert (order.status, order.failure_code) == (Status.FAILED, "slippage_exceeded")
+    assert order.funds_moved == "fee_only"
+    history = await stage.history(strict)
+    assert statuses(history) == [*HAPPY[:4], "routing", "failed"]
+    assert history[4][2]["error"]["code"] == "slippage_exceeded"
+    assert history[5][2]["fundsMoved"] == "fee_only"
+    (attempt,) = await stage.attempts(strict)
+    assert attempt.state == AttemptState.ERRORED
+    assert attempt.error_code == "slippage_exceeded"
+
+
+async def test_a_retry_under_the_same_blockhash_has_another_signature(stage):
+    order_id = await stage.place()
+    carrier = Carrier(stage.engine, await stage.claim(order_id))
+    await step_until(stage, carrier, Status.BUILDING)
+    plan = carrier.plan
+
+    signed = [
+        (await stage.engine.builder.build(plan, f"{order_id}:{attempt}"))[1]
+        for attempt in (1, 2)
+    ]
+
+    assert signed[0].blockhash == signed[1].blockhash
+    assert signed[0].signature != signed[1].signature
+
+
 async def test_a_holder_whose_claim_was_taken_writes_nothing_more(stage):
     order_id = await stage.place()
     stale = await stage.claim(order_id)
@@ -299,8 +339,6 @@ async def test_a_claim_to_watch_never_starts_another_attempt(stage):
     await stage.change(
         order_id, needs_review_at=Now(), lease_until=Now() - timedelta(seconds=1)
     )
-    from orders.claims import claim_for_watching
-
     (watch,) = await stage.database.run(claim_for_watching, limit=5, owner="keeper")
     watching = asyncio.create_task(stage.engine.carry_out(watch))
     stage.let_blockhash_expire()
