@@ -16,7 +16,9 @@ PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet 
 .PHONY: run test check lock
 
 run: .venv/installed
-	@exec $(BIN)/python manage.py up
+	@# Ends with make, even when make is killed.
+	@exec $(BIN)/python -I -S ordersite/child.py --parent $$PPID --signal 15 -- \
+		$(BIN)/python manage.py up
 
 test: .venv/installed-dev
 	@exec $(BIN)/python -m pytest $(PYTEST_ARGS)

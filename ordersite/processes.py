@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -46,6 +47,7 @@ class Console:
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
         self._lock = threading.Lock()
+        self._terminal = stream.fileno() if stream.isatty() else None
 
     def line(self, name: str, text: str) -> None:
         self.write(f"{name:8} | {text}")
@@ -54,6 +56,14 @@ class Console:
         with self._lock, contextlib.suppress(OSError, ValueError):
             self._stream.write(f"{text}\n")
             self._stream.flush()
+
+    def is_hung_up(self) -> bool:
+        """Say whether the terminal was closed. Its signal may reach only the leader."""
+        if self._terminal is None:
+            return False
+        poll = select.poll()
+        poll.register(self._terminal, 0)
+        return any(event & select.POLLHUP for _, event in poll.poll(0))
 
 
 class LogFile:

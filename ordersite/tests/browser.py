@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from playwright.async_api import Page, Route, async_playwright
+from playwright.async_api import Page, async_playwright
 
 LAPTOP = {"viewport": {"width": 1280, "height": 860}}
 PHONE = {
@@ -20,8 +20,6 @@ PHONE = {
     "is_mobile": True,
     "has_touch": True,
 }
-# What a deployment behind a strict policy would send: no inline script or style.
-POLICY = "default-src 'self'; connect-src 'self' ws:; img-src 'self' data:"
 
 
 def find_chromium(config: pytest.Config) -> str:
@@ -63,14 +61,6 @@ async def browser_page(
 
 
 async def open_test_page(page: Page, url: str) -> None:
-    """Open the test page under a strict content security policy and wait for its pairs."""
-
-    async def add_policy(route: Route) -> None:
-        response = await route.fetch()
-        headers = {**response.headers, "content-security-policy": POLICY}
-        await route.fulfill(response=response, headers=headers)
-
-    await page.route("**/test-concurrent-orders", add_policy)
     await page.goto(f"{url}/test-concurrent-orders")
     await page.wait_for_selector("#pairs input", state="attached")
 

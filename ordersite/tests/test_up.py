@@ -63,7 +63,10 @@ class Installation:
         self.started = [psutil.Process(self.process.pid), *self.family()]
 
     def family(self) -> list[psutil.Process]:
-        return psutil.Process(self.process.pid).children(recursive=True)
+        family: list[psutil.Process] = psutil.Process(self.process.pid).children(
+            recursive=True
+        )
+        return family
 
     def _read(self) -> None:
         assert self.process.stdout is not None
@@ -83,7 +86,7 @@ class Installation:
         self.started = list({*self.started, *self.family()})
         self.process.send_signal(number)
         self.process.wait(60)
-        _, alive = psutil.wait_procs(self.started, timeout=15)
+        alive: list[psutil.Process] = psutil.wait_procs(self.started, timeout=15)[1]
         self.reader.join(10)
         return alive
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from types import FrameType
@@ -24,7 +25,7 @@ REMIND_EVERY_S = 15.0
 
 
 class Stopped(BaseException):
-    """A signal asked for the end. No Exception: nothing on the way may swallow it."""
+    """Somebody asked for the end. No Exception: nothing on the way may swallow it."""
 
 
 class Command(BaseCommand):
@@ -37,22 +38,26 @@ class Command(BaseCommand):
             with (
                 lock_data(settings.VAR_DIR),
                 claim_web_port(settings.PORT),
-                _stopped_by_signals(supervisor, console),
+                _stopped_by_signals(supervisor, console) as stopping,
             ):
                 site = Site(console, supervisor)
                 site.start()
-                _watch(site, supervisor, console)
+                _watch(site, supervisor, console, stopping)
         except (InUse, EmbeddedError, DexError) as error:
             raise CommandError(str(error)) from error
         except OSError as error:  # a full disk, a folder that may not be written
             raise CommandError(f"{settings.VAR_DIR}: {error}") from error
 
 
-def _watch(site: Site, supervisor: Supervisor, console: Console) -> None:
-    """Restart what dies, for ever; say once that everything is ready."""
+def _watch(
+    site: Site, supervisor: Supervisor, console: Console, stopping: threading.Event
+) -> None:
+    """Restart what dies, until the end; say once that everything is ready."""
     ready = False
     remind_at = time.monotonic() + REMIND_EVERY_S
-    while True:
+    # Python drops what a signal raises while an object is being finalized, so the
+    # handler leaves a note as well.
+    while not (stopping.is_set() or console.is_hung_up()):
         supervisor.watch_once()
         if not ready:
             missing = site.not_ready()
@@ -63,13 +68,18 @@ def _watch(site: Site, supervisor: Supervisor, console: Console) -> None:
                 console.line("up", f"not ready yet: {missing}")
                 remind_at = time.monotonic() + REMIND_EVERY_S
         time.sleep(POLL_S)
+    raise Stopped
 
 
 @contextlib.contextmanager
-def _stopped_by_signals(supervisor: Supervisor, console: Console) -> Iterator[None]:
+def _stopped_by_signals(
+    supervisor: Supervisor, console: Console
+) -> Iterator[threading.Event]:
     """End the block at the first signal, and in any case stop what it started."""
+    stopping = threading.Event()
 
     def stop(number: int, frame: FrameType | None) -> None:
+        stopping.set()
         raise Stopped
 
     stopping_since = 0.0
@@ -81,7 +91,7 @@ def _stopped_by_signals(supervisor: Supervisor, console: Console) -> Iterator[No
 
     previous = {number: signal.signal(number, stop) for number in STOP_SIGNALS}
     try:
-        yield
+        yield stopping
     except Stopped:
         console.line("up", "stopping")
     finally:
