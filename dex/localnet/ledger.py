@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,20 +78,20 @@ class Ledger:
         genesis: Callable[[], Iterable[tuple[Pubkey, Account]]],
         slot_time_s: float = 0.4,
         slots_to_confirm: int = 0,
-        now: float,
         faults: Faults | None = None,
         rng: random.Random | None = None,
     ) -> Ledger:
-        """Open the ledger in a folder, or begin one; its slots go on by `now`."""
+        """Open the ledger in a folder, or begin one; its slots go on by the wall clock."""
         store = Store(folder)
         meta = store.meta()
         if "genesis_hash" not in meta:
-            meta = begin(store, genesis(), now)
+            meta = _begin(store)
         old = Anchor(
             int(meta["anchor_slot"]),
             float(meta["anchor_time"]),
             float(meta["slot_time_s"]),
         )
+        now = time.time() + float(meta["ahead_s"])
         # The last slot that was written down holds even if the host's clock went back.
         slot = max(old.slot_at(now), int(meta.get("last_slot", 0)))
         genesis_hash = Hash.from_string(meta["genesis_hash"])
@@ -101,6 +102,12 @@ class Ledger:
         )
         ledger = cls(store, clock, genesis_hash, faults=faults, rng=rng)
         ledger.save_clock()
+        # All of them in a new ledger; in an old one what newer versions added.
+        ledger.put(
+            (address, account)
+            for address, account in genesis()
+            if ledger.bank.get(address) is None
+        )
         ledger.commit()
         return ledger
 
@@ -200,6 +207,8 @@ class Ledger:
             anchor_slot=str(anchor.slot),
             anchor_time=repr(anchor.unix_time),
             slot_time_s=repr(anchor.slot_time_s),
+            # `localnet_advance` moves this clock ahead of the host's.
+            ahead_s=repr(self.clock.now() - time.time()),
         )
 
     def close(self) -> None:
@@ -223,17 +232,14 @@ class Ledger:
         }
 
 
-def begin(
-    store: Store, accounts: Iterable[tuple[Pubkey, Account]], now: float
-) -> dict[str, str]:
-    """Write the first accounts and facts of a new ledger; its genesis hash is random."""
-    store.put_accounts(accounts)
+def _begin(store: Store) -> dict[str, str]:
+    """Write the first facts of a new ledger; its genesis hash is random."""
     meta = {
         "genesis_hash": str(Hash(os.urandom(32))),
         "anchor_slot": str(FIRST_SLOT),
-        "anchor_time": repr(now),
-        "slot_time_s": "0.4",
+        "anchor_time": repr(time.time()),
+        "slot_time_s": "1.0",
+        "ahead_s": "0.0",
     }
     store.set_meta(**meta)
-    store.commit()
     return meta

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import random
-import time
 from collections.abc import AsyncIterator, Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -106,7 +105,6 @@ class Network:
             genesis=genesis.accounts,
             slot_time_s=slot_time_s,
             slots_to_confirm=slots_to_confirm,
-            now=time.time(),
             faults=Faults(landing_delay_s=landing_delay_s, drop_rate=drop_rate),
             rng=random.Random(seed),
         )

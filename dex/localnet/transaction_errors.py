@@ -22,6 +22,7 @@ INSTRUCTION_TEXT = {
     "MissingRequiredSignature": "missing required signature for instruction",
     "NotEnoughAccountKeys": "insufficient account keys for instruction",
     "PrivilegeEscalation": "Cross-program invocation with unauthorized signer or writable account",
+    "ProgramFailedToComplete": "Program failed to complete",
     "ReadonlyDataModified": "instruction modified data of a read-only account",
     "ReadonlyLamportChange": "instruction changed the balance of a read-only account",
     "UninitializedAccount": "instruction requires an initialized account",

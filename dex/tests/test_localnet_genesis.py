@@ -14,7 +14,7 @@ from dex.localnet.market import VENUES, read_snapshot
 from dex.localnet.network import Network
 from dex.localnet.programs import token_layout as layout
 from dex.localnet.programs.invocation import rent_exempt_minimum
-from dex.solana.addresses import program_address
+from dex.solana.addresses import TOKEN_PROGRAM, program_address
 
 DUMPS = Path(__file__).resolve().parents[3] / "shared/data/meteora_dlmm_pools.json"
 
@@ -68,7 +68,7 @@ def test_supplies_count_every_token(network):
     ledger = network.ledger
     network.fund(genesis.FAUCET.pubkey())
     held: dict[Pubkey, int] = {}
-    for _, account in ledger.bank.owned_by(genesis.TOKEN_PROGRAM, ledger.clock.slot()):
+    for _, account in ledger.bank.owned_by(TOKEN_PROGRAM, ledger.clock.slot()):
         if layout.is_token_account(account.data):
             mint = layout.mint_of(account.data)
             held[mint] = held.get(mint, 0) + layout.amount_of(account.data)

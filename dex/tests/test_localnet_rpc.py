@@ -1,22 +1,13 @@
-"""Localnet's JSON-RPC over HTTP: shapes, errors, two nodes over one ledger."""
+"""Localnet's JSON-RPC over HTTP: bodies, errors, slots, accounts, control."""
 
 from __future__ import annotations
 
 import base64
-import contextlib
-import json
-from typing import Any
 
-import aiohttp
 import pytest
-from solders.instruction import Instruction
-from solders.keypair import Keypair
 from solders.pubkey import Pubkey
-from solders.system_program import TransferParams, transfer
 
-from dex.localnet import base58, genesis
-from dex.localnet.market import sign_transaction
-from dex.localnet.testing import running_localnet
+from dex.localnet import genesis
 from dex.solana.addresses import (
     CLOCK_SYSVAR,
     TOKEN_PROGRAM,
@@ -24,54 +15,9 @@ from dex.solana.addresses import (
     associated_token_address,
 )
 
-WALLET = Keypair.from_seed(bytes([7]) * 32)
-OTHER = Keypair.from_seed(bytes([8]) * 32).pubkey()
-SOL = 10**9
-CONFIRMED = {"commitment": "confirmed"}
-BASE64 = {"encoding": "base64", "preflightCommitment": "processed"}
+from .localnet_client import CONFIRMED, OTHER, SOL, WALLET, client
 
-
-class Client:
-    """Posts bodies to the nodes of one localnet."""
-
-    def __init__(self, localnet, session: aiohttp.ClientSession) -> None:
-        self.localnet = localnet
-        self.session = session
-
-    async def post(self, body: Any, node: int = 0) -> Any:
-        data = body if isinstance(body, bytes) else json.dumps(body)
-        async with self.session.post(self.localnet.urls[node], data=data) as answer:
-            text = await answer.text()
-            return json.loads(text) if text else None
-
-    async def call(self, method: str, *params: Any, node: int = 0) -> Any:
-        body = {"jsonrpc": "2.0", "id": 0, "method": method, "params": list(params)}
-        answer = await self.post(body, node)
-        assert answer["id"] == 0
-        return answer.get("result", answer.get("error"))
-
-    def signed(self, lamports: int = SOL, memo: str = "") -> str:
-        payment = transfer(
-            TransferParams(
-                from_pubkey=WALLET.pubkey(), to_pubkey=OTHER, lamports=lamports
-            )
-        )
-        return self.encoded(payment, memo=memo)
-
-    def encoded(self, *instructions: Instruction, memo: str = "") -> str:
-        ledger = self.localnet.ledger
-        raw = sign_transaction(ledger, WALLET, instructions, memo)
-        return base64.b64encode(raw).decode()
-
-
-@pytest.fixture
-async def client():
-    async with contextlib.AsyncExitStack() as stack:
-        localnet = await stack.enter_async_context(
-            running_localnet(slot_time_s=3600, fund=[WALLET.pubkey()])
-        )
-        session = await stack.enter_async_context(aiohttp.ClientSession())
-        yield Client(localnet, session)
+__all__ = ["client"]
 
 
 @pytest.mark.parametrize("identity", [0, 7, "uuid-1", None])
@@ -172,7 +118,7 @@ async def test_node_behind_min_context_slot_says_so(client, method, first):
 async def test_blockhash_is_valid_until_it_is_too_old(client):
     latest = (await client.call("getLatestBlockhash", CONFIRMED))["value"]
 
-    async def is_valid(commitment: str) -> bool:
+    async def is_valid(commitment):
         options = {"commitment": commitment}
         answer = await client.call("isBlockhashValid", latest["blockhash"], options)
         return answer["value"]
@@ -184,190 +130,6 @@ async def test_blockhash_is_valid_until_it_is_too_old(client):
     client.localnet.control("localnet_advance", {"slots": 1})
     assert not await is_valid("confirmed")
     assert await is_valid("finalized")
-
-
-async def test_what_one_node_lands_the_other_knows(client):
-    signature = await client.call("sendTransaction", client.signed(), BASE64, node=0)
-
-    statuses = await client.call("getSignatureStatuses", [signature], node=1)
-
-    (status,) = statuses["value"]
-    assert status["confirmationStatus"] == "confirmed"
-    assert (status["err"], status["status"]) == (None, {"Ok": None})
-    balance = await client.call("getBalance", str(OTHER), CONFIRMED, node=1)
-    assert balance["value"] == SOL
-
-
-async def test_base58_is_the_default_encoding_of_sends(client):
-    raw = base64.b64decode(client.signed())
-
-    signature = await client.call(
-        "sendTransaction", base58.encode(raw), {"preflightCommitment": "processed"}
-    )
-
-    assert (await client.call("getSignatureStatuses", [signature]))["value"][0]
-
-
-async def test_preflight_refuses_what_would_fail_and_nothing_lands(client):
-    refusal = await client.call(
-        "sendTransaction", client.signed(lamports=10**9 * SOL), BASE64
-    )
-
-    assert refusal["code"] == -32002
-    assert refusal["message"] == (
-        "Transaction simulation failed: Error processing Instruction 0: "
-        "custom program error: 0x1"
-    )
-    assert refusal["data"]["err"] == {"InstructionError": [0, {"Custom": 1}]}
-    assert refusal["data"]["unitsConsumed"] == 150
-    assert refusal["data"]["logs"][-1].endswith("custom program error: 0x1")
-    assert client.localnet.ledger.store.count() == 0
-
-
-async def test_without_preflight_the_failure_lands_and_pays(client):
-    signature = await client.call(
-        "sendTransaction",
-        client.signed(lamports=10**9 * SOL),
-        {"encoding": "base64", "skipPreflight": True, "maxRetries": 0},
-    )
-
-    (status,) = (await client.call("getSignatureStatuses", [signature]))["value"]
-    assert status["err"] == {"InstructionError": [0, {"Custom": 1}]}
-
-
-async def test_preflight_names_an_old_blockhash_a_repeat_and_a_bad_signature(client):
-    encoded = client.signed()
-    await client.call("sendTransaction", encoded, BASE64)
-    repeat = await client.call("sendTransaction", encoded, BASE64)
-    tampered = bytearray(base64.b64decode(client.signed(memo="x")))
-    tampered[1] ^= 1
-    forged = await client.call(
-        "sendTransaction", base64.b64encode(tampered).decode(), BASE64
-    )
-    late = client.signed(memo="late")
-    client.localnet.control("localnet_advance", {"slots": 151})
-    expired = await client.call("sendTransaction", late, BASE64)
-
-    assert repeat["data"]["err"] == "AlreadyProcessed"
-    assert forged["code"] == -32003
-    assert expired["data"]["err"] == "BlockhashNotFound"
-    assert expired["message"].endswith(": Blockhash not found")
-
-
-@pytest.mark.parametrize(
-    ("text", "options"),
-    [
-        ("not base58: 0", {}),
-        ("AAAA", {"encoding": "base64"}),
-        ("AAAA", {"encoding": "base32"}),
-        (base64.b64encode(bytes(1_233)).decode(), {"encoding": "base64"}),
-    ],
-)
-async def test_rubbish_is_no_transaction(client, text, options):
-    assert (await client.call("sendTransaction", text, options))["code"] == -32602
-
-
-async def test_simulation_shows_accounts_afterwards_and_changes_nothing(client):
-    unsigned = bytearray(base64.b64decode(client.signed()))
-    unsigned[1:65] = bytes(64)
-    options = {
-        "encoding": "base64",
-        "commitment": "confirmed",
-        "sigVerify": False,
-        "accounts": {"encoding": "base64", "addresses": [str(OTHER)]},
-    }
-
-    answer = await client.call(
-        "simulateTransaction", base64.b64encode(unsigned).decode(), options
-    )
-
-    value = answer["value"]
-    assert (value["err"], value["unitsConsumed"]) == (None, 150)
-    assert value["accounts"][0]["lamports"] == SOL
-    assert client.localnet.ledger.account(OTHER) is None
-
-
-async def test_simulation_can_verify_signatures_or_replace_the_blockhash(client):
-    late = client.signed()
-    client.localnet.control("localnet_advance", {"slots": 151})
-    base = {"encoding": "base64", "commitment": "processed"}
-
-    old = await client.call("simulateTransaction", late, base)
-    replaced = await client.call(
-        "simulateTransaction", late, {**base, "replaceRecentBlockhash": True}
-    )
-    both = {**base, "replaceRecentBlockhash": True, "sigVerify": True}
-    refusal = await client.call("simulateTransaction", late, both)
-
-    assert old["value"]["err"] == "BlockhashNotFound"
-    assert replaced["value"]["err"] is None
-    assert set(replaced["value"]["replacementBlockhash"]) == {
-        "blockhash",
-        "lastValidBlockHeight",
-    }
-    assert refusal["code"] == -32602
-
-
-async def test_transaction_is_null_until_known_and_then_complete(client):
-    encoded = client.signed(memo="hello")
-    unknown = await client.call("getTransaction", "1" * 64, {**CONFIRMED})
-    signature = await client.call("sendTransaction", encoded, BASE64)
-    options = {**CONFIRMED, "maxSupportedTransactionVersion": 0}
-
-    too_early = await client.call("getTransaction", signature)  # finalized
-    plain = await client.call("getTransaction", signature, options)
-    raw = await client.call(
-        "getTransaction", signature, {**options, "encoding": "base64"}
-    )
-    no_version = await client.call("getTransaction", signature, CONFIRMED)
-
-    assert unknown is None
-    assert too_early is None
-    assert plain["version"] == 0
-    assert plain["transaction"]["signatures"] == [signature]
-    assert plain["transaction"]["message"]["accountKeys"][0] == str(WALLET.pubkey())
-    meta = plain["meta"]
-    assert (meta["err"], meta["fee"]) == (None, 5_000)
-    assert meta["preBalances"][0] - meta["postBalances"][0] == SOL + 5_000
-    assert "Program log: Memo (len 5)" in meta["logMessages"]
-    assert raw["transaction"] == [encoded, "base64"]
-    assert no_version["code"] == -32015
-
-
-async def test_signatures_of_an_address_come_newest_first_with_their_memos(client):
-    sent = []
-    for memo in ("first", "second", "third"):
-        encoded = client.signed(memo=memo)
-        sent.append(await client.call("sendTransaction", encoded, BASE64))
-
-    async def listed(**options: Any) -> list[Any]:
-        return await client.call(
-            "getSignaturesForAddress", str(OTHER), {**CONFIRMED, **options}
-        )
-
-    everything = await listed()
-    assert [entry["signature"] for entry in everything] == sent[::-1]
-    assert everything[0]["memo"] == "[5] third"
-    assert everything[0]["confirmationStatus"] == "confirmed"
-    assert everything[0]["err"] is None
-    assert [e["signature"] for e in await listed(limit=1)] == sent[2:]
-    assert [e["signature"] for e in await listed(before=sent[1])] == sent[:1]
-    assert [e["signature"] for e in await listed(until=sent[1])] == sent[2:]
-    assert await listed(before=str(Keypair().sign_message(b"unknown"))) == []
-
-
-async def test_statuses_of_long_ago_need_a_search(client):
-    signature = await client.call("sendTransaction", client.signed(), BASE64)
-    folder_ledger = client.localnet.ledger
-    folder_ledger._statuses.clear()  # as after 300 slots and a restart
-
-    recent = await client.call("getSignatureStatuses", [signature])
-    searched = await client.call(
-        "getSignatureStatuses", [signature], {"searchTransactionHistory": True}
-    )
-
-    assert recent["value"] == [None]
-    assert searched["value"][0]["status"] == {"Ok": None}
 
 
 async def test_limits_on_lists_are_those_of_real_nodes(client):

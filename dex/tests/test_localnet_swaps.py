@@ -10,6 +10,7 @@ import pytest
 from solders.instruction import AccountMeta, Instruction
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
+from solders.transaction import VersionedTransaction
 
 from dex.errors import QuoteRefused
 from dex.localnet import genesis
@@ -93,7 +94,7 @@ def test_fill_can_be_read_from_the_vaults_of_the_landed_transaction(network, poo
 
     assert record is not None
     keys = [str(key) for key in _keys(record.raw)]
-    moved = {}
+    moved: dict[str, int] = {}
     for side, sign in (("preTokenBalances", -1), ("postTokenBalances", 1)):
         for entry in record.meta[side]:
             key = keys[entry["accountIndex"]]
@@ -237,6 +238,4 @@ def test_equal_swaps_land_twice_when_their_memos_differ(network):
 
 
 def _keys(raw: bytes) -> list[Pubkey]:
-    from solders.transaction import VersionedTransaction
-
     return VersionedTransaction.from_bytes(raw).message.account_keys

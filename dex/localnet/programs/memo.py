@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from dex.localnet.transaction_errors import InstructionError
 
 from .invocation import Invocation
@@ -14,15 +12,14 @@ UNITS_PER_SIGNER = 218
 
 
 def process(call: Invocation) -> None:
-    """Log the memo; InvalidInstructionData when it is not UTF-8."""
+    """Log the memo; ProgramFailedToComplete when it is not UTF-8."""
     call.consume(BASE_UNITS + len(call.data) + UNITS_PER_SIGNER * len(call.accounts))
     if call.accounts:
         call.log("Signed by:")
         for position in range(len(call.accounts)):
             call.log(str(call.require_signer(position)))
-    try:
-        text = call.data.decode()
-    except UnicodeDecodeError:
-        raise InstructionError("InvalidInstructionData") from None
     call.log(f"Memo (len {len(call.data)})")
-    call.log(text if text.isprintable() else json.dumps(text)[1:-1])
+    try:
+        call.log(call.data.decode())
+    except UnicodeDecodeError:
+        raise InstructionError("ProgramFailedToComplete") from None

@@ -8,11 +8,16 @@ from dataclasses import replace
 from solders.pubkey import Pubkey
 
 from dex.localnet.transaction_errors import InstructionError, custom
-from dex.solana.addresses import SYSTEM_PROGRAM, TOKEN_2022_PROGRAM, WRAPPED_SOL_MINT
+from dex.solana.addresses import (
+    SYSTEM_PROGRAM,
+    TOKEN_2022_PROGRAM,
+    TOKEN_PROGRAM,
+    WRAPPED_SOL_MINT,
+)
 
 from . import token_layout as layout
 from .invocation import Invocation, rent_exempt_minimum
-from .transfer_fee import account_extensions, transfer_fee, withhold
+from .transfer_fee import account_extensions, transfer_fee, withheld_amount, withhold
 
 NOT_RENT_EXEMPT = 0
 INSUFFICIENT_FUNDS = 1
@@ -22,9 +27,12 @@ OWNER_MISMATCH = 4
 ALREADY_IN_USE = 6
 NON_NATIVE_HAS_BALANCE = 11
 INVALID_INSTRUCTION = 12
+INVALID_STATE = 13
 ACCOUNT_FROZEN = 17
 MINT_DECIMALS_MISMATCH = 18
+NON_NATIVE_NOT_SUPPORTED = 19
 MINT_REQUIRED_FOR_TRANSFER = 31  # Token-2022: a transfer fee needs the mint
+HAS_WITHHELD_FEES = 35
 
 TEXT = {
     NOT_RENT_EXEMPT: "Error: Lamport balance below rent-exempt threshold",
@@ -37,7 +45,10 @@ TEXT = {
     INVALID_INSTRUCTION: "Error: Invalid instruction",
     ACCOUNT_FROZEN: "Error: Account is frozen",
     MINT_DECIMALS_MISMATCH: "Error: decimals different from the Mint decimals",
+    INVALID_STATE: "Error: State is invalid for requested operation",
+    NON_NATIVE_NOT_SUPPORTED: "Error: Instruction does not support non-native tokens",
     MINT_REQUIRED_FOR_TRANSFER: "Mint required for this account to transfer tokens, use `transfer_checked` or `transfer_checked_with_fee`",
+    HAS_WITHHELD_FEES: "Error: An account can only be closed if its withheld fee balance is zero, harvest fees to the mint and try again",
 }
 # What the program of SPL Token uses; Token-2022 costs more.
 UNITS = {3: 76, 9: 120, 12: 105, 17: 42, 18: 235, 21: 183, 22: 38}
@@ -75,14 +86,23 @@ def _refuse(call: Invocation, code: int) -> InstructionError:
     return custom(code)
 
 
+def _refuse_named(call: Invocation, name: str) -> InstructionError:
+    call.log(f"Error: {name}")
+    return InstructionError(name)
+
+
 def _token_account(call: Invocation, position: int) -> bytes:
     account = call.account(position)
+    # SPL Token looks at the length first, but for SyncNative; Token-2022 at the owner.
+    length_first = call.program == TOKEN_PROGRAM and call.data[0] != 17
+    if length_first and len(account.data) != layout.ACCOUNT_SIZE:
+        raise _refuse_named(call, "InvalidAccountData")
     if account.owner != call.program:
-        raise InstructionError("IncorrectProgramId")
+        raise _refuse_named(call, "IncorrectProgramId")
     if len(account.data) < layout.ACCOUNT_SIZE:
-        raise InstructionError("InvalidAccountData")
+        raise _refuse_named(call, "InvalidAccountData")
     if not layout.is_token_account(account.data):
-        raise InstructionError("UninitializedAccount")
+        raise _refuse_named(call, "UninitializedAccount")
     return account.data
 
 
@@ -119,9 +139,11 @@ def _check_mint(
     decimals: int | None,
 ) -> int:
     """Check the mint of a checked transfer and return the transfer fee it withholds."""
+    mint = call.account(position)
+    if call.program == TOKEN_2022_PROGRAM != mint.owner:
+        raise _refuse_named(call, "IncorrectProgramId")
     if call.address(position) != layout.mint_of(source_data):
         raise _refuse(call, MINT_MISMATCH)
-    mint = call.account(position)
     if not layout.is_mint(mint.data):
         raise InstructionError("InvalidAccountData")
     if decimals != layout.decimals_of(mint.data):
@@ -154,6 +176,8 @@ def _close(call: Invocation) -> None:
     if call.address(2) != layout.close_authority(data):
         raise _refuse(call, OWNER_MISMATCH)
     call.require_signer(2)
+    if withheld_amount(data):
+        raise _refuse(call, HAS_WITHHELD_FEES)
     closed, receiver = call.account(0), call.account(1)
     call.write(1, replace(receiver, lamports=receiver.lamports + closed.lamports))
     call.write(0, replace(closed, data=b"", lamports=0))
@@ -164,11 +188,11 @@ def _sync_native(call: Invocation) -> None:
     data = _token_account(call, 0)
     reserve = layout.native_reserve(data)
     if reserve is None:
-        raise custom(19)  # NonNativeNotSupported
+        raise _refuse(call, NON_NATIVE_NOT_SUPPORTED)
     account = call.account(0)
     amount = account.lamports - reserve
     if amount < layout.amount_of(data):
-        raise custom(13)  # InvalidState
+        raise _refuse(call, INVALID_STATE)
     call.write(0, replace(account, data=layout.with_amount(data, amount)))
 
 

@@ -21,12 +21,18 @@ def transfer_fee(mint_data: bytes, amount: int, epoch: int) -> int:
     return min(-(-amount * bps // 10_000), maximum)
 
 
+def withheld_amount(account_data: bytes) -> int:
+    """Return the fees in base units that a token account withholds for its mint."""
+    at = layout.extension(account_data, layout.TRANSFER_FEE_AMOUNT)
+    return 0 if at is None else int.from_bytes(account_data[at : at + 8], "little")
+
+
 def withhold(account_data: bytes, fee: int) -> bytes:
     """Add a fee to what a token account withholds for its mint."""
     at = layout.extension(account_data, layout.TRANSFER_FEE_AMOUNT)
     if at is None:
         return account_data
-    total = int.from_bytes(account_data[at : at + 8], "little") + fee
+    total = withheld_amount(account_data) + fee
     return account_data[:at] + total.to_bytes(8, "little") + account_data[at + 8 :]
 
 
@@ -34,7 +40,7 @@ def account_extensions(mint_data: bytes) -> bytes:
     """Return the extensions, already initialised, of an associated account of a mint."""
     values = [(layout.IMMUTABLE_OWNER, b"")]
     if layout.extension(mint_data, layout.TRANSFER_FEE_CONFIG) is not None:
-        values.insert(0, (layout.TRANSFER_FEE_AMOUNT, bytes(8)))
+        values.append((layout.TRANSFER_FEE_AMOUNT, bytes(8)))
     encoded = b"".join(
         kind.to_bytes(2, "little") + len(value).to_bytes(2, "little") + value
         for kind, value in values

@@ -1,0 +1,139 @@
+"""Localnet's slots, clock and commitments, and what a restart keeps."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+from solders.instruction import Instruction
+from solders.keypair import Keypair
+from solders.pubkey import Pubkey
+from solders.system_program import TransferParams, transfer
+
+from dex.localnet.market import sign_transaction
+from dex.localnet.network import Network
+from dex.localnet.runtime import load
+from dex.localnet.store import LedgerInUse
+from dex.localnet.testing import land
+from dex.solana.addresses import CLOCK_SYSVAR
+
+WALLET = Keypair.from_seed(bytes([7]) * 32)
+OTHER = Keypair.from_seed(bytes([8]) * 32).pubkey()
+SOL = 10**9
+
+
+def open_network(folder, **options) -> Network:
+    return Network.open(folder, slot_time_s=3600, fund=[WALLET.pubkey()], **options)
+
+
+@pytest.fixture
+def network(tmp_path):
+    network = open_network(tmp_path)
+    yield network
+    network.ledger.close()
+
+
+def pay(lamports: int, to: Pubkey = OTHER) -> Instruction:
+    return transfer(
+        TransferParams(from_pubkey=WALLET.pubkey(), to_pubkey=to, lamports=lamports)
+    )
+
+
+def lamports(network: Network, address: Pubkey) -> int:
+    account = network.ledger.account(address)
+    return 0 if account is None else account.lamports
+
+
+def signed(network: Network, *instructions: Instruction, memo: str = "") -> bytes:
+    return sign_transaction(network.ledger, WALLET, instructions, memo)
+
+
+def land_raw(network: Network, raw: bytes):
+    """Land these bytes; return the record, None when they could not land."""
+    loaded = load(raw)
+    network.ledger.land(raw, loaded)
+    return network.ledger.store.transaction(loaded.signature)
+
+
+def test_clock_follows_the_slot(network):
+    def clock() -> tuple[int, int, int]:
+        account = network.ledger.account(CLOCK_SYSVAR)
+        assert account is not None
+        slot, _, epoch, _, unix_timestamp = struct.unpack("<QqQQq", account.data)
+        return slot, epoch, unix_timestamp
+
+    before = clock()
+    network.advance(3, None)
+    later = clock()
+    network.advance(432_000, 60)
+
+    assert later == (before[0] + 3, 0, before[2] + 3 * 3600)
+    assert clock() == (later[0] + 432_000, 1, later[2] + 60)
+
+
+def test_older_commitments_see_older_accounts(tmp_path):
+    network = open_network(tmp_path, slots_to_confirm=2)
+    ledger, clock = network.ledger, network.ledger.clock
+    record = land(ledger, WALLET, pay(SOL))
+    assert record is not None
+
+    def seen(commitment: str) -> bool:
+        return ledger.account(OTHER, clock.slot_for(commitment)) is not None
+
+    assert clock.commitment_of(record.slot) == "processed"
+    assert (seen("processed"), seen("confirmed")) == (True, False)
+    clock.advance(slots=2)
+    assert clock.commitment_of(record.slot) == "confirmed"
+    assert (seen("confirmed"), seen("finalized")) == (True, False)
+    clock.advance(slots=30)
+    assert clock.commitment_of(record.slot) == "finalized"
+    assert seen("finalized")
+    ledger.close()
+
+
+def test_restart_keeps_accounts_genesis_hash_slot_and_blockhashes(tmp_path):
+    network = open_network(tmp_path)
+    network.advance(77, None)
+    genesis_hash, slot = network.ledger.genesis_hash, network.ledger.clock.slot()
+    landed = signed(network, pay(SOL))
+    land_raw(network, landed)
+    waiting = signed(network, pay(SOL), memo="signed before the restart")
+    network.ledger.close()
+
+    network = open_network(tmp_path)
+
+    assert network.ledger.genesis_hash == genesis_hash
+    assert network.ledger.clock.slot() >= slot
+    land_raw(network, landed)
+    assert lamports(network, OTHER) == SOL
+    land_raw(network, waiting)
+    assert lamports(network, OTHER) == 2 * SOL
+    network.ledger.close()
+
+
+def test_clock_that_was_moved_ahead_stays_ahead_after_a_restart(tmp_path):
+    network = open_network(tmp_path)
+    network.advance(5, 10 * 86_400)
+    clock = network.ledger.clock
+    before = clock.slot(), clock.unix_timestamp(clock.slot())
+    network.ledger.close()
+
+    network = Network.open(tmp_path, slot_time_s=0.4)
+
+    clock = network.ledger.clock
+    assert clock.slot() >= before[0]
+    assert 0 <= clock.unix_timestamp(clock.slot()) - before[1] < 60
+    network.ledger.close()
+
+
+def test_two_ledgers_are_two_chains(tmp_path):
+    first, second = open_network(tmp_path / "1"), open_network(tmp_path / "2")
+
+    assert first.ledger.genesis_hash != second.ledger.genesis_hash
+    first.ledger.close()
+    second.ledger.close()
+
+
+def test_one_ledger_has_one_process(network, tmp_path):
+    with pytest.raises(LedgerInUse, match="--ledger"):
+        open_network(tmp_path)

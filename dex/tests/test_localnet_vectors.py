@@ -1,0 +1,253 @@
+"""Localnet's swap programs against every recorded swap of the real ones.
+
+The records lie outside this repository; where they are absent these tests are skipped.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import replace
+
+from solders.hash import Hash
+from solders.keypair import Keypair
+from solders.message import MessageV0
+from solders.pubkey import Pubkey
+from solders.transaction import VersionedTransaction
+
+from dex.localnet.genesis_raydium import AUTHORITY
+from dex.localnet.programs import token_layout as layout
+from dex.localnet.programs.transfer_fee import account_extensions
+from dex.localnet.runtime import Outcome, execute, load
+from dex.solana.addresses import (
+    SYSTEM_PROGRAM,
+    TOKEN_PROGRAM,
+    WRAPPED_SOL_MINT,
+    associated_token_address,
+)
+from dex.types import Account, Accounts, Quote, Snapshot
+from dex.venues.dlmm_bitmaps import bitmap_extension_address
+from dex.venues.meteora import MeteoraDlmm
+from dex.venues.raydium import RaydiumCpmm
+
+from .builders import CpmmPool, key, snapshot
+from .test_venue_vectors import (
+    PAIR_FIELDS,
+    changed_bins,
+    dlmm_accounts,
+    pytestmark,
+    recorded_cpmm_outcome,
+    recorded_token,
+)
+from .test_venue_vectors import load as load_data
+
+__all__ = ["pytestmark"]
+
+USER = Keypair.from_seed(bytes([7]) * 32)
+START = 2**63
+RICH = 2**64  # lamports that cover every wrapped SOL
+
+
+def test_every_recorded_cpmm_swap_leaves_the_recorded_state():
+    swaps = load_data("cpmm_swaps.json")["swaps"]
+    wrong = [swap for swap in swaps if run_cpmm(swap) != recorded_cpmm_outcome(swap)]
+    assert (len(swaps), wrong) == (240, [])
+
+
+def test_every_recorded_dlmm_swap_leaves_the_recorded_state():
+    pools = load_data("meteora_dlmm_pools.json")["pools"]
+    swaps = load_data("dlmm_swaps.json")["swaps"]
+    refused_limit_orders = 0
+    for swap in swaps:
+        found = run_dlmm(swap, pools[swap["pool"]]["accounts"])
+        if found is None and not swap.get("refused"):
+            refused_limit_orders += 1
+            continue
+        assert found == recorded_dlmm_outcome(swap)
+    # Localnet refuses swaps that fill limit orders: 9 of the 298 that the program made.
+    assert refused_limit_orders == 9
+
+
+def recorded_dlmm_outcome(swap):
+    if swap.get("refused"):
+        return None
+    return {name: swap[name] for name in ("paid", "received", "after", "bins_after")}
+
+
+def run_cpmm(swap):
+    pool = CpmmPool(
+        (swap["vault0"], swap["vault1"]),
+        tuple(swap["protocol_fees"]),
+        tuple(swap["fund_fees"]),
+        trade_fee_rate=swap["trade_fee_rate"],
+        protocol_fee_rate=swap["protocol_fee_rate"],
+        fund_fee_rate=swap["fund_fee_rate"],
+        tokens=(
+            recorded_token("token 0", swap["transfer_fee0"]),
+            recorded_token("token 1", swap["transfer_fee1"]),
+        ),
+    )
+    accounts = pool.accounts()
+    vaults = (key("vault 0"), key("vault 1"))
+    for vault in vaults:
+        accounts[vault] = with_owner(accounts[vault], AUTHORITY)
+    accounts[key("observation")] = Account(RaydiumCpmm.program_id, 1, b"")
+    sides = (0, 1) if swap["zero_for_one"] else (1, 0)
+    quote = made_up_quote(
+        pool.address,
+        [pool.tokens[side].address for side in sides],
+        [vaults[side] for side in sides],
+        accounts,
+        swap["amount"],
+    )
+    at, venue = snapshot(accounts), RaydiumCpmm()
+    if swap["exact"] == "in":
+        instruction = venue.swap_instruction(
+            quote, at, user=USER.pubkey(), min_amount_out=0
+        )
+    else:
+        wanted = replace(quote, amount_out=swap["amount"])
+        instruction = venue.swap_exact_out_instruction(
+            wanted, at, user=USER.pubkey(), max_amount_in=2**64 - 1
+        )
+    done = run(instruction, at, quote)
+    if done is None:
+        return None
+    outcome, paid, received = done
+    state = data_after(outcome, pool.address)
+    return {
+        "paid": paid,
+        "received": received,
+        "after": {
+            "vault0": layout.amount_of(data_after(outcome, vaults[0])),
+            "vault1": layout.amount_of(data_after(outcome, vaults[1])),
+            "protocol_fees": list(struct.unpack_from("<2Q", state, 341)),
+            "fund_fees": list(struct.unpack_from("<2Q", state, 357)),
+        },
+    }
+
+
+def run_dlmm(swap, dump):
+    pool = Pubkey.from_string(swap["pool"])
+    accounts = {
+        address: None if account is None else replace(account, lamports=RICH)
+        for address, account in dlmm_accounts(swap, pool, dump).items()
+    }
+    wrapped_sol = layout.new_mint(decimals=9, supply=0, authority=None)
+    accounts[WRAPPED_SOL_MINT] = Account(TOKEN_PROGRAM, 10**7, wrapped_sol)
+    pair = accounts[pool]
+    assert pair is not None
+    mints = [Pubkey(pair.data[at : at + 32]) for at in (88, 120)]
+    reserves = [Pubkey(pair.data[at : at + 32]) for at in (152, 184)]
+    arrays = {
+        address: account.data
+        for address, account in accounts.items()
+        if account is not None and len(account.data) == 10_136
+    }
+    sides = (0, 1) if swap["swap_for_y"] else (1, 0)
+    quote = made_up_quote(
+        pool,
+        [mints[side] for side in sides],
+        [reserves[side] for side in sides],
+        accounts,
+        swap["amount_in"],
+    )
+    quote = replace(quote, route_accounts=tuple(arrays))
+    at = snapshot(accounts, unix_timestamp=swap["unix_timestamp"])
+    instruction = MeteoraDlmm().swap_instruction(
+        quote, at, user=USER.pubkey(), min_amount_out=0
+    )
+    assert accounts[bitmap_extension_address(pool)] is None
+    done = run(instruction, at, quote)
+    if done is None:
+        return None
+    outcome, paid, received = done
+    state = data_after(outcome, pool)
+    after = {address: data_after(outcome, address) for address in arrays}
+    return {
+        "paid": paid,
+        "received": received,
+        "after": {
+            name: struct.unpack_from(
+                "<" + PAIR_FIELDS[name][0], state, PAIR_FIELDS[name][1]
+            )[0]
+            for name in swap.get("after", ())
+        },
+        "bins_after": changed_bins(arrays, after),
+    }
+
+
+def run(instruction, at: Snapshot, quote: Quote) -> tuple[Outcome, int, int] | None:
+    """Execute a swap; return what it did, paid and received; None when it failed."""
+    source, target = (
+        associated_token_address(USER.pubkey(), mint, program)
+        for mint, program in (
+            (quote.mint_in, quote.token_program_in),
+            (quote.mint_out, quote.token_program_out),
+        )
+    )
+    accounts = {
+        **at.accounts,
+        USER.pubkey(): Account(SYSTEM_PROGRAM, 10**9, b""),
+        source: user_account(at.accounts, quote.mint_in, START),
+        target: user_account(at.accounts, quote.mint_out, 0),
+    }
+    message = MessageV0.try_compile(USER.pubkey(), [instruction], [], Hash.default())
+    raw = bytes(VersionedTransaction(message, [USER]))
+    outcome = execute(load(raw), accounts.get, at.clock)
+    if outcome.error is not None:
+        assert len(outcome.changes) == 1, "only the fee payer may have changed"
+        return None
+    paid = START - layout.amount_of(data_after(outcome, source))
+    return outcome, paid, layout.amount_of(data_after(outcome, target))
+
+
+def made_up_quote(pool, mints, vaults, accounts: Accounts, amount_in) -> Quote:
+    """Return what an instruction is built from, without asking the quoter."""
+    programs = [owner_of(accounts, mint) for mint in mints]
+    return Quote(
+        venue="",
+        pool=pool,
+        mint_in=mints[0],
+        mint_out=mints[1],
+        token_program_in=programs[0],
+        token_program_out=programs[1],
+        vault_in=vaults[0],
+        vault_out=vaults[1],
+        amount_in=amount_in,
+        amount_out=0,
+        vault_in_delta=0,
+        vault_out_delta=0,
+        fee_amount=0,
+        fee_mint=mints[0],
+        fee_bps=0,
+        price_impact_bps=0,
+        slot=0,
+    )
+
+
+def user_account(accounts: Accounts, mint: Pubkey, amount: int) -> Account:
+    mint_account = accounts[mint]
+    assert mint_account is not None
+    reserve = 0 if mint == WRAPPED_SOL_MINT else None
+    data = layout.new_token_account(mint, USER.pubkey(), amount, native_reserve=reserve)
+    if len(mint_account.data) > layout.MINT_SIZE:
+        data += account_extensions(mint_account.data)
+    return Account(mint_account.owner, RICH, data)
+
+
+def with_owner(account: Account | None, owner: Pubkey) -> Account:
+    assert account is not None
+    data = account.data[:32] + bytes(owner) + account.data[64:]
+    return replace(account, data=data)
+
+
+def owner_of(accounts: Accounts, address: Pubkey) -> Pubkey:
+    account = accounts[address]
+    assert account is not None
+    return account.owner
+
+
+def data_after(outcome: Outcome, address: Pubkey) -> bytes:
+    account = outcome.changes.get(address, outcome.before.get(address))
+    assert account is not None
+    return account.data
