@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from uuid import UUID
 
@@ -33,13 +34,20 @@ FAILURE_TTL_S = 24 * 3600
 
 
 class QueueSender:
-    """Sends order ids to the RQ queue; counts those that it could not send."""
+    """Sends order ids to the RQ queue; counts those that it could not send in time.
+
+    Orders that come while the thread is busy share its next round trip.
+    """
 
     def __init__(self, redis_url: str) -> None:
         self.lost = 0
         self._redis_url = redis_url
         self._queue: Queue | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="order-queue")
+        self._lock = threading.Lock()
+        self._waiting: list[str] = []
+        self._next: Future[None] | None = None
+        self._busy_since = 0.0
         self._paused_until = 0.0
 
     def enqueue(self, order_id: UUID) -> None:
@@ -47,29 +55,37 @@ class QueueSender:
         if time.monotonic() < self._paused_until:
             self._count(order_id, "Redis failed a moment ago")
             return
+        with self._lock:
+            self._waiting.append(str(order_id))
+            if self._next is None:
+                self._next = self._thread.submit(self._send_waiting)
+            sent = self._next
         try:
-            sent = self._thread.submit(self._send, str(order_id))
-            try:
-                sent.result(WAIT_S)
-            finally:
-                sent.cancel()
+            sent.result(WAIT_S)
         except Exception as error:  # the order is committed: nothing may fail it now
-            self._paused_until = time.monotonic() + PAUSE_S
+            # Late because many came at once is no reason to pause; a thread that hangs
+            # in one call is.
+            if sent.done() or time.monotonic() - self._busy_since >= REDIS_TIMEOUT_S:
+                self._paused_until = time.monotonic() + PAUSE_S
             self._count(order_id, repr(error))
 
-    def _send(self, order_id: str) -> None:
+    def _send_waiting(self) -> None:
+        with self._lock:
+            order_ids, self._waiting, self._next = self._waiting, [], None
+            self._busy_since = time.monotonic()
         queue = self._connected_queue()
-        # One pipeline, so one round trip instead of two.
+        # One pipeline, so one round trip for all of them.
         with queue.connection.pipeline() as pipeline:
-            queue.enqueue_call(
-                JOB,
-                args=(order_id,),
-                job_id=order_id,
-                # A finished job leaves nothing behind that RQ could run again.
-                result_ttl=0,
-                failure_ttl=FAILURE_TTL_S,
-                pipeline=pipeline,
-            )
+            for order_id in order_ids:
+                queue.enqueue_call(
+                    JOB,
+                    args=(order_id,),
+                    job_id=order_id,
+                    # A finished job leaves nothing behind that RQ could run again.
+                    result_ttl=0,
+                    failure_ttl=FAILURE_TTL_S,
+                    pipeline=pipeline,
+                )
             pipeline.execute()
 
     def _connected_queue(self) -> Queue:
@@ -89,7 +105,9 @@ class QueueSender:
     def _count(self, order_id: UUID, reason: str) -> None:
         self.lost += 1
         logger.warning(
-            "order %s was not queued (%s): the keeper takes it", order_id, reason
+            "order %s was not queued in time (%s): the keeper takes it",
+            order_id,
+            reason,
         )
 
 

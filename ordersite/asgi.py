@@ -9,6 +9,9 @@ from django.core.asgi import get_asgi_application
 from django.core.exceptions import ImproperlyConfigured
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ordersite.settings")
+# The handler gives each request a thread of its own. They share a few connections: one
+# each would be refused by PostgreSQL as soon as some hundred clients come at once.
+os.environ.setdefault("DATABASE_POOL_SIZE", "16")
 try:
     # First: it loads the settings and the apps, which the routing needs.
     http = get_asgi_application()

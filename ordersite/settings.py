@@ -101,8 +101,8 @@ USES_EMBEDDED_VALKEY = EMBEDDED.redis_url == REDIS_URL
 _database: dict[str, Any] = (
     dict(environ.Env.db_url_config(DATABASE_URL)) if DATABASE_URL else EMBEDDED.database
 )
-# Every request of the ASGI handler has a thread of its own, so a kept connection would
-# never be used again and would stay open: connections live as long as the request.
+# Every request of the ASGI handler has a thread of its own, so a connection kept by a
+# thread would never be used again. The web process keeps them in a pool instead.
 _database["CONN_MAX_AGE"] = 0
 _database["CONN_HEALTH_CHECKS"] = True
 _options = _database.setdefault("OPTIONS", {})
@@ -116,6 +116,10 @@ _options["options"] = " ".join(
         str(_options.get("options", "")),
     ]
 ).strip()
+DATABASE_POOL_SIZE = env.integer("DATABASE_POOL_SIZE", default=0, least=0, most=200)
+if DATABASE_POOL_SIZE:
+    # A request waits for a connection this long; then the database counts as down.
+    _options["pool"] = {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 5}
 DATABASES = {"default": _database}
 
 RQ_QUEUES = {"orders": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": 300}}
