@@ -31,8 +31,12 @@ class Feed:
         self._frames: asyncio.Queue[Frame] = asyncio.Queue(room)
 
     def offer(self, event: StoredEvent) -> bool:
-        """Take an event unless it was taken before or there is no room."""
-        if event.sequence <= self.cursors[event.order_id]:
+        """Take the order's next event if there is room; refuse any other.
+
+        An event beyond the next one was read for another socket, before this one
+        subscribed or resumed: the hub's next look brings the ones between.
+        """
+        if event.sequence != self.cursors[event.order_id] + 1:
             return False
         self.behind = self.behind or self._frames.full()
         if self.behind:

@@ -4,6 +4,7 @@ import { EventLog, STEPS, isTerminal } from "./verdict.js";
 
 const EXECUTE = "/api/orders/execute";
 const QUIET_MS = 5_000; // after this long without an event the stored order is looked at
+const WINDOW = 20; // messages under way on the socket that takes orders: a drop wastes no more
 const BACK_OFF_MS = [250, 500, 1_000, 2_000, 4_000];
 
 /** Fetch JSON; an Error with the problem's own words when the answer is one. */
@@ -134,17 +135,24 @@ export class Run {
   /** Send what was not accepted yet over one socket; answers come in the order of messages. */
   #placeOverSocket() {
     const waiting = this.orders.filter((order) => order.isOpen && !order.id);
+    const sent = [];
     if (waiting.length === 0) return;
     const socket = new WebSocket(Object.assign(new URL(EXECUTE, location), { protocol: location.protocol.replace("http", "ws") }));
-    this.shared = socket;
-    socket.onopen = () => {
-      for (const order of waiting) socket.send(JSON.stringify({ ...order.request, idempotencyKey: order.key }));
+    const send = () => {
+      while (waiting.length > 0 && sent.length < WINDOW) {
+        const order = waiting.shift();
+        socket.send(JSON.stringify({ ...order.request, idempotencyKey: order.key }));
+        sent.push(order);
+      }
     };
+    this.shared = socket;
+    socket.onopen = send;
     socket.onmessage = ({ data }) => {
       const frame = JSON.parse(data);
-      if ("sequence" in frame) this.#arrived(this.byId.get(frame.orderId), frame);
-      else if ("wsUrl" in frame) this.#accepted(waiting.shift(), frame);
-      else this.#refused(waiting.shift(), frame);
+      if ("sequence" in frame) return this.#arrived(this.byId.get(frame.orderId), frame);
+      if ("wsUrl" in frame) this.#accepted(sent.shift(), frame);
+      else this.#refused(sent.shift(), frame);
+      send();
     };
     socket.onclose = () => {
       this.shared = null;
@@ -172,6 +180,7 @@ export class Run {
     if (order.log.highest) url.searchParams.set("after", order.log.highest);
     const socket = new WebSocket(url);
     order.socket = socket;
+    socket.onopen = () => Object.assign(order, { heardAt: performance.now(), foundClosed: 0 });
     socket.onmessage = ({ data }) => {
       const frame = JSON.parse(data);
       order.failures = 0;
@@ -201,8 +210,10 @@ export class Run {
     if (isTerminal(status)) order.closedAt = performance.now();
   }
 
+  /** Whether an order's stream has been open for a while and said nothing. */
   #isQuiet(order) {
-    return order.id !== null && performance.now() - order.heardAt > QUIET_MS;
+    const stream = order.socket ?? this.shared;
+    return order.id !== null && stream?.readyState === WebSocket.OPEN && performance.now() - order.heardAt > QUIET_MS;
   }
 
   /** Compare with the stored order: the truth about what should have arrived. */

@@ -139,18 +139,22 @@ function layOutRows(symbols) {
   $("orders").hidden = false;
 }
 
+/** Say in words why an order failed or was refused. */
+function reasonOf({ code, message, detail, errors = [] }) {
+  const fields = errors.map((error) => `${error.field}: ${error.message}`).join(" ");
+  return [code, fields || message || detail].filter(Boolean).join(" · ");
+}
+
 function drawRow(order) {
   const { row, cells, pills, note, symbol } = rows.get(order);
   const unhappy = UNHAPPY.has(order.status) || order.status === "refused";
   row.dataset.status = order.status;
-  row.dataset.sequence = order.log.highest;
   pills.forEach((pill, index) => {
     pill.dataset.state = index < order.reached - 1 || order.isConfirmed ? "done" : index === order.reached - 1 ? "now" : "next";
     if (unhappy && pill.dataset.state === "now") pill.dataset.state = "failed";
   });
   const again = order.attempt > 1 ? `attempt ${order.attempt}` : "";
-  const why = order.problem ? `${order.problem.code ?? order.status}: ${order.problem.message ?? order.problem.detail}` : "";
-  note.textContent = unhappy ? [order.status, why].filter(Boolean).join(" · ") : again;
+  note.textContent = unhappy ? [order.status, reasonOf(order.problem ?? {})].filter(Boolean).join(" · ") : again;
   note.classList.toggle("is-bad", unhappy);
   if (order.id && !row.dataset.order) {
     row.dataset.order = order.id;
@@ -162,7 +166,10 @@ function drawRow(order) {
     cells.venue.replaceChildren(element("span", `venue is-${order.venue}`, order.venue));
   }
   cells.received.textContent = order.received ? `${order.received} ${symbol}` : "";
-  cells.latency.textContent = order.isConfirmed ? seconds(order.latencyMs) : "";
+  if (order.isConfirmed) {
+    row.dataset.latency = order.latencyMs;
+    cells.latency.textContent = seconds(order.latencyMs);
+  }
 }
 
 // ---- Totals and verdict ----------------------------------------------------

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from uuid import UUID
+
+from orders.feed import Feed
+from orders.history import StoredEvent
+
+ORDER = UUID(int=1)
+
+
+def event(sequence: int) -> StoredEvent:
+    return StoredEvent(ORDER, sequence, is_terminal=False, text=str(sequence))
+
+
+async def test_a_feed_takes_each_event_once_and_in_order():
+    feed = Feed()
+    feed.cursors[ORDER] = 0
+
+    taken = [feed.offer(event(sequence)) for sequence in (1, 2, 1, 2, 3)]
+
+    assert taken == [True, True, False, False, True]
+    assert [(await feed.take()).text for _ in range(3)] == ["1", "2", "3"]
+
+
+async def test_an_event_that_was_read_before_the_feed_subscribed_leaves_no_gap():
+    feed = Feed()
+    feed.cursors[ORDER] = 1
+
+    # The hub read it for a socket that had seen 3 while this one asked for all after 1.
+    assert not feed.offer(event(4))
+
+    assert all(feed.offer(event(sequence)) for sequence in (2, 3, 4))
+
+
+async def test_a_feed_that_was_full_goes_on_where_it_stopped():
+    feed = Feed(room=2)
+    feed.cursors[ORDER] = 0
+    assert [feed.offer(event(sequence)) for sequence in (1, 2, 3)] == [
+        True,
+        True,
+        False,
+    ]
+    assert feed.behind
+
+    for expected in ("1", "2"):
+        assert (await feed.take()).text == expected
+    assert feed.may_resume
+    feed.behind = False
+
+    assert not feed.offer(event(4))
+    assert feed.offer(event(3))
+    assert feed.offer(event(4))
