@@ -53,6 +53,10 @@ class Client:
         )
         return self.encoded(payment, memo=memo)
 
+    def message(self) -> str:
+        """Return the message of a payment alone, without its signature."""
+        return base64.b64encode(base64.b64decode(self.signed())[65:]).decode()
+
     def encoded(self, *instructions: Instruction, memo: str = "") -> str:
         ledger = self.localnet.ledger
         raw = sign_transaction(ledger, WALLET, instructions, memo)

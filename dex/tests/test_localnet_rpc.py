@@ -181,10 +181,7 @@ async def test_airdrop_is_a_transaction_like_any_other(client):
 
 
 async def test_fee_for_message_is_what_will_be_charged(client):
-    raw = base64.b64decode(client.signed())
-    message = base64.b64encode(raw[65:]).decode()
-
-    answer = await client.call("getFeeForMessage", message, CONFIRMED)
+    answer = await client.call("getFeeForMessage", client.message(), CONFIRMED)
 
     assert answer["value"] == 5_000
 

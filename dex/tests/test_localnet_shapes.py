@@ -1,0 +1,135 @@
+"""Localnet's answers are read by solders' own types of real nodes' answers."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from solders.rpc import responses
+
+from dex.localnet import genesis
+from dex.solana.addresses import WRAPPED_SOL_MINT, associated_token_address
+
+from .localnet_client import BASE64, CONFIRMED, OTHER, SOL, WALLET, client
+
+__all__ = ["client"]
+
+TOKEN_ACCOUNT = str(associated_token_address(WALLET.pubkey(), WRAPPED_SOL_MINT))
+PARSED = {"encoding": "jsonParsed", **CONFIRMED}
+IN_BASE64 = {"encoding": "base64", **CONFIRMED}
+ANY_VERSION = {**CONFIRMED, "maxSupportedTransactionVersion": 0}
+BY_MINT = {"mint": str(WRAPPED_SOL_MINT)}
+POOL = str(genesis.pools()[0].address)
+SIGNATURE, TRANSACTION, MESSAGE, BLOCKHASH = "@sent", "@signed", "@message", "@hash"
+
+CALLS = [
+    ("GetHealthResp", "getHealth", []),
+    ("GetVersionResp", "getVersion", []),
+    ("GetGenesisHashResp", "getGenesisHash", []),
+    ("GetSlotResp", "getSlot", [CONFIRMED]),
+    ("GetBlockHeightResp", "getBlockHeight", [CONFIRMED]),
+    ("GetEpochInfoResp", "getEpochInfo", [CONFIRMED]),
+    ("GetLatestBlockhashResp", "getLatestBlockhash", [CONFIRMED]),
+    ("IsBlockhashValidResp", "isBlockhashValid", [BLOCKHASH, CONFIRMED]),
+    ("GetBalanceResp", "getBalance", [str(OTHER), CONFIRMED]),
+    ("GetAccountInfoResp", "getAccountInfo", [POOL, IN_BASE64]),
+    ("GetAccountInfoJsonParsedResp", "getAccountInfo", [TOKEN_ACCOUNT, PARSED]),
+    ("GetMultipleAccountsResp", "getMultipleAccounts", [[POOL, str(OTHER)], IN_BASE64]),
+    ("GetTokenAccountBalanceResp", "getTokenAccountBalance", [TOKEN_ACCOUNT]),
+    (
+        "GetTokenAccountsByOwnerResp",
+        "getTokenAccountsByOwner",
+        [str(WALLET.pubkey()), BY_MINT, IN_BASE64],
+    ),
+    (
+        "GetTokenAccountsByOwnerJsonParsedResp",
+        "getTokenAccountsByOwner",
+        [str(WALLET.pubkey()), BY_MINT, PARSED],
+    ),
+    ("GetSignatureStatusesResp", "getSignatureStatuses", [[SIGNATURE]]),
+    ("SendTransactionResp", "sendTransaction", [TRANSACTION, BASE64]),
+    ("SimulateTransactionResp", "simulateTransaction", [TRANSACTION, IN_BASE64]),
+    ("GetTransactionResp", "getTransaction", [SIGNATURE, ANY_VERSION]),
+    (
+        "GetTransactionResp",
+        "getTransaction",
+        [SIGNATURE, {**ANY_VERSION, "encoding": "jsonParsed"}],
+    ),
+    (
+        "GetTransactionResp",
+        "getTransaction",
+        [SIGNATURE, {**ANY_VERSION, "encoding": "base64"}],
+    ),
+    ("GetTransactionResp", "getTransaction", ["1" * 64, ANY_VERSION]),
+    (
+        "GetSignaturesForAddressResp",
+        "getSignaturesForAddress",
+        [str(OTHER), CONFIRMED],
+    ),
+    ("GetFeeForMessageResp", "getFeeForMessage", [MESSAGE, CONFIRMED]),
+    (
+        "GetMinimumBalanceForRentExemptionResp",
+        "getMinimumBalanceForRentExemption",
+        [165],
+    ),
+    ("GetRecentPrioritizationFeesResp", "getRecentPrioritizationFees", []),
+    ("RequestAirdropResp", "requestAirdrop", [str(OTHER), SOL]),
+]
+
+
+@pytest.mark.parametrize(("kind", "method", "params"), CALLS)
+async def test_answer_is_read_by_the_type_of_real_nodes(client, kind, method, params):
+    given = await filled_in(client, params)
+    body = {"jsonrpc": "2.0", "id": 0, "method": method, "params": given}
+
+    answer = await client.post(body)
+
+    reader = getattr(responses, kind)
+    parsed = reader.from_json(json.dumps(answer))
+    assert isinstance(parsed, reader), parsed
+
+
+async def test_preflight_failure_is_read_with_its_error_and_logs(client):
+    encoded = client.signed(lamports=10**9 * SOL)
+    body = {"jsonrpc": "2.0", "id": 0, "method": "sendTransaction"}
+
+    answer = await client.post({**body, "params": [encoded, BASE64]})
+
+    parsed = responses.SendTransactionResp.from_json(json.dumps(answer))
+    assert isinstance(parsed, responses.SendTransactionPreflightFailureMessage)
+    assert parsed.data.logs is not None
+    assert parsed.data.logs[1].startswith("Transfer: insufficient lamports")
+
+
+async def test_failed_transaction_is_read_with_its_error(client):
+    options = {"encoding": "base64", "skipPreflight": True}
+    encoded = client.signed(lamports=10**9 * SOL)
+    signature = await client.call("sendTransaction", encoded, options)
+    body = {"jsonrpc": "2.0", "id": 0, "method": "getTransaction"}
+
+    answer = await client.post({**body, "params": [signature, ANY_VERSION]})
+
+    parsed = responses.GetTransactionResp.from_json(json.dumps(answer))
+    assert isinstance(parsed, responses.GetTransactionResp)
+    assert parsed.value is not None
+    meta = parsed.value.transaction.meta
+    assert meta is not None
+    assert str(meta.err) != "None"
+
+
+async def filled_in(client, params):
+    """Replace the place-holders by a sent transaction, a new one, its message, a hash."""
+    encoded = client.signed(memo="sent before")
+    values = {
+        SIGNATURE: await client.call("sendTransaction", encoded, BASE64),
+        TRANSACTION: client.signed(memo="new"),
+        MESSAGE: client.message(),
+        BLOCKHASH: (await client.call("getLatestBlockhash"))["value"]["blockhash"],
+    }
+
+    def fill(value):
+        if isinstance(value, list):
+            return [fill(item) for item in value]
+        return values.get(value, value) if isinstance(value, str) else value
+
+    return fill(params)
