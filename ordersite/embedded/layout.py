@@ -91,7 +91,7 @@ def secret_key(var_dir: Path) -> str:
     except OSError as error:
         raise ImproperlyConfigured(
             f"the secret key {path} cannot be made or read ({error.strerror}): set "
-            "SECRET_KEY, or VAR_DIR to a folder that this user may write."
+            "VAR_DIR to a folder that this user may write and that has room."
         ) from None
 
 

@@ -82,18 +82,19 @@ class Postgres(Server):
             "--encoding=UTF8",
             "--locale=C",
         ]
-        with self.log.open("ab") as output:
-            log_start = output.tell()
-            finished = subprocess.run(
-                [*way.prefix, *bound(command, signal.SIGKILL)],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-            )
+        finished = subprocess.run(
+            [*way.prefix, *bound(command, signal.SIGKILL)],
+            stdin=subprocess.DEVNULL,
+            # Not to the log, which is on the same disk, and that may be full.
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
         if finished.returncode != 0:
             raise EmbeddedError(
                 f"{self.title} cannot make its data folder: "
-                f"{self._complaint(log_start)} (log: {self.log})"
+                f"{self.complaint(finished.stdout)}"
             )
         unfinished.rename(self.data)
 

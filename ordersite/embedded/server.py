@@ -78,7 +78,7 @@ class Server:
                 raise
             if running:
                 return
-            complaint = self._complaint(log_start)
+            complaint = self.complaint(self._log_since(log_start))
             self.stop()
             # Another try needs some time, or it ends before it could say why.
             too_late = time.monotonic() + 1 > give_up_at
@@ -113,12 +113,14 @@ class Server:
             time.sleep(0.02)
         return False
 
-    def _complaint(self, log_start: int) -> str:
-        """Return what the server itself said last, as one line."""
+    def _log_since(self, start: int) -> str:
         with self.log.open("rb") as log:
-            log.seek(log_start)
-            lines = log.read().decode(errors="replace").split("\n")
-        said = [line.strip() for line in lines if line.strip()]
+            log.seek(start)
+            return log.read().decode(errors="replace")
+
+    def complaint(self, output: str) -> str:
+        """Return what the server itself said last, as one line."""
+        said = [line.strip() for line in output.splitlines() if line.strip()]
         if any("No space left on device" in line for line in said):
             return f"the disk that holds {self.layout.var_dir} is full."
         worst = [line for line in said if "FATAL" in line or "PANIC" in line]
