@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import random
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from dex.solana.addresses import CLOCK_SYSVAR
 from dex.types import Account
 
 from .accounts import Bank
+from .faults import Faults
 from .meta import transaction_meta
 from .runtime import Loaded, Outcome, execute, load
 from .slots import FIRST_SLOT, Anchor, SlotClock, clock_account_data
@@ -26,16 +26,6 @@ from .transaction_errors import TransactionError
 SYSVAR_OWNER = Pubkey.from_string("Sysvar1111111111111111111111111111111111111")
 # Statuses that nodes know without searching their history.
 STATUS_CACHE_SLOTS = 300
-
-
-@dataclass
-class Faults:
-    """How this chain misbehaves."""
-
-    landing_delay_s: float = 0.0
-    drop_rate: float = 0.0
-    drop_next: int = 0
-    paused_venues: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +46,13 @@ class Ledger:
         genesis_hash: Hash,
         *,
         faults: Faults | None = None,
-        rng: random.Random | None = None,
     ) -> None:
         self.store = store
         self.clock = clock
         self.genesis_hash = genesis_hash
         self.faults = faults or Faults()
         self.bank = Bank(store.accounts())
-        self._rng = rng or random.Random()
+        self._abandoned = False
         oldest = clock.slot() - STATUS_CACHE_SLOTS
         self._statuses = {
             signature: Status(slot, error)
@@ -79,7 +68,6 @@ class Ledger:
         slot_time_s: float = 0.4,
         slots_to_confirm: int = 0,
         faults: Faults | None = None,
-        rng: random.Random | None = None,
     ) -> Ledger:
         """Open the ledger in a folder, or begin one; its slots go on by the wall clock."""
         store = Store(folder)
@@ -100,7 +88,7 @@ class Ledger:
             genesis_hash=genesis_hash,
             slots_to_confirm=slots_to_confirm,
         )
-        ledger = cls(store, clock, genesis_hash, faults=faults, rng=rng)
+        ledger = cls(store, clock, genesis_hash, faults=faults)
         ledger.save_clock()
         # All of them in a new ledger; in an old one what newer versions added.
         ledger.put(
@@ -148,7 +136,7 @@ class Ledger:
 
     def submit(self, raw: bytes, loaded: Loaded) -> None:
         """Take a transaction: it lands now, after the landing delay, or is dropped."""
-        if self._drops():
+        if self.faults.drops():
             return
         if self.faults.landing_delay_s:
             lands_at = self.clock.now() + self.faults.landing_delay_s
@@ -166,20 +154,18 @@ class Ledger:
             outcome = execute(loaded, self.account, self.clock.sysvar(slot))
         except TransactionError:
             return  # as on a real chain: nobody hears of it again
+        record = Record(
+            signature=loaded.signature,
+            slot=slot,
+            block_time=self.clock.unix_timestamp(slot),
+            raw=raw,
+            error=outcome.error,
+            memo=loaded.memo,
+            meta=transaction_meta(loaded, outcome, self.account),
+        )
         self.bank.write(slot, outcome.changes)
         self._statuses[loaded.signature] = Status(slot, outcome.error)
-        self.store.add(
-            Record(
-                signature=loaded.signature,
-                slot=slot,
-                block_time=self.clock.unix_timestamp(slot),
-                raw=raw,
-                error=outcome.error,
-                memo=loaded.memo,
-                meta=transaction_meta(loaded, outcome, self.account),
-            ),
-            loaded.keys,
-        )
+        self.store.add(record, loaded.keys)
 
     def land_pending(self) -> None:
         """Land what was delayed and is due now."""
@@ -211,17 +197,18 @@ class Ledger:
             ahead_s=repr(self.clock.now() - time.time()),
         )
 
+    def abandon(self) -> None:
+        """Release the file as of the last commit: memory is ahead of what was written."""
+        self._abandoned = True
+        self.store.abandon()
+
     def close(self) -> None:
-        """Commit what is left and release the file."""
+        """Commit what is left and release the file; nothing once it was abandoned."""
+        if self._abandoned:
+            return
         self.store.set_meta(last_slot=str(self.clock.slot()))
         self.commit()
         self.store.close()
-
-    def _drops(self) -> bool:
-        if self.faults.drop_next > 0:
-            self.faults.drop_next -= 1
-            return True
-        return self._rng.random() < self.faults.drop_rate
 
     def _forget_old_statuses(self) -> None:
         oldest = self.clock.slot() - STATUS_CACHE_SLOTS

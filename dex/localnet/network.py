@@ -21,7 +21,8 @@ from dex.solana.addresses import (
 from dex.types import Account
 
 from . import genesis, pausing
-from .ledger import Faults, Ledger
+from .faults import Faults
+from .ledger import Ledger
 from .market import Market
 from .methods.rpc import MIN_CONTEXT_SLOT_NOT_REACHED, Options, RpcError
 from .programs import token_layout as layout
@@ -105,8 +106,11 @@ class Network:
             genesis=genesis.accounts,
             slot_time_s=slot_time_s,
             slots_to_confirm=slots_to_confirm,
-            faults=Faults(landing_delay_s=landing_delay_s, drop_rate=drop_rate),
-            rng=random.Random(seed),
+            faults=Faults(
+                landing_delay_s=landing_delay_s,
+                drop_rate=drop_rate,
+                rng=random.Random(seed),
+            ),
         )
         network = cls(ledger, nodes=nodes, control=control, market=market, seed=seed)
         network.pause(paused_venues)
@@ -168,9 +172,16 @@ class Network:
             await asyncio.wait([ticker])
 
     def _ticker_ended(self, ticker: asyncio.Task[None]) -> None:
-        if not ticker.cancelled() and ticker.exception() is not None:
-            logger.critical("localnet stops", exc_info=ticker.exception())
+        error = None if ticker.cancelled() else ticker.exception()
+        if error is not None:
+            self.give_up(error)
+
+    def give_up(self, error: BaseException) -> None:
+        """Stop for good: nothing said after a failed write would be durable."""
+        if not self.broken.is_set():
+            logger.critical("localnet stops: %r", error, exc_info=error)
             self.broken.set()
+            self.ledger.abandon()
 
 
 def _funding(ledger: Ledger, owner: Pubkey) -> Iterator[tuple[Pubkey, Account | None]]:

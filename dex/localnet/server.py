@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import logging
 import sqlite3
 from collections.abc import AsyncIterator
 
@@ -14,8 +13,6 @@ from aiohttp import web
 from .methods import accounts, chain, control, history, transactions
 from .methods.rpc import answer_body, parse_error
 from .network import Network, Node
-
-logger = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 1024 * 1024
 METHODS = {
@@ -40,9 +37,7 @@ def make_app(node: Node) -> web.Application:
             answers = answer_body(METHODS, node, parsed)
             node.ledger.commit()
         except sqlite3.Error as error:
-            # Memory is ahead of the disk: nothing said from here on would be durable.
-            logger.critical("the ledger cannot be written: %s", error)
-            node.network.broken.set()
+            node.network.give_up(error)
             return web.Response(
                 status=500, text=f"The ledger cannot be written: {error}"
             )
@@ -67,7 +62,10 @@ async def serving(
     async with contextlib.AsyncExitStack() as stack:
         urls = []
         for node, port in zip(network.nodes, ports, strict=True):
-            runner = web.AppRunner(make_app(node), access_log=None)
+            # A delayed answer does not hold up the end.
+            runner = web.AppRunner(
+                make_app(node), access_log=None, shutdown_timeout=0.5
+            )
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
             await web.TCPSite(runner, host, port).start()

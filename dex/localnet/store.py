@@ -80,6 +80,11 @@ class Store:
     def commit(self) -> None:
         self._db.commit()
 
+    def abandon(self) -> None:
+        """Undo what is not committed, and close."""
+        self._db.rollback()
+        self._db.close()
+
     def close(self) -> None:
         self._db.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 
 import pytest
@@ -15,7 +16,7 @@ from dex.solana.addresses import (
     associated_token_address,
 )
 
-from .localnet_client import CONFIRMED, OTHER, SOL, WALLET, client
+from .localnet_client import BASE64, CONFIRMED, OTHER, SOL, WALLET, client
 
 __all__ = ["client"]
 
@@ -223,3 +224,14 @@ async def test_unknown_account_is_null(client):
     nobody = str(Pubkey(bytes(31) + b"\x09"))
 
     assert (await client.call("getAccountInfo", nobody))["value"] is None
+
+
+async def test_slow_node_acts_at_once_and_answers_late(client):
+    await client.call("localnet_set", {"delayMs": 60_000, "node": 1})
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await client.call("sendTransaction", client.signed(), BASE64, node=1)
+
+    balance = await client.call("getBalance", str(OTHER), CONFIRMED, node=0)
+    assert balance["value"] == SOL

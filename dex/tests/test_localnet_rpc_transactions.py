@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+import aiohttp
 import pytest
 from solders.keypair import Keypair
 
 from dex.localnet import base58
+from dex.localnet.testing import running_localnet
 
-from .localnet_client import BASE64, CONFIRMED, OTHER, SOL, WALLET, client
+from .localnet_client import BASE64, CONFIRMED, OTHER, SOL, WALLET, Client, client
 
 __all__ = ["client"]
 
@@ -197,3 +199,33 @@ async def test_statuses_of_long_ago_need_a_search(client):
 
     assert recent["value"] == [None]
     assert searched["value"][0]["status"] == {"Ok": None}
+
+
+async def test_full_disk_answers_500_and_keeps_what_was_acknowledged(tmp_path):
+    async with running_localnet(tmp_path, fund=[WALLET.pubkey()]) as localnet:
+        async with aiohttp.ClientSession() as session:
+            client = Client(localnet, session)
+            first = await client.call("sendTransaction", client.signed(), BASE64)
+            pages = "PRAGMA max_page_count=1"  # SQLite takes the pages in use instead
+            localnet.ledger.store._db.execute(pages)
+            statuses = []
+            for number in range(100):
+                encoded = client.signed(memo=f"{number} " + 400 * "x")
+                params = [encoded, BASE64]
+                body = {"jsonrpc": "2.0", "id": 1, "method": "sendTransaction"}
+                async with session.post(
+                    localnet.urls[0], json={**body, "params": params}
+                ) as answer:
+                    statuses.append(answer.status)
+                if answer.status != 200:
+                    break
+        assert statuses[-1] == 500
+        assert localnet.network.broken.is_set()
+
+    async with running_localnet(tmp_path) as again:
+        balance = again.ledger.account(OTHER)
+        assert balance is not None
+        assert (
+            balance.lamports == len(statuses) * SOL
+        )  # the first, and all but the last
+        assert again.ledger.status(first, search_history=True) is not None

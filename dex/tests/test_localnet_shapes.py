@@ -6,6 +6,7 @@ import json
 
 import pytest
 from solders.rpc import responses
+from solders.rpc.errors import SendTransactionPreflightFailureMessage
 
 from dex.localnet import genesis
 from dex.solana.addresses import WRAPPED_SOL_MINT, associated_token_address
@@ -96,7 +97,7 @@ async def test_preflight_failure_is_read_with_its_error_and_logs(client):
     answer = await client.post({**body, "params": [encoded, BASE64]})
 
     parsed = responses.SendTransactionResp.from_json(json.dumps(answer))
-    assert isinstance(parsed, responses.SendTransactionPreflightFailureMessage)
+    assert isinstance(parsed, SendTransactionPreflightFailureMessage)
     assert parsed.data.logs is not None
     assert parsed.data.logs[1].startswith("Transfer: insufficient lamports")
 
