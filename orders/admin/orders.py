@@ -127,11 +127,11 @@ class OrderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def pair(self, order: Order) -> str:
         return f"{order.token_in.symbol} → {order.token_out.symbol}"
 
-    @admin.display(description="Amount in", ordering="amount_in")
+    @admin.display(description="In", ordering="amount_in")
     def amount_in_whole(self, order: Order) -> str:
         return to_whole(int(order.amount_in), order.token_in.decimals)
 
-    @admin.display(description="Amount out", ordering="amount_out", empty_value="–")
+    @admin.display(description="Out", ordering="amount_out", empty_value="–")
     def amount_out_whole(self, order: Order) -> str | None:
         if order.amount_out is None:
             return None

@@ -23,9 +23,6 @@ from .engine import RunningEngine
 Browse = Callable[..., AbstractAsyncContextManager[Page]]
 
 OVER = "() => document.getElementById('run').textContent === 'Place again'"
-# Some order is accepted, and a socket was open when the page last counted.
-SOME_OPEN = """() => document.querySelector("a.id") !== null
-    && Number(document.getElementById("sockets").textContent) > 0"""
 NOTHING_WRONG = {"lost": 0, "duplicated": 0, "out-of-order": 0}
 
 
@@ -60,11 +57,18 @@ async def place(page: Page, count: int, *, one_socket: bool = False) -> None:
     await page.click("#run")
 
 
-async def keep_dropping_all_sockets(page: Page, times: int = 5) -> None:
-    """Press the button this often, each time after sockets were open for a while."""
-    for _ in range(times):
-        await page.wait_for_function(f"() => ({OVER})() || ({SOME_OPEN})()")
-        await page.evaluate("document.getElementById('drop').click()")
+async def keep_dropping_all_sockets(page: Page) -> None:
+    """Press the button every 400 ms for six times while orders are under way."""
+    await page.evaluate(
+        """() => {
+            let left = 6;
+            const pressing = setInterval(() => {
+                document.getElementById("drop").click();
+                left -= 1;
+                if (left === 0) clearInterval(pressing);
+            }, 400);
+        }"""
+    )
 
 
 async def assert_all_confirmed(page: Page, count: int) -> None:

@@ -31,7 +31,8 @@ async function loadPairs() {
     const { venues } = await fetchJson("/api/venues");
     showPairs(pairsOf(venues));
   } catch (error) {
-    showProblem("The engine does not answer.", `${error.message} Start it with “make run”, then try again.`);
+    $("pairs").textContent = "unknown";
+    showProblem("The engine does not answer.", `Start it with “make run”, then try again. (${error.message})`);
   }
 }
 
