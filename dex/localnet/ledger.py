@@ -26,6 +26,7 @@ from .transaction_errors import TransactionError
 SYSVAR_OWNER = Pubkey.from_string("Sysvar1111111111111111111111111111111111111")
 # Statuses that nodes know without searching their history.
 STATUS_CACHE_SLOTS = 300
+FORGET_EVERY_SLOTS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class Ledger:
         self.genesis_hash = genesis_hash
         self.faults = faults or Faults()
         self.bank = Bank(store.accounts())
+        self._forget_at = clock.slot() + FORGET_EVERY_SLOTS
         self._abandoned = False
         oldest = clock.slot() - STATUS_CACHE_SLOTS
         self._statuses = {
@@ -183,7 +185,7 @@ class Ledger:
             self.store.put_accounts(changed)
             self.store.set_meta(last_slot=str(self.clock.slot()))
         self.store.commit()
-        if len(self._statuses) > 50_000:
+        if self.clock.slot() >= self._forget_at:
             self._forget_old_statuses()
 
     def save_clock(self) -> None:
@@ -211,7 +213,9 @@ class Ledger:
         self.store.close()
 
     def _forget_old_statuses(self) -> None:
-        oldest = self.clock.slot() - STATUS_CACHE_SLOTS
+        slot = self.clock.slot()
+        self._forget_at = slot + FORGET_EVERY_SLOTS
+        oldest = slot - STATUS_CACHE_SLOTS
         self._statuses = {
             signature: status
             for signature, status in self._statuses.items()

@@ -189,8 +189,7 @@ async def test_signatures_of_an_address_come_newest_first_with_their_memos(clien
 
 async def test_statuses_of_long_ago_need_a_search(client):
     signature = await client.call("sendTransaction", client.signed(), BASE64)
-    folder_ledger = client.localnet.ledger
-    folder_ledger._statuses.clear()  # as after 300 slots and a restart
+    client.localnet.control("localnet_advance", {"slots": 301})
 
     recent = await client.call("getSignatureStatuses", [signature])
     searched = await client.call(

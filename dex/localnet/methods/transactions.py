@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import base64
 import binascii
+import secrets
 from functools import partial
 from typing import Any
 
-from solders.hash import Hash
-from solders.keypair import Keypair
-from solders.message import MessageV0
 from solders.pubkey import Pubkey
 from solders.system_program import TransferParams, transfer
-from solders.transaction import VersionedTransaction
 
 from dex.localnet import base58
 from dex.localnet.genesis import FAUCET
 from dex.localnet.ledger import Status
+from dex.localnet.market import sign_transaction
 from dex.localnet.meta import inner_instructions
 from dex.localnet.network import Node
 from dex.localnet.runtime import Loaded, Outcome, load
@@ -96,25 +94,12 @@ def request_airdrop(node: Node, params: Params) -> Any:
             from_pubkey=FAUCET.pubkey(), to_pubkey=params.pubkey(0), lamports=lamports
         )
     )
-    # Signed by a throw-away key as well, so that equal airdrops are different ones.
-    payer = Keypair()
-    message = MessageV0.try_compile(
-        FAUCET.pubkey(),
-        [payment, _nothing(payer)],
-        [],
-        Hash(bytes(ledger.clock.blockhash(ledger.clock.slot()))),
-    )
-    raw = bytes(VersionedTransaction(message, [FAUCET, payer]))
+    # The memo makes equal airdrops different transactions.
+    memo = f"airdrop:{secrets.token_hex(8)}"
+    raw = sign_transaction(ledger, FAUCET, [payment], memo)
     loaded = load(raw)
     ledger.land(raw, loaded)
     return loaded.signature
-
-
-def _nothing(payer: Keypair) -> Any:
-    own = TransferParams(
-        from_pubkey=payer.pubkey(), to_pubkey=payer.pubkey(), lamports=0
-    )
-    return transfer(own)
 
 
 def _decode(text: str, options: Options) -> bytes:
