@@ -131,7 +131,7 @@ class Hub:
         """Mark the orders that hints name, for as long as the process lives."""
         layer: Any = channel_layers[DEFAULT_CHANNEL_LAYER]
         channel = await _join(layer)
-        while True:
+        while not _is_cancelled():
             try:
                 # Never cancelled and never timed out: that would delete the channel.
                 message = await layer.receive(channel)
@@ -166,6 +166,12 @@ async def _join(layer: Any) -> str:
             failures += 1
         else:
             return channel
+
+
+def _is_cancelled() -> bool:
+    # redis-py can swallow a cancellation that meets it while it connects.
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def _back_off(failures: int) -> None:
