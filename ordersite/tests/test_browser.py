@@ -20,6 +20,9 @@ from .browser import (
 )
 from .engine import RunningEngine
 
+# First, so that nothing is started where there is no browser.
+pytestmark = pytest.mark.usefixtures("chromium")
+
 Browse = Callable[..., AbstractAsyncContextManager[Page]]
 
 OVER = "() => document.getElementById('run').textContent === 'Place again'"
