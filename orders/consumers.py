@@ -16,9 +16,10 @@ from .feed import Feed
 from .hub import current_hub
 from .inputs import accept_order
 from .origins import is_secure, may_connect, socket_host, ws_url
+from .owners import visible_orders
 from .parsers import parse_object
 from .problems import Problem, as_problem, internal_error, order_not_found
-from .services import Placement, visible_orders
+from .services import Placement
 from .threads import in_thread
 
 logger = logging.getLogger(__name__)

@@ -15,9 +15,10 @@ from dex.amounts import U64_MAX, to_base_units
 from dex.models import Token
 
 from .fields import AmountField, OrderTypeField, SlippageField, TokenField
+from .owners import local_owner
 from .parsers import Number
 from .problems import FieldError, Problem, invalid
-from .services import OrderRequest, Placement, local_owner, place_order
+from .services import OrderRequest, Placement, place_order
 
 MAX_ERRORS = 20  # in one answer
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")

@@ -13,7 +13,6 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import (
     Error,
@@ -23,7 +22,6 @@ from django.db import (
     connection,
     transaction,
 )
-from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from dex.models import Token
@@ -44,7 +42,6 @@ logger = logging.getLogger(__name__)
 # A worker takes a new order at once; the keeper waits this long before it steps in.
 KEEPER_DELAY = timedelta(seconds=5)
 
-LOCAL_OWNER = "local"
 CANCELLABLE = (Status.PENDING, Status.ROUTING, Status.BUILDING)
 
 
@@ -76,22 +73,6 @@ class Placement:
 
     order_id: UUID
     created: bool
-
-
-def visible_orders() -> QuerySet[Order]:
-    """Return the orders that a client may see: those of user `local`, until accounts exist."""
-    return Order.objects.filter(owner__username=LOCAL_OWNER)
-
-
-def local_owner() -> AbstractBaseUser:
-    """Return the owner of every order until accounts exist: user `local`."""
-    owner, created = get_user_model().objects.get_or_create(
-        username=LOCAL_OWNER, defaults={"is_active": True}
-    )
-    if created:
-        owner.set_unusable_password()
-        owner.save(update_fields=["password"])
-    return owner
 
 
 def place_order(

@@ -24,6 +24,7 @@ from .inputs import accept_order, read_quote_request
 from .listing import list_orders
 from .models import Order
 from .origins import ws_url
+from .owners import visible_orders
 from .parsers import read_object
 from .problems import Problem, order_not_found
 from .quotes import answer_data, quote_data
@@ -33,7 +34,7 @@ from .serializers import (
     TokenSerializer,
     VenueSerializer,
 )
-from .services import cancel_order, visible_orders
+from .services import cancel_order
 
 
 class ExecuteView(APIView):

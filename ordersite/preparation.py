@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
-from django.db import transaction
+from django.db import connection, transaction
 
 from dex.chain import known_chain
 from dex.errors import RpcRejected, RpcUnavailable, WalletError
@@ -19,7 +19,7 @@ from dex.models import Chain, Pool, Token
 from dex.solana.meeting import meet
 from dex.solana.rpc import RpcClient
 from dex.solana.wallet import Wallet, create_wallet
-from orders.services import local_owner
+from orders.owners import local_owner
 
 from .embedded.layout import write_once
 
@@ -29,7 +29,7 @@ PATIENCE_S = 30.0
 
 def prepare(say: Callable[[str], None]) -> None:
     """Do every step. Raises DexError, DatabaseError; each message says what to do."""
-    call_command("migrate", interactive=False, verbosity=0)
+    _migrate()
     say("database: migrated")
     local_owner()  # the owner of every order
     if settings.USES_EMBEDDED_POSTGRES:
@@ -40,6 +40,15 @@ def prepare(say: Callable[[str], None]) -> None:
     if genesis is not None:
         tokens, pools = allow(genesis)
         say(f"allow-list: {tokens} tokens and {pools} pools of localnet added")
+
+
+def _migrate() -> None:
+    """Bring the tables up to date, however long an index over many orders takes."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = 0")
+    call_command("migrate", interactive=False, verbosity=0)
+    with connection.cursor() as cursor:
+        cursor.execute("RESET statement_timeout")
 
 
 async def _visit_chain(

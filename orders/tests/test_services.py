@@ -19,11 +19,11 @@ from orders.errors import (
     RetryRefused,
 )
 from orders.models import Order, OrderEvent, Status
+from orders.owners import local_owner
 from orders.services import (
     OrderRequest,
     Placement,
     cancel_order,
-    local_owner,
     place_order,
     retry_order,
 )
