@@ -31,7 +31,9 @@ def find_chromium(config: pytest.Config) -> str:
     if os.environ.get("REQUIRE_BROWSER") == "1":
         pytest.fail(message)
     reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
-    reporter.write_line(f"Browser tests are skipped: {message}")
+    capture: Any = config.pluginmanager.get_plugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        reporter.write_line(f"Browser tests are skipped: {message}")
     pytest.skip(message)
 
 
