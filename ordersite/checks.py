@@ -64,9 +64,13 @@ def check_venues(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 
 @register(deploy=True)
-def check_debug(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+def check_log_level(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     if settings.LOGGING["root"]["level"] == "DEBUG":
         return [
-            Warning("LOG_LEVEL is DEBUG.", hint="Use INFO.", id="ordersite.W005"),
+            Warning(
+                "LOG_LEVEL is DEBUG: the log shows every SQL statement.",
+                hint="Use INFO.",
+                id="ordersite.W005",
+            ),
         ]
     return []

@@ -21,6 +21,7 @@ from django.views.decorators.http import require_safe
 
 from dex import desk
 from dex.chain import known_chain
+from dex.errors import DexError
 from orders.models import OPEN, Order
 
 logger = logging.getLogger(__name__)
@@ -92,7 +93,7 @@ def run_checks(
 def _run(name: str, check: Callable[[], dict[str, Result]]) -> dict[str, Result]:
     try:
         return check()
-    except (DatabaseError, redis.RedisError, TimeoutError) as error:
+    except (DatabaseError, redis.RedisError, DexError, TimeoutError) as error:
         return {name: Result(False, " ".join(str(error).split()))}
     except Exception:
         logger.exception("the check of %s failed", name)

@@ -24,7 +24,7 @@ for _name in (
     *("SOLANA_RPC_URLS", "LOCALNET_PORT", "WALLET_KEYPAIR", "ALLOW_ANONYMOUS"),
     *("ALLOW_SINGLE_RPC", "ORDER_TTL_S", "MAX_SLIPPAGE_BPS", "ORDERS_IN_FLIGHT"),
     *("RPC_TIMEOUT_S", "RPC_BATCH_SIZE", "SLOT_TIME_S", "QUOTE_TIMEOUT_S"),
-    "COMPUTE_UNIT_PRICE",
+    *("COMPUTE_UNIT_PRICE", "DATABASE_POOL_SIZE"),
 ):
     os.environ.pop(_name, None)
 LAYOUT = embedded.Layout(Path(tempfile.mkdtemp(prefix="dex-tests-")).resolve())

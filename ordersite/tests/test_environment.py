@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -105,3 +106,16 @@ def test_the_first_name_that_is_set_wins(monkeypatch: pytest.MonkeyPatch):
     url = env.url("FIRST_NAME", "SECOND_NAME", schemes=("postgres",))
 
     assert url == "postgres://host/db"
+
+
+def test_every_variable_is_in_the_example_file_and_no_other():
+    source = Path(settings.BASE_DIR, "ordersite", "settings.py").read_text()
+    example = Path(settings.BASE_DIR, ".env.example").read_text()
+    calls = re.findall(r"\benv\.\w+\(([^()]*)", source)
+    names = [re.findall(r'"([A-Z][A-Z0-9_]+)"', call.split("=")[0]) for call in calls]
+    read = {name for found in names for name in found}
+
+    written = set(re.findall(r"^#?([A-Z_]+)=", example, re.MULTILINE))
+
+    assert written == read - {"PG_CONN"}  # another name, told beside DATABASE_URL
+    assert "PG_CONN" in example

@@ -156,3 +156,15 @@ def test_a_real_chain_is_said_to_be_one(client: Client, prepared: RunningLocalne
         "ok": True,
         "detail": "a real chain",
     }
+
+
+def test_endpoints_of_another_chain_are_named(
+    client: Client, prepared: RunningLocalnet
+):
+    Chain.objects.update(genesis_hash="11111111111111111111111111111111")
+
+    status, failed = ask(client)
+
+    assert status == 503
+    assert all("11111111111111111111111111111111" in text for text in failed.values())
+    assert any(name.startswith("rpc") for name in failed)

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.core.checks import run_checks
+from pytest_django.fixtures import Settings
+
+
+def found(*, deploy: bool = False) -> set[str | None]:
+    messages = run_checks(include_deployment_checks=deploy)
+    return {m.id for m in messages if m.id and m.id.startswith("ordersite.")}
+
+
+def test_the_defaults_are_clean():
+    assert found() == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("MAX_SLIPPAGE_BPS", 10_001, "ordersite.E002"),
+        ("SOLANA_RPC_URLS", ["https://one.example"], "ordersite.W003"),
+        ("VENUES", {"raydium": "dex.venues.nowhere.Pool"}, "ordersite.E004"),
+    ],
+)
+def test_a_setting_that_is_wrong_is_found(
+    settings: Settings, name: str, value: Any, expected: str
+):
+    setattr(settings, name, value)
+
+    assert found() == {expected}
+
+
+def test_a_port_of_localnet_is_found(settings: Settings):
+    settings.PORT = settings.LOCALNET_PORT + 3
+
+    assert found() == {"ordersite.E001"}
+
+
+def test_one_endpoint_may_be_accepted(settings: Settings):
+    settings.SOLANA_RPC_URLS = ["https://one.example"]
+    settings.ALLOW_SINGLE_RPC = True
+
+    assert found() == set()
