@@ -185,7 +185,7 @@ def test_an_order_claimed_twice_without_an_event_is_left_to_an_idle_keeper():
 
     assert claim_order(order.id, owner=WORKER) is None
     assert claim_overdue(limit=10, owner=KEEPER) == []
-    assert claim_suspect(owner=KEEPER) == Claim(order.id, fence=3)
+    assert claim_suspect(owner=KEEPER) == Claim(order.id, fence=3, is_suspect=True)
 
 
 def test_suspects_are_taken_one_at_a_time():
@@ -203,7 +203,7 @@ def test_after_20_claims_without_an_event_an_order_needs_review():
     order = make_order(due_at=Now() - timedelta(seconds=1))
     for count in range(REVIEW_AFTER):
         taken = claim_order(order.id, owner=WORKER) or claim_suspect(owner=KEEPER)
-        assert taken == Claim(order.id, fence=count + 1)
+        assert taken == Claim(order.id, fence=count + 1, is_suspect=count >= 2)
         let_lease_run_out(order)
 
     assert claim_suspect(owner=KEEPER) is None
