@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,7 @@ class Command(BaseCommand):
             "--fund",
             action="append",
             default=[],
-            type=Pubkey.from_string,
+            type=_address,
             metavar="PUBKEY",
             help="wallet to keep funded (repeatable)",
         )
@@ -135,6 +135,13 @@ class Command(BaseCommand):
                 task.cancel()
         if network.broken.is_set():
             raise CommandError("The ledger cannot be written; see the log above.")
+
+
+def _address(text: str) -> Pubkey:
+    try:
+        return Pubkey.from_string(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not a Solana address") from None
 
 
 def _check(options: dict[str, Any]) -> None:
