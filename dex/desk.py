@@ -156,3 +156,4 @@ async def _close(tools: _Tools) -> None:
 _desk = Desk()
 ask = _desk.ask
 health = _desk.health
+close = _desk.close

@@ -47,9 +47,12 @@ class RpcClient:
         self.wrong_chain: WrongChain | None = None
         self._patience_s = timeout_s / 5 if patience_s is None else patience_s
         endpoints: dict[str, Endpoint] = {}
-        for url in urls:
+        for url in map(URL, urls):
+            if url.scheme not in ("http", "https") or not url.host:
+                # Not shown: it may hold a key.
+                raise ValueError("SOLANA_RPC_URLS has an entry that is no http(s) URL")
             transport = Transport(
-                URL(url),
+                url,
                 timeout_s=timeout_s,
                 connections=connections,
                 max_answer_bytes=max_answer_bytes,

@@ -253,6 +253,10 @@ def _statuses_are_older(node: ChainNode) -> None:
     node.status_slot = node.slot - 1
 
 
+def _blockhash_answer_is_older(node: ChainNode) -> None:
+    node.node.answers["isBlockhashValid"] = _with_context(node.slot - 1, False)
+
+
 def _is_rate_limited(node: ChainNode) -> None:
     def refuse(*_: Any) -> None:
         raise NodeError(429, "slow down")
@@ -288,6 +292,7 @@ def _blockhash_says_null(node: ChainNode) -> None:
         _height_is_not_beyond,
         _blockhash_is_valid,
         _statuses_are_older,
+        _blockhash_answer_is_older,
         _is_rate_limited,
         _is_behind,
         _answers_nonsense,
@@ -335,6 +340,19 @@ async def test_an_endpoint_that_knows_the_signature_wins_over_two_that_do_not():
         assert await outcome == Landed(5_001)
 
 
+async def test_an_endpoint_that_knew_the_signature_and_fell_silent_keeps_it_open():
+    tx = transaction()
+    async with stage(3) as (cluster, chain), settling(cluster, tx) as outcome:
+        chain[2].statuses[tx.signature] = status("processed")
+        await chain[2].rounds("getSignatureStatuses", 3)
+        _is_rate_limited(chain[2])
+        for node in chain:
+            node.expire()
+        await chain[0].rounds("getEpochInfo", 5)
+
+        assert not outcome.done()
+
+
 async def test_a_fork_that_was_dropped_expires_once_its_endpoint_shows_it_dead():
     tx = transaction()
     async with stage() as (cluster, chain), settling(cluster, tx) as outcome:
@@ -374,6 +392,26 @@ async def test_a_single_endpoint_shows_it_twice_32_slots_apart():
 
     name = chain[0].node.name
     assert expired == Expired({name: 6_000, f"{name} again": 6_032})
+
+
+async def test_a_single_endpoint_that_knew_it_in_between_begins_anew():
+    tx = transaction()
+    async with (
+        stage(1, allow_single_rpc=True) as (cluster, chain),
+        settling(cluster, tx) as outcome,
+    ):
+        chain[0].expire()
+        await chain[0].rounds("getEpochInfo", 5)
+        chain[0].history[tx.signature] = status("processed")
+        await chain[0].rounds("getEpochInfo", 5)
+        chain[0].history.clear()
+        chain[0].slot += 32
+        await chain[0].rounds("getEpochInfo", 5)
+        assert not outcome.done()
+
+        chain[0].slot += 32
+        name = chain[0].node.name
+        assert await outcome == Expired({name: 6_032, f"{name} again": 6_064})
 
 
 async def test_a_single_endpoint_proves_nothing_unless_allowed():

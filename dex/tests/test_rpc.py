@@ -313,6 +313,23 @@ async def test_a_node_replaced_by_another_chain_is_not_believed():
             await _until_connected(rpc)
 
 
+async def test_nothing_is_asked_of_a_node_that_comes_back_as_another_chain():
+    before, after = ScriptedNode(), ScriptedNode()
+    before.answers["getSlot"] = 1
+    after.answers |= {"getSlot": 2, "getGenesisHash": "Other"}
+    async with contextlib.AsyncExitStack() as stack:
+        async with serve(before.handle) as port:
+            rpc = await stack.enter_async_context(client(f"http://127.0.0.1:{port}"))
+            await rpc.call("getSlot")
+        with pytest.raises(RpcUnavailable):
+            await rpc.call("getSlot")
+        await stack.enter_async_context(serve(after.handle, port))
+
+        with pytest.raises(WrongChain):
+            await rpc.call("getSlot")
+    assert [method for method, _ in after.calls] == ["getGenesisHash"]
+
+
 async def test_a_node_that_comes_back_is_checked_again_and_used():
     node = ScriptedNode()
     node.answers["getSlot"] = 1
@@ -335,6 +352,14 @@ async def test_two_urls_of_one_host_are_one_witness(caplog: pytest.LogCaptureFix
 def test_no_endpoint_at_all_is_refused():
     with pytest.raises(ValueError, match="SOLANA_RPC_URLS"):
         RpcClient([], timeout_s=1, batch_size=1, expected_genesis=None)
+
+
+@pytest.mark.parametrize("url", ["", "node:8899", "ws://node:8900", "http://"])
+def test_what_is_no_http_url_is_refused_without_showing_it(url: str):
+    with pytest.raises(ValueError, match="no http") as caught:
+        RpcClient([url + "?k=s3cret"], timeout_s=1, batch_size=1, expected_genesis=None)
+
+    assert "s3cret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("failure", ["status", "down", "slow", "garbage", "chain"])
