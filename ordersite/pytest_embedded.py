@@ -6,6 +6,7 @@ its settings.
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import tempfile
@@ -50,5 +51,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     while _servers:
         _servers.pop().stop()
+
+
+@atexit.register  # also after a run that ended before it was configured
+def _remove_folders() -> None:
     shutil.rmtree(LAYOUT.var_dir, ignore_errors=True)
     shutil.rmtree(LAYOUT.sockets, ignore_errors=True)

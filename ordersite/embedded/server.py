@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import platform
 import signal
@@ -142,6 +143,9 @@ class Server:
             except subprocess.TimeoutExpired:
                 continue
         self.process = None
+        # The last server to stop leaves it empty.
+        with contextlib.suppress(OSError):
+            self.layout.sockets.rmdir()
 
 
 def package_file(package: str, *parts: str, title: str) -> Path:

@@ -53,7 +53,7 @@ def test_data_survives_a_restart(layout: Layout):
     finally:
         valkey.stop()
         postgres.stop()
-    assert not list(layout.sockets.glob("*.sock"))
+    assert not layout.sockets.exists()
 
 
 def test_servers_end_with_the_process_that_started_them(layout: Layout):
