@@ -155,3 +155,8 @@ def make_order_at(
             }
         move(held, old, to, **overrides)
     return Order.objects.get(id=order.id), held
+
+
+def statuses_of(order: Order) -> list[str]:
+    """Return the statuses of an order's history, oldest first."""
+    return list(order.events.values_list("status", flat=True))

@@ -85,7 +85,7 @@ def test_a_token_may_be_named_by_its_mint(tokens):
 def test_the_socket_url_follows_the_request(settings):
     def url(**headers: str) -> str:
         answer = post(order_text(), host="localhost:8123", **headers)
-        return answer.json()["wsUrl"].partition("?")[0]
+        return str(answer.json()["wsUrl"].partition("?")[0])
 
     assert url() == "ws://localhost:8123/api/orders/execute"
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

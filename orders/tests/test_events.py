@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from channels.layers import channel_layers
-from channels_redis.pubsub import RedisPubSubChannelLayer
+from channels_redis.pubsub import (  # type: ignore[import-untyped]
+    RedisPubSubChannelLayer,
+)
 
 from orders import events
 from orders.events import GROUP, HintSender

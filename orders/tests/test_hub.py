@@ -9,7 +9,9 @@ from uuid import UUID
 
 import pytest
 from channels.layers import channel_layers
-from channels_redis.pubsub import RedisPubSubChannelLayer
+from channels_redis.pubsub import (  # type: ignore[import-untyped]
+    RedisPubSubChannelLayer,
+)
 from django.db import connection
 
 from orders import events, history, hub

@@ -1,0 +1,211 @@
+"""What only a real server shows: a POST and an upgrade on one TCP connection."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import connection
+
+from orders.models import Order, Status
+
+from .clients import order_text
+from .helpers import HAPPY_PATH, claim, make_owner, make_token, move
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+HOST = b"Host: localhost\r\n"
+
+
+@pytest.fixture(scope="module")
+def port(django_db_setup) -> Iterator[int]:
+    """Yield the port of a daphne that serves this run's database."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    number = listening.getsockname()[1]
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "daphne", "--verbosity", "0"),
+            *("--fd", str(listening.fileno()), "orders.tests.web_process:application"),
+        ],
+        cwd=settings.BASE_DIR,
+        env=os.environ | {"TEST_DATABASE": connection.settings_dict["NAME"]},
+        pass_fds=[listening.fileno()],
+    )
+    listening.close()
+    yield number
+    process.terminate()
+    process.wait(10)
+
+
+class Wire:
+    """One TCP connection, spoken to byte by byte."""
+
+    def __init__(self, port: int) -> None:
+        # The listening socket is open before daphne is: it answers as soon as it can.
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=30)
+        self._received = b""
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def send(self, data: bytes) -> None:
+        self._socket.sendall(data)
+
+    def read(self, size: int) -> bytes:
+        while len(self._received) < size:
+            data = self._socket.recv(65_536)
+            assert data, "the server closed the connection"
+            self._received += data
+        read, self._received = self._received[:size], self._received[size:]
+        return read
+
+    def head(self) -> bytes:
+        while b"\r\n\r\n" not in self._received:
+            self._received += self.read_more()
+        return self.read(self._received.index(b"\r\n\r\n") + 4)
+
+    def read_more(self) -> bytes:
+        data = self._socket.recv(65_536)
+        assert data, "the server closed the connection"
+        return data
+
+    def frame(self) -> tuple[int, bytes]:
+        """Return opcode and payload of one frame of the server."""
+        first, length = self.read(2)
+        if length == 126:
+            length = int.from_bytes(self.read(2), "big")
+        return first & 0x0F, self.read(length)
+
+    def event(self) -> dict[str, Any]:
+        opcode, payload = self.frame()
+        assert opcode == 1, (opcode, payload)
+        return dict(json.loads(payload))
+
+
+@pytest.fixture
+def wire(port, transactional_db) -> Iterator[Wire]:
+    make_owner()
+    make_token("A")
+    make_token("B")
+    wire = Wire(port)
+    yield wire
+    wire.close()
+
+
+def post(body: str, headers: bytes = b"") -> bytes:
+    return (
+        b"POST /api/orders/execute HTTP/1.1\r\n"
+        + HOST
+        + headers
+        + b"Content-Type: application/json\r\n"
+        + f"Content-Length: {len(body)}\r\n\r\n{body}".encode()
+    )
+
+
+def upgrade(query: str = "", headers: bytes = b"") -> bytes:
+    key = base64.b64encode(bytes(16))
+    return (
+        f"GET /api/orders/execute{query} HTTP/1.1\r\n".encode()
+        + HOST
+        + headers
+        + b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        + b"Sec-WebSocket-Key: "
+        + key
+        + b"\r\n\r\n"
+    )
+
+
+def answer(wire: Wire) -> tuple[int, dict[str, Any]]:
+    head = wire.head().decode().lower()
+    length = int(head.split("content-length: ")[1].split("\r\n")[0])
+    return int(head.split(" ")[1]), dict(json.loads(wire.read(length)))
+
+
+def text_frame(text: str) -> bytes:
+    payload = text.encode()
+    size = (
+        bytes([0x80 | len(payload)])
+        if len(payload) < 126
+        else (b"\xfe" + len(payload).to_bytes(2, "big"))
+    )
+    return b"\x81" + size + bytes(4) + payload  # a mask of zeros changes nothing
+
+
+def carry_out(order_id: str) -> None:
+    held = claim(Order.objects.get(id=order_id))
+    for old, new in itertools.pairwise(HAPPY_PATH):
+        move(held, Status(old), Status(new))
+
+
+def test_a_post_and_then_its_socket_on_one_connection(wire):
+    wire.send(post(order_text()))
+    status, placed = answer(wire)
+    wire.send(upgrade(f"?orderId={placed['orderId']}"))
+    assert wire.head().startswith(b"HTTP/1.1 101 ")
+    first = wire.event()
+    carry_out(placed["orderId"])
+    rest = [wire.event() for _ in range(4)]
+
+    assert status == 201
+    assert [event["sequence"] for event in [first, *rest]] == [1, 2, 3, 4, 5]
+    # The server closes with 1000 after the last event.
+    assert wire.frame() == (8, (1000).to_bytes(2, "big"))
+
+
+def test_two_posts_and_then_a_socket_for_orders_on_one_connection(wire):
+    wire.send(post(order_text()))
+    assert answer(wire)[0] == 201
+    wire.send(post("[]"))
+    assert answer(wire)[1]["code"] == "not_an_object"
+    wire.send(upgrade())
+    assert wire.head().startswith(b"HTTP/1.1 101 ")
+    wire.send(text_frame(order_text()))
+
+    placed = wire.event()
+    assert set(placed) == {"orderId", "wsUrl"}
+    assert wire.event()["orderId"] == placed["orderId"]
+
+
+def test_a_post_and_an_upgrade_sent_together_are_answered_in_order(wire):
+    wire.send(post(order_text()) + upgrade())
+
+    assert answer(wire)[0] == 201
+    assert wire.head().startswith(b"HTTP/1.1 101 ")
+
+
+def test_a_chunked_body_is_read(wire):
+    body = order_text().encode()
+    wire.send(
+        b"POST /api/orders/execute HTTP/1.1\r\n"
+        + HOST
+        + b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+        + f"{len(body):x}\r\n".encode()
+        + body
+        + b"\r\n0\r\n\r\n"
+    )
+
+    assert answer(wire)[0] == 201
+
+
+@pytest.mark.parametrize("origin", [b"null", b"http://evil.example"])
+def test_a_foreign_page_gets_no_socket(wire, origin):
+    wire.send(upgrade(headers=b"Origin: " + origin + b"\r\n"))
+
+    assert wire.head().startswith(b"HTTP/1.1 403 ")
+
+
+def test_a_malformed_order_id_gets_its_close_code(wire):
+    wire.send(upgrade("?orderId=1"))
+    assert wire.head().startswith(b"HTTP/1.1 101 ")
+
+    assert wire.event()["code"] == "invalid_order_id"
+    assert wire.frame() == (8, (4400).to_bytes(2, "big"))
