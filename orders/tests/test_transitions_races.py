@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+from django.db import connection
+
+from orders.claims import claim_order
+from orders.errors import OrderError
+from orders.models import Attempt, Order, Status
+from orders.services import cancel_order
+
+from .helpers import (
+    claim,
+    make_order,
+    make_order_at,
+    move,
+    statuses_of,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def race(*contenders) -> list[object]:
+    """Run functions in threads that start together; return what each returned or raised."""
+    barrier = threading.Barrier(len(contenders))
+    outcomes: list[object] = [None] * len(contenders)
+
+    def run(index: int) -> None:
+        try:
+            connection.ensure_connection()
+            barrier.wait(10)
+            outcomes[index] = contenders[index]()
+        except OrderError as error:
+            outcomes[index] = error
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(len(contenders))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    return outcomes
+
+
+def test_of_two_racing_moves_exactly_one_wins():
+    for _ in range(10):
+        order = make_order()
+        held = claim(order)
+
+        outcomes = race(*[lambda: move(held, Status.PENDING, Status.ROUTING)] * 2)  # noqa: B023
+
+        assert sorted(type(outcome).__name__ for outcome in outcomes) == [
+            "OrderEvent",
+            "StaleTransition",
+        ]
+        assert statuses_of(order) == ["pending", "routing"]
+
+
+def test_a_cancel_and_a_submit_that_race_never_both_win():
+    for _ in range(10):
+        order, held = make_order_at(Status.BUILDING)
+
+        outcomes = race(
+            lambda: move(held, Status.BUILDING, Status.SUBMITTED),  # noqa: B023
+            lambda: cancel_order(order),  # noqa: B023
+        )
+
+        stored = Order.objects.get(id=order.id)
+        losers = [outcome for outcome in outcomes if isinstance(outcome, OrderError)]
+        assert len(losers) == 1
+        if stored.status == Status.CANCELLED:
+            assert not Attempt.objects.filter(order=order).exists()
+        else:
+            assert stored.status == Status.SUBMITTED
+            assert stored.cancel_requested_at is not None
+
+
+def test_of_two_racing_claims_exactly_one_wins():
+    for _ in range(10):
+        order = make_order()
+
+        outcomes = race(
+            lambda: claim_order(order.id, owner="worker-1"),  # noqa: B023
+            lambda: claim_order(order.id, owner="worker-2"),  # noqa: B023
+        )
+
+        assert sum(outcome is not None for outcome in outcomes) == 1
+        assert Order.objects.get(id=order.id).fence == 1
