@@ -100,7 +100,7 @@ class Network:
         control: bool = False,
         fund: Collection[Pubkey] = (),
     ) -> Network:
-        """Open the ledger in `folder`, or begin one; LedgerInUse when another has it."""
+        """Open the ledger in `folder`, or begin one; LedgerUnusable when another has it."""
         ledger = Ledger.open(
             folder,
             genesis=genesis.accounts,

@@ -35,11 +35,17 @@ CREATE TABLE IF NOT EXISTS pending (
     signature TEXT PRIMARY KEY, raw BLOB NOT NULL, lands_at REAL NOT NULL
 );
 """
+# Raised when a ledger written before can no longer be read.
+FORMAT = 1
+START_AFRESH = (
+    "Check the disk, or remove the folder to begin a new chain; the orders of the old one "
+    "then need another database (on the embedded default, remove var/ as a whole)."
+)
 COLUMNS = "id, signature, slot, block_time, raw, error, memo, meta"
 
 
-class LedgerInUse(Exception):
-    """Another process holds this ledger."""
+class LedgerUnusable(Exception):
+    """The ledger cannot be opened; the message says why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,23 +65,33 @@ class Store:
     """Reads and writes of the ledger's file; nothing is durable before `commit()`."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(folder / "ledger.sqlite3", timeout=1)
         try:
-            # One process per ledger: the memory of a second one would be stale.
-            self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            self._db.executescript(SCHEMA)
-        except sqlite3.OperationalError as error:
-            self._db.close()
+            folder.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(folder / "ledger.sqlite3", timeout=1)
+            self._open()
+        except (sqlite3.Error, OSError) as error:
             if "locked" in str(error):
-                raise LedgerInUse(
+                raise LedgerUnusable(
                     f"The ledger {folder} is in use by another localnet. Stop it, or "
                     "give this one another --ledger."
                 ) from error
-            raise
+            raise LedgerUnusable(
+                f"The ledger {folder} cannot be opened: {error}. {START_AFRESH}"
+            ) from error
         self._address_ids: dict[Pubkey, int] = {}
+
+    def _open(self) -> None:
+        # One process per ledger: the memory of a second one would be stale.
+        self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=FULL")
+        (found,) = self._db.execute("PRAGMA user_version").fetchone()
+        (tables,) = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if tables and found != FORMAT:
+            raise sqlite3.DatabaseError(
+                f"it has format {found}, and this version of localnet writes {FORMAT}"
+            )
+        self._db.executescript(f"{SCHEMA} PRAGMA user_version = {FORMAT};")
 
     def commit(self) -> None:
         self._db.commit()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import struct
 
 import pytest
@@ -13,7 +14,7 @@ from solders.system_program import TransferParams, transfer
 from dex.localnet.market import sign_transaction
 from dex.localnet.network import Network
 from dex.localnet.runtime import load
-from dex.localnet.store import LedgerInUse
+from dex.localnet.store import LedgerUnusable
 from dex.localnet.testing import land
 from dex.solana.addresses import CLOCK_SYSVAR
 
@@ -135,5 +136,21 @@ def test_two_ledgers_are_two_chains(tmp_path):
 
 
 def test_one_ledger_has_one_process(network, tmp_path):
-    with pytest.raises(LedgerInUse, match="--ledger"):
+    with pytest.raises(LedgerUnusable, match="--ledger"):
         open_network(tmp_path)
+
+
+def test_a_ledger_of_another_format_is_refused_with_the_way_out(tmp_path):
+    database = sqlite3.connect(tmp_path / "ledger.sqlite3")
+    database.executescript("CREATE TABLE meta (name TEXT); PRAGMA user_version = 99")
+    database.close()
+
+    with pytest.raises(LedgerUnusable, match=r"format 99.*remove the folder"):
+        Network.open(tmp_path)
+
+
+def test_a_file_that_is_no_ledger_is_refused_with_the_way_out(tmp_path):
+    (tmp_path / "ledger.sqlite3").write_bytes(b"not a database " * 100)
+
+    with pytest.raises(LedgerUnusable, match="remove the folder"):
+        Network.open(tmp_path)

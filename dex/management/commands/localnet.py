@@ -15,7 +15,7 @@ from solders.pubkey import Pubkey
 
 from dex.localnet.network import Network
 from dex.localnet.server import serving
-from dex.localnet.store import LedgerInUse
+from dex.localnet.store import LedgerUnusable
 
 
 class Command(BaseCommand):
@@ -100,7 +100,7 @@ class Command(BaseCommand):
                 control=options["control"],
                 fund=options["fund"],
             )
-        except LedgerInUse as error:
+        except LedgerUnusable as error:
             raise CommandError(str(error)) from None
         try:
             asyncio.run(self._serve(network, options["host"], options["port"]))
