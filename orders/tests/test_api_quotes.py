@@ -1,0 +1,98 @@
+"""POST /api/quotes against the pools of a localnet."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from dex import desk
+from dex.localnet.testing import running_localnet
+from dex.models import Pool, Token
+from orders.models import Order
+from orders.threads import in_thread
+
+from .clients import post
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def allow(genesis: dict[str, Any]) -> None:
+    """Put every token and pool of a genesis on the allow-list."""
+    tokens = {
+        token["mint"]: Token.objects.create(
+            mint=token["mint"],
+            symbol=token["symbol"],
+            name=token["name"],
+            decimals=token["decimals"],
+            token_program=token["tokenProgram"],
+        )
+        for token in genesis["tokens"]
+    }
+    for pool in genesis["pools"]:
+        Pool.objects.create(
+            address=pool["address"],
+            venue=pool["venue"],
+            token_a=tokens[pool["tokenA"]],
+            token_b=tokens[pool["tokenB"]],
+        )
+
+
+@pytest.fixture
+async def localnet(settings):
+    async with running_localnet() as localnet:
+        settings.SOLANA_RPC_URLS = localnet.urls
+        await in_thread(desk._desk.close)
+        await in_thread(allow, localnet.control("localnet_genesis"))
+        yield localnet
+        await in_thread(desk._desk.close)
+
+
+async def ask(token_in: str = "SOL", token_out: str = "USDC", amount: str = "1") -> Any:
+    body = {"tokenIn": token_in, "tokenOut": token_out, "amountIn": amount}
+    answer = await in_thread(post, json.dumps(body), "/api/quotes")
+    assert answer.status_code == 200, answer.content
+    return answer.json()
+
+
+async def test_every_venue_answers_and_the_route_is_the_best_of_them(localnet):
+    shown = await ask()
+
+    best, *others = shown["quotes"]
+    assert {quote["venue"] for quote in shown["quotes"]} == {"raydium", "meteora"}
+    assert shown["route"] == best
+    assert "lost" not in best
+    assert best["amountIn"] == "1"
+    for other in others:
+        assert other["lost"]["code"] == "lower_output"
+        assert float(other["amountOut"]) < float(best["amountOut"])
+    assert await in_thread(lambda: Order.objects.count()) == 0
+
+
+async def test_the_price_is_what_is_paid_per_token(localnet):
+    route = (await ask(amount="2"))["route"]
+
+    assert float(route["price"]) == pytest.approx(float(route["amountOut"]) / 2)
+
+
+async def test_a_pair_without_pools_has_no_route_and_says_why(localnet):
+    await in_thread(lambda: Pool.objects.update(enabled=False))
+
+    shown = await ask()
+
+    assert shown["route"] is None
+    assert {quote["venue"]: quote["lost"]["code"] for quote in shown["quotes"]} == {
+        "raydium": "no_pool",
+        "meteora": "no_pool",
+    }
+
+
+async def test_a_venue_that_cannot_pay_says_why_and_stops_no_other(localnet):
+    shown = await ask(amount="1000000000")
+
+    raydium, meteora = shown["quotes"]
+    assert shown["route"] == raydium
+    assert (meteora["venue"], meteora["lost"]["code"]) == ("meteora", "no_liquidity")
+    assert meteora["lost"]["reason"]
+    assert "amountOut" not in meteora
