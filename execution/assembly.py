@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from django.conf import settings
 
 from dex.chain import known_chain
-from dex.errors import RpcUnavailable, WrongChain
+from dex.errors import RpcUnavailable, WalletError, WrongChain
 from dex.models import Chain
 from dex.router import load_venues
 from dex.solana.cluster import Cluster
@@ -33,21 +33,23 @@ async def open_runner(role: str) -> AsyncIterator[Runner]:
     """Open the engine and a runner on the current loop; stop both at the end.
 
     Raises WrongChain when the endpoints serve another chain than the database's,
-    ChainRefused when the settings do not allow this one.
+    ChainRefused when the settings do not allow this one, WalletError for another or
+    an unusable wallet.
     """
-    database = Database()
-    wallet = Wallet.load(settings.WALLET_KEYPAIR)
-    chain = await _meet_chain(database, wallet)
-    rpc = _client(chain.genesis_hash)
-    venues = load_venues()
-    async with Cluster(
-        rpc,
-        venues,
-        slot_time_s=settings.SLOT_TIME_S,
-        allow_single_rpc=settings.ALLOW_SINGLE_RPC,
-    ) as cluster:
+    async with contextlib.AsyncExitStack() as stack:
+        database = Database()
+        stack.push_async_callback(database.close)
+        wallet = Wallet.load(settings.WALLET_KEYPAIR)
+        chain = await _meet_chain(database, wallet)
+        venues = load_venues()
+        cluster = Cluster(
+            _client(chain.genesis_hash),
+            venues,
+            slot_time_s=settings.SLOT_TIME_S,
+            allow_single_rpc=settings.ALLOW_SINGLE_RPC,
+        )
         engine = Engine(
-            cluster=cluster,
+            cluster=await stack.enter_async_context(cluster),
             wallet=wallet,
             venues=venues,
             database=database,
@@ -57,14 +59,10 @@ async def open_runner(role: str) -> AsyncIterator[Runner]:
         runner = Runner(
             engine, capacity=settings.ORDERS_IN_FLIGHT, owner=holder_name(role)
         )
+        stack.push_async_callback(runner.stop)
         matching = asyncio.create_task(_allow_signing(engine, runner))
-        try:
-            yield runner
-        finally:
-            await runner.stop()
-            matching.cancel()
-            await asyncio.gather(matching, return_exceptions=True)
-            await database.close()
+        stack.callback(matching.cancel)
+        yield runner
 
 
 async def serve(
@@ -99,23 +97,31 @@ def _client(genesis_hash: str | None) -> RpcClient:
 
 async def _meet_chain(database: Database, wallet: Wallet) -> Chain:
     """Read the chain this database belongs to, or meet it as soon as a node answers."""
-    rpc: RpcClient | None = None
+    rpc = _client(None)
     try:
         while True:
             try:
                 chain = await database.run(known_chain)
-                if chain is not None:
-                    endpoints = len(settings.SOLANA_RPC_URLS)
-                    check_allowed(is_localnet=chain.is_localnet, endpoints=endpoints)
-                    return chain
-                rpc = rpc or _client(None)
-                return await meet(rpc, str(wallet.address))
+                if chain is None:
+                    return await meet(rpc, str(wallet.address))
+                check_allowed(
+                    is_localnet=chain.is_localnet, endpoints=len(rpc.endpoints)
+                )
+                _check_wallet(chain, wallet)
+                return chain
             except (RpcUnavailable, *CONNECTION_ERRORS) as error:
                 logger.warning("waiting for the chain and the database: %s", error)
                 await asyncio.sleep(RETRY_S)
     finally:
-        if rpc is not None:
-            await rpc.close()
+        await rpc.close()
+
+
+def _check_wallet(chain: Chain, wallet: Wallet) -> None:
+    if chain.wallet != str(wallet.address):
+        raise WalletError(
+            f"This database trades with the wallet {chain.wallet}, but WALLET_KEYPAIR "
+            f"holds {wallet.address}. Set it to that wallet, or use another DATABASE_URL."
+        )
 
 
 async def _allow_signing(engine: Engine, runner: Runner) -> None:

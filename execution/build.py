@@ -97,7 +97,7 @@ class TransactionBuilder:
                 break
             if requotes == REQUOTES:
                 break  # the pool moves faster than we read: the floor protects
-            plan = await self._quote_again(plan)
+            plan = await self._quote_again(plan, simulation.slot)
         return plan, blockhash, simulation
 
     def _compose(
@@ -131,14 +131,18 @@ class TransactionBuilder:
             )
         return simulation
 
-    async def _quote_again(self, plan: Plan) -> Plan:
-        """Read the pool again; refuse the venue when nothing there explains the gap."""
+    async def _quote_again(self, plan: Plan, slot: int) -> Plan:
+        """Read the pool again, at `slot` or later; refuse the venue when nothing there explains the gap."""
         quote = plan.quote
         account_out = associated_token_address(
             self._wallet.address, quote.mint_out, quote.token_program_out
         )
         fresh = await self._cluster.market.snapshot(
-            [(quote.venue, quote.pool)], extra=[account_out], after=plan.snapshot
+            [(quote.venue, quote.pool)],
+            extra=[account_out],
+            after=plan.snapshot,
+            # A node behind the simulating one would show the old pool once more.
+            min_context_slot=slot,
         )
         venue = self._venues[quote.venue]
         addresses = venue.addresses(quote.pool, fresh.accounts)

@@ -99,6 +99,7 @@ class OrderWorker(SimpleWorker):
     def _die(self, error: BaseException) -> None:
         """Stop the blocking loop of the main thread: the runner cannot go on."""
         self._fatal = error
-        level = logging.ERROR if isinstance(error, DexError) else logging.CRITICAL
-        logger.log(level, "the runner stopped: %s", error, exc_info=error)
+        # An error of the outside world says all in its message; a bug needs its trace.
+        trace = None if isinstance(error, DexError) else error
+        logger.error("the runner stopped: %s", error, exc_info=trace)
         os.kill(os.getpid(), signal.SIGTERM)

@@ -31,9 +31,9 @@ def localnet(settings: Settings, tmp_path: Path) -> Iterator[RunningLocalnet]:
     running = loop.run(context.__aenter__(), 20)
     settings.SOLANA_RPC_URLS = running.urls
     settings.WALLET_KEYPAIR = tmp_path / "wallet.json"
-    desk._desk.close()  # it keeps the addresses that it first saw
+    desk.close()  # it keeps the addresses that it first saw
     yield running
-    desk._desk.close()
+    desk.close()
     loop.run(context.__aexit__(None, None, None), 20)
 
 

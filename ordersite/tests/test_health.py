@@ -76,7 +76,7 @@ def test_one_dead_endpoint_is_named_and_the_other_is_well(
     client: Client, prepared: RunningLocalnet, settings: Settings
 ):
     settings.SOLANA_RPC_URLS = [prepared.urls[0], "http://127.0.0.1:1"]
-    desk._desk.close()
+    desk.close()
 
     status, failed = ask(client)
 

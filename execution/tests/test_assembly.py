@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from dex.errors import ChainRefused, WalletError
+from dex.models import Chain
+from dex.solana.wallet import create_wallet
+from execution.assembly import open_runner, serve
+from orders.models import Status
+
+
+@pytest.fixture
+def configured(stage, tmp_path, settings):
+    """The settings of a process that works on this stage."""
+    settings.SOLANA_RPC_URLS = stage.localnet.urls
+    settings.WALLET_KEYPAIR = tmp_path / "wallet.json"
+    return settings
+
+
+async def test_a_runner_made_from_the_settings_carries_an_order(stage, configured):
+    order_id = await stage.place()
+
+    async with open_runner("test") as runner:
+        await runner.take(order_id)
+        await runner.finished()
+
+    assert (await stage.order(order_id)).status == Status.CONFIRMED
+
+
+async def test_another_wallet_than_the_database_knows_is_refused(
+    stage, configured, tmp_path
+):
+    configured.WALLET_KEYPAIR = tmp_path / "other.json"
+    create_wallet(configured.WALLET_KEYPAIR)
+
+    with pytest.raises(WalletError, match=str(stage.wallet.address)):
+        async with open_runner("test"):
+            pass
+
+
+async def test_a_real_chain_is_refused_while_there_are_no_accounts(stage, configured):
+    await stage.database.run(lambda: Chain.objects.update(is_localnet=False))
+
+    with pytest.raises(ChainRefused, match="ALLOW_ANONYMOUS"):
+        async with open_runner("test"):
+            pass
+
+
+async def test_a_stop_is_heard_while_the_chain_was_never_reachable(stage, configured):
+    await stage.database.run(lambda: Chain.objects.all().delete())
+    configured.SOLANA_RPC_URLS = ["http://127.0.0.1:1"]
+    stopping = asyncio.Event()
+    serving = asyncio.create_task(serve("test", lambda _: asyncio.sleep(0), stopping))
+
+    stopping.set()
+
+    async with asyncio.timeout(10):
+        await serving
