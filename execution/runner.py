@@ -43,6 +43,8 @@ class Runner:
         self._capacity = capacity
         self._places = asyncio.Semaphore(capacity)
         self._tasks: dict[Claim, asyncio.Task[None]] = {}
+        self._wanted: list[UUID] = []
+        self._claiming = asyncio.create_task(self._claim_wanted())
         self._renewals = asyncio.create_task(self._renew_for_ever())
         self._stopping = False
 
@@ -61,20 +63,31 @@ class Runner:
         return any(claim.is_suspect for claim in self._tasks)
 
     async def take(self, order_id: UUID) -> None:
-        """Claim one order for a job and carry it in the background.
+        """Claim one order for a job and carry it, both in the background.
 
-        Waits for a free place. Does nothing when somebody else holds the order.
+        Waits for a free place only. Nothing follows when somebody else holds the order.
         """
         await self._places.acquire()
-        claim = None
-        try:
-            if not self._stopping:
-                claim = await self.run(claims.claim_order, order_id, owner=self.owner)
-        finally:
-            if claim is None:
+        self._wanted.append(order_id)
+        if self._claiming.done():
+            self._claiming = asyncio.create_task(self._claim_wanted())
+
+    async def _claim_wanted(self) -> None:
+        """Claim what jobs brought, together: what comes meanwhile is the next batch."""
+        while self._wanted:
+            wanted, self._wanted = self._wanted, []
+            claimed: list[Claim] = []
+            try:
+                if not self._stopping:
+                    claimed = await self.run(
+                        claims.claim_orders, wanted, owner=self.owner
+                    )
+            except CONNECTION_ERRORS as error:
+                logger.warning("%d orders are left to a keeper: %s", len(wanted), error)
+            for claim in claimed:
+                self._start(claim)
+            for _ in range(len(wanted) - len(claimed)):
                 self._places.release()
-        if claim is not None:
-            self._start(claim)
 
     async def adopt(self, claimed: Iterable[Claim]) -> None:
         """Carry orders that this runner's owner has claimed."""
@@ -92,13 +105,19 @@ class Runner:
         self._places.release()
 
     async def finished(self) -> None:
-        """Wait until no order is carried any more."""
+        """Wait until nothing is being claimed and no order is carried any more."""
+        await self.claimed()
         while self._tasks:
             await asyncio.wait(list(self._tasks.values()))
+
+    async def claimed(self) -> None:
+        """Wait until every order that was taken is claimed, or is somebody else's."""
+        await self._claiming
 
     async def stop(self, drain_s: float = DRAIN_S) -> None:
         """Take nothing more, let orders finish for `drain_s`, give the rest back."""
         self._stopping = True
+        await self.claimed()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.finished(), drain_s)
         held = list(self._tasks)

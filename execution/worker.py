@@ -46,7 +46,7 @@ class RunnerThread:
         self._thread.start()
 
     def take(self, order_id: UUID) -> None:
-        """Hand an order over; returns when the runner has claimed it, or cannot.
+        """Hand an order over; returns when the runner has a place for it.
 
         An order that is not handed over waits in PostgreSQL for the keeper.
         """

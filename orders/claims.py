@@ -30,10 +30,14 @@ class Claim:
 
 def claim_order(order_id: UUID, *, owner: str) -> Claim | None:
     """Claim one order for a job, at once. None when it is held, closed or suspect."""
-    claims = _claim(
-        _free().filter(id=order_id, idle_claims__lt=SUSPECT_AFTER), 1, owner
-    )
+    claims = claim_orders([order_id], owner=owner)
     return claims[0] if claims else None
+
+
+def claim_orders(order_ids: Collection[UUID], *, owner: str) -> list[Claim]:
+    """Claim those of the orders of several jobs that are free and not suspect."""
+    wanted = _free().filter(id__in=order_ids, idle_claims__lt=SUSPECT_AFTER)
+    return _claim(wanted, len(order_ids), owner)
 
 
 def claim_overdue(*, limit: int, owner: str) -> list[Claim]:
