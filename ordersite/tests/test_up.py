@@ -138,7 +138,8 @@ def test_an_order_is_confirmed_by_the_real_processes(installation: Installation)
     assert "Traceback" not in second.stderr
 
     # A child that dies is back, and the next order does not notice.
-    worker = next(p for p in installation.family() if "rqworker" in p.cmdline())
+    children = psutil.Process(installation.process.pid).children()
+    worker = next(child for child in children if "rqworker" in child.cmdline())
     worker.kill()
     installation.wait_for(
         lambda lines: any("worker   | died; starts again" in line for line in lines)
