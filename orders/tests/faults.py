@@ -63,28 +63,37 @@ class Road:
     def _carry(self, client: socket.socket) -> None:
         upstream = socket.socket(socket.AF_UNIX)
         upstream.connect(str(self._upstream))
-        back = threading.Thread(target=_pump, args=(upstream, client))
+        cut, answered = threading.Event(), threading.Event()
+        back = threading.Thread(
+            target=_pump_back, args=(upstream, client, cut, answered)
+        )
         back.start()
         with client, upstream, contextlib.suppress(OSError):
             while data := client.recv(65_536):
                 if b"COMMIT" in data and not self.broken:
                     self.broken = True
-                    client.shutdown(socket.SHUT_RDWR)
+                    cut.set()
                     if self._deliver:
                         upstream.sendall(data)
+                        answered.wait(10)  # so that it is committed for sure
+                    client.shutdown(socket.SHUT_RDWR)
                     break
                 upstream.sendall(data)
-            # Ends the session in order: what was delivered is carried out first.
-            upstream.shutdown(socket.SHUT_WR)
+            upstream.shutdown(socket.SHUT_RDWR)
             back.join()
 
 
-def _pump(source: socket.socket, target: socket.socket) -> None:
+def _pump_back(
+    server: socket.socket,
+    client: socket.socket,
+    cut: threading.Event,
+    answered: threading.Event,
+) -> None:
     with contextlib.suppress(OSError):
-        while data := source.recv(65_536):
-            with contextlib.suppress(OSError):
-                target.sendall(data)
-        target.shutdown(socket.SHUT_WR)
+        while (data := server.recv(65_536)) and not cut.is_set():
+            client.sendall(data)
+        client.shutdown(socket.SHUT_WR)
+    answered.set()
 
 
 @contextlib.contextmanager
