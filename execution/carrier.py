@@ -43,27 +43,32 @@ class Carrier:
         self._refused_venues: set[str] = set()
         self.waits_for: DexError | None = None
 
-    async def step(self, held: Held) -> None:
+    async def step(self, held: Held) -> Held | None:
         """Do once what the order's status asks for.
 
-        Raises StaleTransition, RpcError, TradingHalted and database errors; after
-        each of them the order can be read and stepped again.
+        Returns the order as it stands then; None when it must be read again. Raises
+        StaleTransition, RpcError, TradingHalted and database errors; after each of them
+        the order can be read and stepped again.
         """
         order = held.order
         if order.status == Status.SUBMITTED:
             await self._watch(order)
-        elif held.is_past_deadline or order.cancel_requested_at is not None:
+            return None
+        if held.is_past_deadline or order.cancel_requested_at is not None:
             await self._holder.fail(order, self._too_late())
-        elif order.status == Status.PENDING:
+            return None
+        if order.status == Status.PENDING:
             venues = {"venues": sorted(self._engine.venues)}
             await self._holder.move(order, Status.ROUTING, venues, attempt=1)
-        elif order.status == Status.BUILDING and self.plan is None:
+            return held
+        if order.status == Status.BUILDING and self.plan is None:
             # The former holder is gone, and nothing was signed.
             await self._holder.move(order, Status.ROUTING, {"resumed": True})
-        else:
-            await self._attempt(order)
+            return held
+        return held if await self._attempt(order) else None
 
-    async def _attempt(self, order: Order) -> None:
+    async def _attempt(self, order: Order) -> bool:
+        """Route or build; False when that failed and the next attempt or end began."""
         try:
             if order.status == Status.ROUTING:
                 await self._route(order)
@@ -78,6 +83,9 @@ class Carrier:
             if isinstance(failed, VenueMismatch):
                 self._refused_venues.add(failed.venue)
             await self._holder.fail(order, failed.failure)
+        else:
+            return True
+        return False
 
     async def _route(self, order: Order) -> None:
         database = self._engine.database

@@ -1,7 +1,8 @@
 """How an order is carried out: route → build → sign → save → send → confirm.
 
-One transition each. Every step reads the order again before it acts, so a step may be
-repeated after any crash, and a holder whose claim was taken writes nothing more.
+One transition each. Every write names the claim and the status it expects, and after one
+that did not count, or any failure, the order is read again before anything else. So a step
+may be repeated after any crash, and a holder whose claim was taken writes nothing more.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from orders.errors import StaleTransition
 
 from .build import TransactionBuilder
 from .carrier import Carrier
-from .storage import CONNECTION_ERRORS, Database, read_held
+from .storage import CONNECTION_ERRORS, Database, Held, read_held
 
 logger = logging.getLogger(__name__)
 
@@ -69,13 +70,16 @@ class Engine:
     async def carry_out(self, claim: Claim) -> None:
         """Carry one claimed order as far as it goes; return when it is closed or lost."""
         carrier = Carrier(self, claim)
+        held: Held | None = None
         fruitless = 0
         while fruitless < 3:
             try:
-                held = await self.database.run(read_held, claim)
+                held = held or await self.database.run(read_held, claim)
                 if held is None or held.order.is_closed:
                     return
-                await carrier.step(held)
+                # None from here on: whatever goes wrong, the order is read again.
+                at_hand, held = held, None
+                held = await carrier.step(at_hand)
             except StaleTransition:
                 # The claim was taken, or a condition of the write no longer holds: the
                 # next read tells which. Three in a row with the claim still ours is a

@@ -40,7 +40,10 @@ class Holder:
         attempt: int | None = None,
         **with_it: Any,
     ) -> None:
-        """Make one step; `with_it` are further fields of Move. Raises StaleTransition."""
+        """Make one step, and bring `order` up to it.
+
+        `with_it` are further fields of Move. Raises StaleTransition.
+        """
         move = Move(
             order_id=order.id,
             to=to,
@@ -51,6 +54,9 @@ class Holder:
             **with_it,
         )
         await self._database.run(transition, move)
+        order.status, order.attempt = to, move.attempt
+        for name, value in (move.columns or {}).items():
+            setattr(order, name, value)
 
     async def fail(
         self, order: Order, failure: Failure, closes: AttemptClosing | None = None
