@@ -157,7 +157,10 @@ def _rank(quote: Quote) -> tuple[int, int, str, str]:
 def _lost(quote: Quote, best: Quote) -> VenueAnswer:
     difference = best.amount_out - quote.amount_out
     if difference:
-        reason = f"Pays {difference} base units less than {best.venue}."
+        # Hundredths of a percent: base units mean little to people.
+        bps = difference * 10_000 // best.amount_out
+        share = f"{bps // 100}.{bps % 100:02d} %" if bps else "under 0.01 %"
+        reason = f"Pays {share} less than {best.venue}."
         return VenueAnswer(quote.venue, quote.pool, quote, "lower_output", reason)
     reason = f"Pays the same as {best.venue}, which came first."
     return VenueAnswer(quote.venue, quote.pool, quote, "equal_output", reason)

@@ -55,19 +55,27 @@ class QueueSender:
         if time.monotonic() < self._paused_until:
             self._count(order_id, "Redis failed a moment ago")
             return
-        with self._lock:
-            self._waiting.append(str(order_id))
-            if self._next is None:
-                self._next = self._thread.submit(self._send_waiting)
-            sent = self._next
         try:
-            sent.result(WAIT_S)
-        except Exception as error:  # the order is committed: nothing may fail it now
+            self._share_round_trip(str(order_id)).result(WAIT_S)
+        except TimeoutError as error:
             # Late because many came at once is no reason to pause; a thread that hangs
             # in one call is.
-            if sent.done() or time.monotonic() - self._busy_since >= REDIS_TIMEOUT_S:
-                self._paused_until = time.monotonic() + PAUSE_S
+            if time.monotonic() - self._busy_since >= REDIS_TIMEOUT_S:
+                self._pause()
             self._count(order_id, repr(error))
+        except Exception as error:  # the order is committed: nothing may fail it now
+            self._pause()
+            self._count(order_id, repr(error))
+
+    def _share_round_trip(self, order_id: str) -> Future[None]:
+        with self._lock:
+            self._waiting.append(order_id)
+            if self._next is None:
+                self._next = self._thread.submit(self._send_waiting)
+            return self._next
+
+    def _pause(self) -> None:
+        self._paused_until = time.monotonic() + PAUSE_S
 
     def _send_waiting(self) -> None:
         with self._lock:

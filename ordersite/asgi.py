@@ -8,10 +8,12 @@ from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
 from django.core.exceptions import ImproperlyConfigured
 
+from .turns import Turns
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ordersite.settings")
-# The handler gives each request a thread of its own. They share a few connections: one
-# each would be refused by PostgreSQL as soon as some hundred clients come at once.
-os.environ.setdefault("DATABASE_POOL_SIZE", "16")
+# Requests and the threads of sockets share a few kept connections. One connection each
+# would be refused by PostgreSQL as soon as some hundred clients come at once.
+os.environ.setdefault("DATABASE_POOL_SIZE", "24")
 try:
     # First: it loads the settings and the apps, which the routing needs.
     http = get_asgi_application()
@@ -20,9 +22,11 @@ except ImproperlyConfigured as error:
 
 from orders.routing import websocket_urlpatterns
 
+REQUESTS_AT_ONCE = 12
+
 application = ProtocolTypeRouter(
     {
-        "http": http,
+        "http": Turns(http, places=REQUESTS_AT_ONCE),
         # The stubs know only patterns that Channels changed.
         "websocket": URLRouter(websocket_urlpatterns),  # type: ignore[arg-type]
     }

@@ -49,11 +49,16 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
+    _stop_servers()
+
+
+def _stop_servers() -> None:
     while _servers:
         _servers.pop().stop()
 
 
-@atexit.register  # also after a run that ended before it was configured
+@atexit.register  # also after a run that broke before or while it was unconfigured
 def _remove_folders() -> None:
+    _stop_servers()
     shutil.rmtree(LAYOUT.var_dir, ignore_errors=True)
     shutil.rmtree(LAYOUT.sockets, ignore_errors=True)

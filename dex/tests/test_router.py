@@ -83,7 +83,7 @@ async def test_the_quote_that_pays_most_wins_and_the_others_say_why_not(
     assert found.best.slot == snapshot.slot == 100
     assert [(answer.venue, answer.code, answer.reason) for answer in found.answers] == [
         ("second", "", ""),
-        ("first", "lower_output", "Pays 10 base units less than second."),
+        ("first", "lower_output", "Pays 10.00 % less than second."),
         ("first", "no_liquidity", "The pool is empty."),
         ("second", "pool_unreadable", f"Pool {key('missing')} does not exist."),
     ]
