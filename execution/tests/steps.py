@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+from solders.pubkey import Pubkey
+
 from dex.solana.addresses import TOKEN_PROGRAM
 from dex.types import Account
 from execution.carrier import Carrier
