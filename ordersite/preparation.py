@@ -11,11 +11,12 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import connection
 
+from dex.allow_list import allow_genesis
 from dex.chain import known_chain
 from dex.errors import RpcRejected, RpcUnavailable, WalletError
-from dex.models import Chain, Pool, Token
+from dex.models import Chain
 from dex.solana.meeting import meet
 from dex.solana.rpc import RpcClient
 from dex.solana.wallet import Wallet, create_wallet
@@ -38,7 +39,7 @@ def prepare(say: Callable[[str], None]) -> None:
     wallet, genesis = asyncio.run(_visit_chain(known, say))
     say(f"wallet: {wallet.address}")
     if genesis is not None:
-        tokens, pools = allow(genesis)
+        tokens, pools = allow_genesis(genesis)
         say(f"allow-list: {tokens} tokens and {pools} pools of localnet added")
 
 
@@ -107,40 +108,6 @@ async def _fund(rpc: RpcClient, wallet: Wallet) -> None:
             f"The wallet {wallet.address} has no SOL on localnet. Start localnet with "
             f"--fund {wallet.address}, or with --control."
         ) from error
-
-
-@transaction.atomic
-def allow(genesis: dict[str, Any]) -> tuple[int, int]:
-    """Add localnet's tokens and pools to the allow-list; return how many were new.
-
-    What an operator changed since stays as it is.
-    """
-    tokens: dict[str, Token] = {}
-    added = [0, 0]
-    for entry in genesis["tokens"]:
-        token, created = Token.objects.get_or_create(
-            mint=entry["mint"],
-            defaults={
-                "symbol": entry["symbol"],
-                "name": entry["name"],
-                "decimals": entry["decimals"],
-                "token_program": entry["tokenProgram"],
-            },
-        )
-        tokens[token.mint] = token
-        added[0] += created
-    for entry in genesis["pools"]:
-        _, created = Pool.objects.get_or_create(
-            address=entry["address"],
-            defaults={
-                "venue": entry["venue"],
-                "token_a": tokens[entry["tokenA"]],
-                "token_b": tokens[entry["tokenB"]],
-                "note": "localnet genesis",
-            },
-        )
-        added[1] += created
-    return added[0], added[1]
 
 
 def password_file() -> Path:

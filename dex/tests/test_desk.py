@@ -10,12 +10,13 @@ import pytest
 from django.db import connection
 from pytest_django import Settings
 
+from dex.allow_list import allow_genesis
 from dex.background import BackgroundLoop
 from dex.chain import meet_chain
 from dex.desk import Desk
 from dex.errors import NoRoute, WrongChain
 from dex.localnet.testing import RunningLocalnet, running_localnet
-from dex.models import Pool, Token
+from dex.models import Token
 
 from .scripted_node import ScriptedNode, scripted_node
 
@@ -62,24 +63,8 @@ def localnet(settings: Settings) -> Iterator[RunningLocalnet]:
 
 
 def allow(localnet: RunningLocalnet) -> dict[str, Token]:
-    genesis = control(localnet, "localnet_genesis")
-    tokens = {
-        token["mint"]: Token.objects.create(
-            mint=token["mint"],
-            symbol=token["symbol"],
-            decimals=token["decimals"],
-            token_program=token["tokenProgram"],
-        )
-        for token in genesis["tokens"]
-    }
-    for pool in genesis["pools"]:
-        Pool.objects.create(
-            address=pool["address"],
-            venue=pool["venue"],
-            token_a=tokens[pool["tokenA"]],
-            token_b=tokens[pool["tokenB"]],
-        )
-    return {token.symbol: token for token in tokens.values()}
+    allow_genesis(control(localnet, "localnet_genesis"))
+    return {token.symbol: token for token in Token.objects.all()}
 
 
 def test_both_venues_are_asked_and_the_better_one_is_best(

@@ -8,23 +8,22 @@ import pytest
 from solders.instruction import Instruction
 from solders.keypair import Keypair
 from solders.message import Message, MessageV0
-from solders.pubkey import Pubkey
-from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 
-from dex.localnet.market import sign_transaction
-from dex.localnet.network import Network
 from dex.localnet.runtime import load
 from dex.localnet.testing import land
 from dex.solana.addresses import COMPUTE_BUDGET_PROGRAM
 
-WALLET = Keypair.from_seed(bytes([7]) * 32)
-OTHER = Keypair.from_seed(bytes([8]) * 32).pubkey()
-SOL = 10**9
-
-
-def open_network(folder, **options) -> Network:
-    return Network.open(folder, slot_time_s=3600, fund=[WALLET.pubkey()], **options)
+from .ledger_client import (
+    OTHER,
+    SOL,
+    WALLET,
+    lamports,
+    land_raw,
+    open_network,
+    pay,
+    signed,
+)
 
 
 @pytest.fixture
@@ -32,28 +31,6 @@ def network(tmp_path):
     network = open_network(tmp_path)
     yield network
     network.ledger.close()
-
-
-def pay(lamports: int, to: Pubkey = OTHER) -> Instruction:
-    return transfer(
-        TransferParams(from_pubkey=WALLET.pubkey(), to_pubkey=to, lamports=lamports)
-    )
-
-
-def lamports(network: Network, address: Pubkey) -> int:
-    account = network.ledger.account(address)
-    return 0 if account is None else account.lamports
-
-
-def signed(network: Network, *instructions: Instruction, memo: str = "") -> bytes:
-    return sign_transaction(network.ledger, WALLET, instructions, memo)
-
-
-def land_raw(network: Network, raw: bytes):
-    """Land these bytes; return the record, None when they could not land."""
-    loaded = load(raw)
-    network.ledger.land(raw, loaded)
-    return network.ledger.store.transaction(loaded.signature)
 
 
 def test_transfer_moves_lamports_and_pays_the_fee(network):

@@ -11,8 +11,9 @@ from uuid import UUID
 
 import pytest
 
+from dex.allow_list import allow_genesis
 from dex.localnet.testing import RunningLocalnet, running_localnet
-from dex.models import Pool, Token
+from dex.models import Token
 from dex.router import load_venues
 from dex.solana.cluster import Cluster
 from dex.solana.meeting import meet
@@ -120,26 +121,6 @@ def _place(symbol_in: str, symbol_out: str, amount_in: int, slippage_bps: int) -
     return place_order(request, owner=local_owner()).order_id
 
 
-def allow(genesis: dict[str, Any]) -> None:
-    """Put localnet's tokens and pools on the allow-list."""
-    tokens = {
-        token["mint"]: Token.objects.create(
-            mint=token["mint"],
-            symbol=token["symbol"],
-            decimals=token["decimals"],
-            token_program=token["tokenProgram"],
-        )
-        for token in genesis["tokens"]
-    }
-    for pool in genesis["pools"]:
-        Pool.objects.create(
-            address=pool["address"],
-            venue=pool["venue"],
-            token_a=tokens[pool["tokenA"]],
-            token_b=tokens[pool["tokenB"]],
-        )
-
-
 @pytest.fixture
 def make_wallet(tmp_path: Path) -> Wallet:
     create_wallet(tmp_path / "wallet.json")
@@ -155,7 +136,7 @@ async def stage(transactional_db: None, make_wallet: Wallet) -> AsyncIterator[St
             localnet.urls, timeout_s=RPC_TIMEOUT_S, batch_size=25, expected_genesis=None
         )
         chain = await meet(stranger, str(wallet.address))
-        await database.run(allow, await stranger.call("localnet_genesis", []))
+        await database.run(allow_genesis, await stranger.call("localnet_genesis", []))
         await stranger.close()
         rpc = RpcClient(
             localnet.urls,

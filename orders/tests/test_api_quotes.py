@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from dex import desk
+from dex.allow_list import allow_genesis
 from dex.localnet.testing import running_localnet
-from dex.models import Pool, Token
+from dex.models import Pool
 from orders.models import Order
 from orders.threads import in_thread
 
@@ -18,35 +19,14 @@ from .clients import post
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def allow(genesis: dict[str, Any]) -> None:
-    """Put every token and pool of a genesis on the allow-list."""
-    tokens = {
-        token["mint"]: Token.objects.create(
-            mint=token["mint"],
-            symbol=token["symbol"],
-            name=token["name"],
-            decimals=token["decimals"],
-            token_program=token["tokenProgram"],
-        )
-        for token in genesis["tokens"]
-    }
-    for pool in genesis["pools"]:
-        Pool.objects.create(
-            address=pool["address"],
-            venue=pool["venue"],
-            token_a=tokens[pool["tokenA"]],
-            token_b=tokens[pool["tokenB"]],
-        )
-
-
 @pytest.fixture
 async def localnet(settings):
     async with running_localnet() as localnet:
         settings.SOLANA_RPC_URLS = localnet.urls
-        await in_thread(desk._desk.close)
-        await in_thread(allow, localnet.control("localnet_genesis"))
+        await in_thread(desk.close)
+        await in_thread(allow_genesis, localnet.control("localnet_genesis"))
         yield localnet
-        await in_thread(desk._desk.close)
+        await in_thread(desk.close)
 
 
 async def ask(token_in: str = "SOL", token_out: str = "USDC", amount: str = "1") -> Any:
