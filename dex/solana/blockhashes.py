@@ -9,6 +9,7 @@ from dex.errors import RpcUnavailable
 from dex.types import Blockhash
 
 from .decoding import context_slot
+from .endpoint import look_at
 from .rpc import RpcClient
 
 
@@ -23,22 +24,27 @@ class Blockhashes:
         self._slot_time_s = slot_time_s
         self._newest: Blockhash | None = None
         self._asked_at = 0.0
-        self._asking = asyncio.Lock()
+        self._asking: asyncio.Task[Blockhash] | None = None
 
     async def latest(self) -> Blockhash:
         """Return a blockhash at commitment confirmed, at most a slot time old.
 
-        Raises RpcUnavailable.
+        Raises RpcUnavailable, at the same time for all who wait.
         """
-        loop = asyncio.get_running_loop()
-        async with self._asking:
-            now = loop.time()
-            if self._newest is None or now - self._asked_at >= self._slot_time_s:
-                options = [{"commitment": "confirmed"}]
-                answer = await self._rpc.call("getLatestBlockhash", options)
-                self._newest = _decode(answer)
-                self._asked_at = now
+        now = asyncio.get_running_loop().time()
+        if self._newest is not None and now - self._asked_at < self._slot_time_s:
             return self._newest
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask(now))
+            self._asking.add_done_callback(look_at)
+        return await asyncio.shield(self._asking)
+
+    async def _ask(self, now: float) -> Blockhash:
+        answer = await self._rpc.call(
+            "getLatestBlockhash", [{"commitment": "confirmed"}]
+        )
+        self._newest, self._asked_at = _decode(answer), now
+        return self._newest
 
 
 def _decode(answer: Any) -> Blockhash:

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from dex.errors import RpcUnavailable
+from dex.solana.blockhashes import Blockhashes
+from dex.solana.rpc import RpcClient
+from dex.types import Blockhash
+
+from .scripted_node import scripted_node
+
+ANSWER = {
+    "context": {"slot": 7},
+    "value": {"blockhash": "hash", "lastValidBlockHeight": 157},
+}
+
+
+async def never(*_: Any) -> None:
+    await asyncio.Event().wait()
+
+
+async def ask_at_once(blockhashes: Blockhashes, callers: int) -> list[Any]:
+    return await asyncio.gather(
+        *(blockhashes.latest() for _ in range(callers)), return_exceptions=True
+    )
+
+
+async def test_all_who_ask_within_a_slot_share_one_blockhash():
+    async with scripted_node(getLatestBlockhash=ANSWER) as node:
+        rpc = RpcClient([node.url], timeout_s=5, batch_size=1, expected_genesis=None)
+        blockhashes = Blockhashes(rpc, slot_time_s=60)
+
+        answers = await ask_at_once(blockhashes, 20)
+        await rpc.close()
+
+    assert answers == [Blockhash("hash", 157, 7)] * 20
+    assert node.asked("getLatestBlockhash") == 1
+
+
+async def test_all_who_ask_a_silent_chain_give_up_together():
+    async with scripted_node(getLatestBlockhash=never) as node:
+        rpc = RpcClient([node.url], timeout_s=0.05, batch_size=1, expected_genesis=None)
+        blockhashes = Blockhashes(rpc, slot_time_s=60)
+
+        answers = await ask_at_once(blockhashes, 20)
+        asked = node.asked("getLatestBlockhash")
+        await rpc.close()
+
+    assert {type(answer) for answer in answers} == {RpcUnavailable}
+    # One after the other, the last of 200 orders would wait for 200 time-outs, and
+    # look at its deadline only then.
+    assert asked == 1
+
+
+async def test_a_caller_who_gives_up_does_not_stop_the_others():
+    asked, go_on = asyncio.Event(), asyncio.Event()
+
+    async def answer_late(*_: Any) -> Any:
+        asked.set()
+        await go_on.wait()
+        return ANSWER
+
+    async with scripted_node(getLatestBlockhash=answer_late) as node:
+        rpc = RpcClient([node.url], timeout_s=5, batch_size=1, expected_genesis=None)
+        blockhashes = Blockhashes(rpc, slot_time_s=60)
+        first = asyncio.create_task(blockhashes.latest())
+        second = asyncio.create_task(blockhashes.latest())
+        await asked.wait()
+
+        first.cancel()
+        go_on.set()
+
+        assert (await second).blockhash == "hash"
+        await rpc.close()
+
+
+@pytest.mark.parametrize("odd", [{}, {"blockhash": 7}, None])
+async def test_an_answer_without_a_blockhash_is_unavailable(odd: Any):
+    answer = {"context": {"slot": 7}, "value": odd}
+    async with scripted_node(getLatestBlockhash=answer) as node:
+        rpc = RpcClient([node.url], timeout_s=5, batch_size=1, expected_genesis=None)
+        with pytest.raises(RpcUnavailable, match="no blockhash"):
+            await Blockhashes(rpc, slot_time_s=60).latest()
+        await rpc.close()
