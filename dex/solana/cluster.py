@@ -147,7 +147,7 @@ class Cluster:
     ) -> Fill:
         """Read what a landed swap moved, as soon as an endpoint shows it.
 
-        Raises FillUnreadable, WrongChain.
+        Raises FillUnreadable, RpcUnavailable, WrongChain.
         """
         sides = Sides(vault_in, vault_out, wallet, mint_in, mint_out)
         return await wait_for_fill(

@@ -24,8 +24,10 @@ NODE_ERRORS = {
     -32603: "internal error",
     -32004: "block not available",
     -32005: "node is unhealthy",
+    -32011: "node keeps no transaction history",
     -32014: "block status not available yet",
     -32016: "node has not reached the minimum context slot",
+    -32019: "the node's history store is unreachable",
     -32429: "too many requests",
     429: "too many requests",
 }

@@ -10,7 +10,7 @@ from typing import Any
 
 from solders.pubkey import Pubkey
 
-from dex.errors import FillUnreadable, RpcError, RpcUnavailable
+from dex.errors import FillUnreadable, RpcRejected, RpcUnavailable
 from dex.types import Fill
 
 from .addresses import TOKEN_2022_PROGRAM
@@ -24,6 +24,8 @@ OPTIONS = {
     "commitment": "confirmed",
     "maxSupportedTransactionVersion": 1,
 }
+
+PATIENCE_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,36 +50,58 @@ class _Change:
 
 
 async def wait_for_fill(
-    rpc: RpcClient, signature: str, sides: Sides, *, interval_s: float
+    rpc: RpcClient,
+    signature: str,
+    sides: Sides,
+    *,
+    interval_s: float,
+    patience_s: float = PATIENCE_S,
 ) -> Fill:
     """Ask for a landed transaction until an endpoint shows it; return its fill.
 
     It is known to have landed, so "not found" means "not yet". Raises FillUnreadable
-    when no endpoint shows the vaults' balances, WrongChain.
+    when no endpoint shows the vaults' balances, RpcUnavailable when none shows it for
+    `patience_s`, WrongChain.
     """
     unreadable: list[FillUnreadable] = []
 
     async def ask(endpoint: Endpoint) -> Fill:
-        landed = await endpoint.call("getTransaction", [signature, OPTIONS])
-        if not isinstance(landed, dict) or not isinstance(landed.get("meta"), dict):
-            raise RpcUnavailable(f"{endpoint.name} does not show it yet")
-        if landed["meta"].get("err") is not None:
-            error = landed["meta"]["err"]
-            raise RpcUnavailable(f"{endpoint.name} shows it with the error {error}")
+        landed = await _landed(endpoint, signature)
         try:
             return read_fill(landed, signature, sides)
         except FillUnreadable as error:
             unreadable.append(error)
             raise RpcUnavailable(f"{endpoint.name} does not show the vaults") from error
 
+    loop = asyncio.get_running_loop()
+    give_up_at = loop.time() + patience_s
     while True:
         try:
             return await rpc.first(ask)
-        except RpcError as error:
+        except RpcUnavailable as error:
             if unreadable:
                 raise unreadable[0] from error
-            logger.warning("the fill of %s: %s", signature, error)
+            # A status that nobody can back may be a lie, or a fork that was dropped:
+            # who waits must look at the status again some day.
+            if loop.time() >= give_up_at:
+                raise
+            logger.info("the fill of %s: %s", signature, error)
         await asyncio.sleep(interval_s)
+
+
+async def _landed(endpoint: Endpoint, signature: str) -> Mapping[str, Any]:
+    """Return what this endpoint shows; RpcUnavailable when that is no landed swap."""
+    try:
+        landed = await endpoint.call("getTransaction", [signature, OPTIONS])
+    except RpcRejected as error:
+        # A node without history says so in many ways, and another has it.
+        raise RpcUnavailable(f"{endpoint.name}: {error}") from error
+    if not isinstance(landed, dict) or not isinstance(landed.get("meta"), dict):
+        raise RpcUnavailable(f"{endpoint.name} does not show it yet")
+    failed = landed["meta"].get("err")
+    if failed is not None:
+        raise RpcUnavailable(f"{endpoint.name} shows it with the error {failed}")
+    return landed
 
 
 def read_fill(landed: Mapping[str, Any], signature: str, sides: Sides) -> Fill:

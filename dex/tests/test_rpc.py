@@ -184,7 +184,7 @@ async def test_a_json_rpc_error_about_the_request_is_rejected_without_fall_over(
     assert second.calls == []
 
 
-@pytest.mark.parametrize("code", [-32005, -32016, -32603, -32004, 429])
+@pytest.mark.parametrize("code", [-32005, -32016, -32603, -32004, -32011, -32019, 429])
 async def test_a_node_that_is_behind_or_busy_is_passed_over(code: int):
     def refuse() -> None:
         raise NodeError(code, "not now")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 from solders.pubkey import Pubkey
 
-from dex.errors import FillUnreadable
+from dex.errors import FillUnreadable, RpcUnavailable
 from dex.solana.addresses import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 from dex.solana.fills import Sides, read_fill, wait_for_fill
 from dex.solana.rpc import RpcClient
@@ -223,3 +224,23 @@ async def test_an_odd_answer_means_not_yet(odd: Any):
         second.answers["getTransaction"] = None
 
         assert (await wait_for_fill(rpc, "sig", SIDES, interval_s=0.001)).slot == 321
+
+
+@pytest.mark.parametrize("code", [-32011, -32019, -32601, -32000])
+async def test_an_endpoint_without_history_does_not_hide_the_others(code: int):
+    def refuse(*_: Any) -> None:
+        raise NodeError(code, "Transaction history is not available from this node")
+
+    async with two_nodes() as (rpc, (first, second)), asyncio.timeout(5):
+        first.answers["getTransaction"] = refuse
+        second.answers["getTransaction"] = landed(VAULT_IN, VAULT_OUT)
+
+        assert (await wait_for_fill(rpc, "sig", SIDES, interval_s=0.001)).slot == 321
+
+
+async def test_a_landing_that_nobody_shows_for_long_is_looked_up_again():
+    async with two_nodes() as (rpc, (first, second)), asyncio.timeout(5):
+        first.answers["getTransaction"] = second.answers["getTransaction"] = None
+
+        with pytest.raises(RpcUnavailable, match="does not show it yet"):
+            await wait_for_fill(rpc, "sig", SIDES, interval_s=0.001, patience_s=0.01)
