@@ -70,7 +70,8 @@ class Sender:
             logger.warning("the block height is unknown: %s", error)
             return
         if isinstance(height, int):
-            self._block_height = max(self._block_height, height)
+            # Not the highest ever: one wrong answer would end all sending for good.
+            self._block_height = height
 
     async def _send(self, endpoint: Endpoint, raw: str) -> None:
         try:

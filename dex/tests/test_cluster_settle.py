@@ -481,6 +481,18 @@ async def test_nothing_is_sent_beyond_the_last_valid_height():
         assert chain[0].node.asked("sendTransaction") == sent
 
 
+async def test_a_height_that_one_answer_got_wrong_does_not_stop_the_sender_for_good():
+    async with stage() as (cluster, chain), settling(cluster, transaction()):
+        for node in chain:
+            node.height = 10**15
+        await chain[0].rounds("getBlockHeight", 2)
+
+        for node in chain:
+            node.height = LAST_VALID - 100
+        async with asyncio.timeout(5):
+            await chain[0].rounds("sendTransaction", 2)
+
+
 async def test_one_poll_asks_for_all_transactions_of_the_process():
     transactions = [transaction(f"order:{n}") for n in range(300)]
     async with stage(1) as (cluster, chain):
