@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from django.conf import settings
 
 from dex.chain import known_chain
-from dex.errors import RpcUnavailable, WalletError, WrongChain
+from dex.errors import RpcError, RpcUnavailable, WalletError, WrongChain
 from dex.models import Chain
 from dex.router import load_venues
 from dex.solana.cluster import Cluster
@@ -60,7 +60,7 @@ async def open_runner(role: str) -> AsyncIterator[Runner]:
             engine, capacity=settings.ORDERS_IN_FLIGHT, owner=holder_name(role)
         )
         stack.push_async_callback(runner.stop)
-        matching = asyncio.create_task(_allow_signing(engine, runner))
+        matching = asyncio.create_task(allow_signing(engine, runner))
         stack.callback(matching.cancel)
         yield runner
 
@@ -124,19 +124,25 @@ def _check_wallet(chain: Chain, wallet: Wallet) -> None:
         )
 
 
-async def _allow_signing(engine: Engine, runner: Runner) -> None:
+async def allow_signing(
+    engine: Engine, runner: Runner, *, retry_s: float = RETRY_S
+) -> None:
     """Match the wallet's history, as soon as the chain can be read; then allow signing."""
-    while True:
+    while not engine.may_sign.is_set():
         try:
             await match_wallet_history(
                 engine.cluster.rpc, engine.database, engine.wallet.address
             )
-            engine.may_sign.set()
-            return
-        except (RpcUnavailable, *CONNECTION_ERRORS) as error:
+        except (RpcError, *CONNECTION_ERRORS) as error:
             logger.warning("waiting to match the wallet's history: %s", error)
-            await asyncio.sleep(RETRY_S)
+            await asyncio.sleep(retry_s)
         except WrongChain as error:
             if not runner.fatal.done():
                 runner.fatal.set_exception(error)
             return
+        except Exception:
+            # An odd answer must not end this in silence: nothing would ever be signed.
+            logger.exception("the wallet's history could not be matched; trying again")
+            await asyncio.sleep(retry_s)
+        else:
+            engine.may_sign.set()

@@ -6,21 +6,27 @@ database was restored from a backup. Either way nothing may be signed.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from solders.pubkey import Pubkey
 
 from dex.chain import halt_trading, known_chain
+from dex.errors import RpcRejected, RpcUnavailable
+from dex.solana.endpoint import Endpoint
 from dex.solana.rpc import RpcClient
 from orders.models import Attempt, AttemptState
 
 from .storage import Database
 
-logger = logging.getLogger(__name__)
-
 PAGE = 1000
+
+
+class _Known(NamedTuple):
+    """The newest transaction of the wallet that needs no look; "" and 0 when unknown."""
+
+    signature: str
+    slot: int
 
 
 async def match_wallet_history(
@@ -29,11 +35,11 @@ async def match_wallet_history(
     """Match the wallet's signatures with the table; halt trading on a stranger.
 
     The chain is listed first and looked up after: an Attempt is saved before it is
-    sent, so each listed signature of ours is in the table by then. Raises
-    RpcUnavailable while the chain cannot be read.
+    sent, so each listed signature of ours is in the table by then. Raises RpcError
+    while the chain cannot be read.
     """
-    known_until = await database.run(_newest_known_signature)
-    listed = await _signatures_since(rpc, wallet, known_until)
+    newest = await database.run(_newest_known)
+    listed = await _signatures_since(rpc, wallet, newest)
     strangers = await database.run(_not_in_table, listed)
     for entry in strangers:
         if await _signed_by(rpc, entry["signature"], wallet):
@@ -46,28 +52,43 @@ async def match_wallet_history(
             return
 
 
-def _newest_known_signature() -> str:
+def _newest_known() -> _Known:
     landed = Attempt.objects.filter(
-        state__in=(AttemptState.LANDED, AttemptState.ERRORED)
+        state__in=(AttemptState.LANDED, AttemptState.ERRORED), slot__isnull=False
     )
-    newest = landed.order_by("-slot").values_list("signature", flat=True).first()
+    newest = landed.order_by("-slot").only("signature", "slot").first()
+    if newest is not None:
+        return _Known(newest.signature, newest.slot or 0)
     chain = known_chain()
-    return newest or (chain.baseline_signature if chain else "")
+    return _Known(chain.baseline_signature if chain else "", 0)
 
 
 async def _signatures_since(
-    rpc: RpcClient, wallet: Pubkey, until: str
+    rpc: RpcClient, wallet: Pubkey, newest: _Known
 ) -> list[dict[str, Any]]:
-    listed: list[dict[str, Any]] = []
     options: dict[str, Any] = {"limit": PAGE, "commitment": "confirmed"}
-    if until:
-        options["until"] = until
-    while True:
-        page = await rpc.call("getSignaturesForAddress", [str(wallet), options])
-        listed += page
-        if len(page) < PAGE:
-            return listed
-        options["before"] = page[-1]["signature"]
+    if newest.signature:
+        options["until"] = newest.signature
+    if newest.slot:
+        # A node that is behind it cannot show what came after.
+        options["minContextSlot"] = newest.slot
+
+    async def list_all(endpoint: Endpoint) -> list[dict[str, Any]]:
+        """Read every page from one node: another may not know where a page ends."""
+        listed: list[dict[str, Any]] = []
+        before: dict[str, Any] = {}
+        while True:
+            page = await endpoint.call(
+                "getSignaturesForAddress", [str(wallet), options | before]
+            )
+            listed += page
+            if len(page) < PAGE:
+                return listed
+            before = {"before": page[-1]["signature"]}
+
+    listed = await rpc.first(list_all)
+    # A node that does not find where it should stop lists all it has.
+    return [entry for entry in listed if entry["slot"] >= newest.slot]
 
 
 def _not_in_table(listed: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -95,12 +116,17 @@ async def _signed_by(rpc: RpcClient, signature: str, wallet: Pubkey) -> bool:
         "commitment": "confirmed",
         "maxSupportedTransactionVersion": 1,
     }
-    landed = await rpc.call("getTransaction", [signature, options])
-    if landed is None:
-        logger.warning(
-            "%s is listed but not readable yet; it counts as ours", signature
-        )
-        return True
-    message = landed["transaction"]["message"]
+
+    async def show(endpoint: Endpoint) -> dict[str, Any]:
+        try:
+            landed = await endpoint.call("getTransaction", [signature, options])
+        except RpcRejected as error:
+            raise RpcUnavailable(f"{endpoint.name}: {error}") from error
+        if not isinstance(landed, dict):
+            # It is listed, so this means "not yet", and another node may show it.
+            raise RpcUnavailable(f"{endpoint.name} does not show {signature} yet")
+        return landed
+
+    message = (await rpc.first(show))["transaction"]["message"]
     signers = message["accountKeys"][: message["header"]["numRequiredSignatures"]]
     return str(wallet) in signers
