@@ -43,6 +43,22 @@ def test_pairs_that_are_off_or_not_yet_open_are_refused():
             quote(by_time, X, 1_000)
 
 
+def test_a_bin_whose_price_fails_is_refused_even_for_nothing():
+    beyond_u64 = BinAmounts(y=10**6, price=1 << 10)
+    pair = DlmmPair({0: BinAmounts(y=9), -1: beyond_u64}, base_factor=10_000)
+    assert quote(pair, X, 10).amount_out == 9
+    # One unit is left for the second bin, and the fee takes it: the program computes
+    # what the bin's market makers would take before it sees that nothing is left.
+    assert refusal(pair, amount=11) == "math_overflow"
+
+
+def test_limit_orders_are_not_priced_when_nothing_is_left_for_them():
+    bin = BinAmounts(y=1, price=1 << 40, remaining_orders=1 << 41)
+    pair = DlmmPair({0: bin}, function_type=2)
+    assert quote(pair, X, 1 << 24).amount_out == 1
+    assert refusal(pair, amount=(1 << 24) + 1) == "math_overflow"
+
+
 @pytest.mark.parametrize(
     ("pair", "amount", "code"),
     [

@@ -148,9 +148,12 @@ def fill_bin(
     net = left - fee
     maker_in, maker_out = _fill_layer(net, maker, price, swap_for_y)
     rest = net - maker_in
-    remaining_in, remaining_out = _fill_layer(rest, remaining, price, swap_for_y)
+    # Limit orders are priced, and may fail, only when something is left for them.
+    remaining_in, remaining_out = _fill_layer(
+        rest, remaining if rest else 0, price, swap_for_y
+    )
     rest -= remaining_in
-    open_in, open_out = _fill_layer(rest, opened, price, swap_for_y)
+    open_in, open_out = _fill_layer(rest, opened if rest else 0, price, swap_for_y)
     rest -= open_in
     consumed, paid = left, maker_out + remaining_out + open_out
     if rest:
@@ -185,8 +188,12 @@ def fill_bin(
 def _fill_layer(
     amount: int, maximum: int, price: int, swap_for_y: bool
 ) -> tuple[int, int]:
-    """Buy up to `maximum` at one price: return the input used and the output."""
-    if not amount or not maximum:
+    """Buy up to `maximum` at one price: return the input used and the output.
+
+    The price of all of it must fit a u64, whatever `amount` is. Source:
+    `calculate_exact_in_fill_amount` of `commons/src/quote.rs`.
+    """
+    if not maximum:
         return 0, 0
     if swap_for_y:
         needed = ceil_div(maximum << 64, price)
