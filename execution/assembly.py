@@ -103,7 +103,7 @@ async def _meet_chain(database: Database, wallet: Wallet) -> Chain:
             try:
                 chain = await database.run(known_chain)
                 if chain is None:
-                    return await meet(rpc, str(wallet.address))
+                    chain = await meet(rpc, str(wallet.address))
                 check_allowed(
                     is_localnet=chain.is_localnet, endpoints=len(rpc.endpoints)
                 )

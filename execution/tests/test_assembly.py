@@ -58,3 +58,23 @@ async def test_a_stop_is_heard_while_the_chain_was_never_reachable(stage, config
 
     async with asyncio.timeout(10):
         await serving
+
+
+async def test_of_two_wallets_that_meet_the_chain_at_once_one_is_refused(
+    stage, configured, tmp_path
+):
+    await stage.database.run(lambda: Chain.objects.all().delete())
+    opened = []
+
+    async def open_with(name):
+        configured.WALLET_KEYPAIR = tmp_path / name
+        create_wallet(configured.WALLET_KEYPAIR)
+        async with open_runner("test"):
+            opened.append(name)
+
+    results = await asyncio.gather(
+        open_with("one.json"), open_with("two.json"), return_exceptions=True
+    )
+
+    assert len(opened) == 1
+    assert [type(result) for result in results if result] == [WalletError]
