@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 
 from orders import claims
+from orders.claims import Claim
 
 from .runner import Runner
 from .storage import CONNECTION_ERRORS
@@ -31,18 +33,17 @@ async def keeper_round(runner: Runner) -> None:
     """Claim what is overdue; a suspect only alone; orders in review only to watch.
 
     A suspect order was claimed twice without an event: it may be what killed its
-    holders. So it is carried when nothing else is, and nothing is taken beside it.
+    holders. So it is carried when nothing else is, and nothing is taken beside it
+    until it has lived for a while.
     """
     if runner.carries_suspect:
         return
-    run, owner = runner.run, runner.owner
-    overdue = await run(claims.claim_overdue, limit=runner.free_places, owner=owner)
-    await runner.adopt(overdue)
-    watched = await run(
-        claims.claim_for_watching, limit=runner.free_places, owner=owner
-    )
-    await runner.adopt(watched)
+    for claim in (claims.claim_overdue, claims.claim_for_watching):
+        await runner.adopt(partial(claim, limit=runner.free_places, owner=runner.owner))
     if runner.is_idle:
-        suspect = await run(claims.claim_suspect, owner=owner)
-        if suspect is not None:
-            await runner.adopt([suspect])
+        await runner.adopt(partial(_claim_suspect, runner.owner))
+
+
+def _claim_suspect(owner: str) -> list[Claim]:
+    suspect = claims.claim_suspect(owner=owner)
+    return [suspect] if suspect else []

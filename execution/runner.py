@@ -8,10 +8,11 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from uuid import UUID
 
 from dex.errors import WrongChain
+from dex.solana.endpoint import look_at
 from orders import claims
 from orders.claims import Claim
 
@@ -21,6 +22,9 @@ from .storage import CONNECTION_ERRORS
 logger = logging.getLogger(__name__)
 
 RENEW_EVERY_S = 3.0
+# How long nothing is taken beside a suspect: what has not killed its holder within a
+# lease may be waiting for the chain, and the others must not wait with it.
+ALONE_S = 10.0
 # How long a planned stop lets orders finish before it gives them back.
 DRAIN_S = 5.0
 
@@ -34,15 +38,27 @@ def holder_name(role: str) -> str:
 class Runner:
     """Carries claimed orders as tasks of one loop, and keeps their leases."""
 
-    def __init__(self, engine: Engine, *, capacity: int, owner: str) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        capacity: int,
+        owner: str,
+        renew_every_s: float = RENEW_EVERY_S,
+        alone_s: float = ALONE_S,
+    ) -> None:
         self.owner = owner
         # Resolves with the error that must stop the process, WrongChain.
         self.fatal: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.run = engine.database.run
         self._engine = engine
         self._capacity = capacity
+        self._renew_every_s = renew_every_s
+        self._alone_s = alone_s
         self._places = asyncio.Semaphore(capacity)
         self._tasks: dict[Claim, asyncio.Task[None]] = {}
+        self._adopting: set[asyncio.Task[None]] = set()
+        self._alone_until = 0.0
         self._wanted: list[UUID] = []
         self._claiming = asyncio.create_task(self._claim_wanted())
         self._renewals = asyncio.create_task(self._renew_for_ever())
@@ -59,8 +75,9 @@ class Runner:
 
     @property
     def carries_suspect(self) -> bool:
-        """Whether an order that may have killed its former holders is carried now."""
-        return any(claim.is_suspect for claim in self._tasks)
+        """Whether an order that may have killed its holders was begun a moment ago."""
+        alone = asyncio.get_running_loop().time() < self._alone_until
+        return alone and any(claim.is_suspect for claim in self._tasks)
 
     async def take(self, order_id: UUID) -> None:
         """Claim one order for a job and carry it, both in the background.
@@ -84,18 +101,34 @@ class Runner:
                     )
             except CONNECTION_ERRORS as error:
                 logger.warning("%d orders are left to a keeper: %s", len(wanted), error)
+            except Exception:
+                # Their places must be given back all the same.
+                logger.exception("%d orders are left to a keeper", len(wanted))
             for claim in claimed:
                 self._start(claim)
             for _ in range(len(wanted) - len(claimed)):
                 self._places.release()
 
-    async def adopt(self, claimed: Iterable[Claim]) -> None:
-        """Carry orders that this runner's owner has claimed."""
-        for claim in claimed:
+    async def adopt(self, claim: Callable[[], Iterable[Claim]]) -> None:
+        """Claim orders by calling `claim` in a thread, and carry them.
+
+        A caller who is cancelled leaves no claim behind: stop() gives it back.
+        """
+        adopting = asyncio.create_task(self._adopt(claim))
+        self._adopting.add(adopting)
+        adopting.add_done_callback(self._adopting.discard)
+        adopting.add_done_callback(look_at)
+        await asyncio.shield(adopting)
+
+    async def _adopt(self, claim: Callable[[], Iterable[Claim]]) -> None:
+        for claimed in await self.run(claim):
             await self._places.acquire()
-            self._start(claim)
+            self._start(claimed)
 
     def _start(self, claim: Claim) -> None:
+        if claim.is_suspect:
+            now = asyncio.get_running_loop().time()
+            self._alone_until = now + self._alone_s
         task = asyncio.create_task(self._carry(claim), name=str(claim.order_id))
         self._tasks[claim] = task
         task.add_done_callback(lambda _: self._end(claim))
@@ -112,7 +145,7 @@ class Runner:
 
     async def claimed(self) -> None:
         """Wait until every order that was taken is claimed, or is somebody else's."""
-        await self._claiming
+        await asyncio.gather(self._claiming, *self._adopting, return_exceptions=True)
 
     async def stop(self, drain_s: float = DRAIN_S) -> None:
         """Take nothing more, let orders finish for `drain_s`, give the rest back."""
@@ -126,8 +159,15 @@ class Runner:
         self._renewals.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         if held:
+            await self._give_back(held)
+
+    async def _give_back(self, held: list[Claim]) -> None:
+        try:
             await self.run(claims.release, held, owner=self.owner)
             logger.info("gave %d orders back", len(held))
+        except CONNECTION_ERRORS as error:
+            # Their leases run out by themselves.
+            logger.warning("%d orders could not be given back: %s", len(held), error)
 
     async def _carry(self, claim: Claim) -> None:
         try:
@@ -152,8 +192,11 @@ class Runner:
 
     async def _renew_for_ever(self) -> None:
         while True:
-            await asyncio.sleep(RENEW_EVERY_S)
+            await asyncio.sleep(self._renew_every_s)
             try:
                 await self.renew()
             except CONNECTION_ERRORS as error:
                 logger.warning("leases were not renewed: %s", error)
+            except Exception:
+                # Without renewals every order of this process would be lost to others.
+                logger.exception("leases were not renewed")

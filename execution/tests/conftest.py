@@ -172,9 +172,10 @@ async def make_runner(
 ) -> AsyncIterator[Callable[..., Awaitable[Runner]]]:
     runners: list[Runner] = []
 
-    async def make(capacity: int = 200, owner: str = OWNER) -> Runner:
-        runners.append(Runner(stage.engine, capacity=capacity, owner=owner))
-        return runners[-1]
+    async def make(capacity: int = 200, owner: str = OWNER, **options: float) -> Runner:
+        runner = Runner(stage.engine, capacity=capacity, owner=owner, **options)
+        runners.append(runner)
+        return runner
 
     yield make
     for runner in runners:

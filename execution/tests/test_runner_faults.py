@@ -1,0 +1,165 @@
+"""A runner whose database fails or holds it up, and a keeper that is stopped meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from datetime import timedelta
+
+from django.db import connection, transaction
+from django.db.models.functions import Now
+
+from execution.keeper import keeper_round
+from execution.storage import Database
+from orders.models import Order, Status
+from orders.tests.faults import no_database
+
+from .steps import until
+
+ORDERS = Order._meta.db_table
+PAST = Now() - timedelta(seconds=1)
+
+
+@contextlib.asynccontextmanager
+async def orders_renamed(stage):
+    """Fail every statement on orders with an error that is no lost connection."""
+
+    def rename(old, new):
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER TABLE {old} RENAME TO {new}")
+
+    await stage.database.run(rename, ORDERS, "elsewhere")
+    try:
+        yield
+    finally:
+        await stage.database.run(rename, "elsewhere", ORDERS)
+
+
+@contextlib.asynccontextmanager
+async def orders_locked():
+    """Hold up every statement on orders for the length of the block."""
+    own, locked = Database(), asyncio.Event()
+    loop, go_on = asyncio.get_running_loop(), asyncio.Event()
+
+    def lock():
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"LOCK TABLE {ORDERS} IN ACCESS EXCLUSIVE MODE")
+            loop.call_soon_threadsafe(locked.set)
+            asyncio.run_coroutine_threadsafe(go_on.wait(), loop).result(10)
+
+    locking = asyncio.create_task(own.run(lock))
+    await locked.wait()
+    try:
+        yield
+    finally:
+        go_on.set()
+        await locking
+        await own.close()
+
+
+def waits_for_a_lock():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return cursor.fetchone()[0] > 0
+
+
+async def test_a_keeper_that_is_stopped_while_it_claims_gives_back_what_it_claimed(
+    stage, make_runner
+):
+    runner = await make_runner(owner="keeper")
+    order_id = await stage.place()
+    await stage.change(order_id, due_at=PAST)
+    stage.take_chain_away()
+
+    async with orders_locked():
+        round_ = asyncio.create_task(keeper_round(runner))
+        async with asyncio.timeout(2):
+            while not await stage.database.run(waits_for_a_lock):
+                await asyncio.sleep(0.005)
+        round_.cancel()
+        stopping = asyncio.create_task(runner.stop(drain_s=0))
+        await asyncio.wait({round_})
+    await stopping
+
+    order = await stage.order(order_id)
+    assert order.fence == 1  # it was claimed
+    assert (order.lease_owner, order.lease_until, order.idle_claims) == ("", None, 0)
+
+
+async def test_leases_are_renewed_again_after_an_error_nobody_foresaw(
+    stage, make_runner, caplog
+):
+    stage.set_localnet(dropRate=1)
+    runner = await make_runner(renew_every_s=0.01)
+    order_id = await stage.place()
+    await runner.take(order_id)
+    await until(stage, order_id, lambda order: order.status == Status.SUBMITTED)
+
+    async with orders_renamed(stage), asyncio.timeout(5):
+        while "leases were not renewed" not in caplog.text:
+            await asyncio.sleep(0.005)
+    await stage.change(order_id, lease_until=PAST)
+
+    def is_leased(order):
+        return order.lease_until > order.created_at + timedelta(seconds=5)
+
+    await until(stage, order_id, is_leased)
+
+
+async def test_a_claim_that_failed_gives_its_place_back(stage, make_runner):
+    runner = await make_runner(capacity=1)
+    order_id = await stage.place()
+    async with orders_renamed(stage):
+        await runner.take(order_id)
+        await runner.claimed()
+
+    async with asyncio.timeout(5):
+        await runner.take(order_id)
+    await runner.finished()
+
+    assert (await stage.order(order_id)).status == Status.CONFIRMED
+
+
+async def test_a_stop_ends_cleanly_although_the_database_is_away(
+    stage, make_runner, caplog
+):
+    stage.take_chain_away()
+    runner = await make_runner()
+    order_id = await stage.place()
+    await runner.take(order_id)
+    await runner.claimed()
+
+    def end_connections():
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        connection.close()
+
+    await asyncio.to_thread(end_connections)
+    away = no_database()
+    await asyncio.to_thread(away.__enter__)
+    try:
+        await runner.stop(drain_s=0)
+    finally:
+        await asyncio.to_thread(away.__exit__, None, None, None)
+
+    assert "could not be given back" in caplog.text
+    assert (await stage.order(order_id)).lease_owner == runner.owner
+
+
+async def test_a_suspect_that_did_no_harm_for_a_while_holds_up_nobody(
+    stage, make_runner
+):
+    stage.take_chain_away()
+    runner = await make_runner(alone_s=0)
+    suspect, overdue = await stage.place(), await stage.place()
+    await stage.change(suspect, idle_claims=2, due_at=PAST)
+
+    await keeper_round(runner)
+    await stage.change(overdue, due_at=PAST)
+    await keeper_round(runner)
+
+    owners = [(await stage.order(order)).lease_owner for order in (suspect, overdue)]
+    assert owners == [runner.owner, runner.owner]
