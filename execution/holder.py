@@ -7,6 +7,7 @@ import random
 from typing import Any
 
 from orders.claims import Claim
+from orders.errors import StaleTransition
 from orders.models import Order, Status
 from orders.transitions import AttemptClosing, Move, funds_moved, transition
 
@@ -61,10 +62,14 @@ class Holder:
     async def fail(
         self, order: Order, failure: Failure, closes: AttemptClosing | None = None
     ) -> None:
-        """Begin the next attempt, or end the order; close the attempt that is dead."""
+        """Begin the next attempt, or end the order; close the attempt that is dead.
+
+        Raises StaleTransition when the order is not in the attempt that failed any more:
+        this end was written already, or somebody took the claim.
+        """
         held = await self._database.run(read_held, self._claim)
-        if held is None:
-            return
+        if held is None or _where(held.order) != _where(order):
+            raise StaleTransition(f"order {order.id} has moved on")
         to = next_status(
             held.order,
             failure,
@@ -94,3 +99,7 @@ class Holder:
         }
         data = history.ended(code, message, funds)
         await self.move(order, to, data, columns=columns, closes=closes)
+
+
+def _where(order: Order) -> tuple[str, int]:
+    return order.status, order.attempt

@@ -16,6 +16,7 @@ from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.db.models.functions import Now
 
 from orders.claims import Claim
+from orders.errors import StaleTransition
 from orders.models import Attempt, AttemptState, Order
 
 P = ParamSpec("P")
@@ -85,5 +86,11 @@ def read_held(claim: Claim) -> Held | None:
 
 
 def read_live_attempt(order_id: UUID) -> Attempt:
-    """Read the one attempt of a submitted order that may still land."""
-    return Attempt.objects.get(order_id=order_id, state=AttemptState.LIVE)
+    """Read the one attempt of a submitted order that may still land.
+
+    Raises StaleTransition when another holder has closed it meanwhile.
+    """
+    attempt = Attempt.objects.filter(order_id=order_id, state=AttemptState.LIVE).first()
+    if attempt is None:
+        raise StaleTransition(f"order {order_id} has no live attempt any more")
+    return attempt

@@ -39,14 +39,17 @@ def no_database() -> Iterator[None]:
 
 
 class Road:
-    """A proxy to PostgreSQL that breaks a connection at its first COMMIT.
+    """A proxy to PostgreSQL that breaks a connection at its COMMIT number `at`.
 
-    `deliver` says whether the COMMIT still reaches the server; `open_again` whether new
+    `deliver` says whether that COMMIT still reaches the server; `open_again` whether new
     connections get through afterwards.
     """
 
-    def __init__(self, upstream: Path, *, deliver: bool, open_again: bool) -> None:
+    def __init__(
+        self, upstream: Path, *, deliver: bool, open_again: bool, at: int = 1
+    ) -> None:
         self.broken = False
+        self._commits_left = at
         self._upstream = upstream
         self._deliver = deliver
         self._open_again = open_again
@@ -70,7 +73,7 @@ class Road:
         back.start()
         with client, upstream, contextlib.suppress(OSError):
             while data := client.recv(65_536):
-                if b"COMMIT" in data and not self.broken:
+                if self._breaks_at(data):
                     self.broken = True
                     cut.set()
                     if self._deliver:
@@ -81,6 +84,10 @@ class Road:
                 upstream.sendall(data)
             upstream.shutdown(socket.SHUT_RDWR)
             back.join()
+
+    def _breaks_at(self, data: bytes) -> bool:
+        self._commits_left -= b"COMMIT" in data
+        return self._commits_left == 0 and not self.broken
 
 
 def _pump_back(
@@ -97,13 +104,14 @@ def _pump_back(
 
 
 @contextlib.contextmanager
-def breaking_road(*, deliver: bool, open_again: bool) -> Iterator[Road]:
-    """Lead this thread's connection over a Road."""
+def breaking_road(*, deliver: bool, open_again: bool, at: int = 1) -> Iterator[Road]:
+    """Lead this thread's connection, and all new ones, over a Road."""
     name = f".s.PGSQL.{connection.settings_dict['PORT'] or 5432}"
     road = Road(
         Path(connection.settings_dict["HOST"]) / name,
         deliver=deliver,
         open_again=open_again,
+        at=at,
     )
     with (
         tempfile.TemporaryDirectory() as directory,

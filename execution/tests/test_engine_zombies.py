@@ -1,0 +1,61 @@
+"""A holder that was frozen past its lease, and wakes when others have finished."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from datetime import timedelta
+
+import pytest
+from django.db.models.functions import Now
+
+from execution.carrier import Carrier
+from execution.failures import Failure
+from execution.holder import Holder
+from execution.storage import read_held
+from orders.errors import StaleTransition
+from orders.models import AttemptState, Status
+from orders.transitions import AttemptClosing
+
+from .steps import HAPPY, step_until, until_step
+
+
+@pytest.mark.parametrize("status", HAPPY[:4])
+async def test_a_holder_that_wakes_late_changes_nothing_and_is_silent(
+    stage, status, caplog
+):
+    order_id = await stage.place()
+    frozen = Carrier(stage.engine, await stage.claim(order_id))
+    await step_until(stage, frozen, status)
+    seen = await stage.database.run(read_held, frozen.claim)
+    await stage.change(order_id, lease_until=Now() - timedelta(seconds=1))
+    await stage.carry_out(order_id)
+    before = await stage.history(order_id), await stage.landed()
+
+    with caplog.at_level(logging.WARNING), contextlib.suppress(StaleTransition):
+        await frozen.step(seen)
+    await stage.engine.carry_out(frozen.claim)
+
+    assert (await stage.history(order_id), await stage.landed()) == before
+    assert len(before[1]) == 1
+    assert caplog.text == ""
+
+
+async def test_the_end_of_one_attempt_never_ends_the_next(stage):
+    stage.set_localnet(dropRate=1)
+    order_id = await stage.place()
+    claim = await stage.claim(order_id)
+    await until_step(stage, claim, Status.SUBMITTED)
+    seen = await stage.database.run(read_held, claim)
+    holder = Holder(claim, stage.database, rng=stage.engine.rng, backoff_scale=0)
+    expired = AttemptClosing(AttemptState.EXPIRED)
+    failure = Failure("blockhash_expired", "It did not land.", retryable=True)
+    # The first COMMIT went through although its answer was lost, and after the death
+    # proof was repeated the same end is written again.
+    await holder.fail(seen.order, failure, expired)
+
+    with pytest.raises(StaleTransition):
+        await holder.fail(seen.order, failure, expired)
+
+    order = await stage.order(order_id)
+    assert (order.status, order.attempt) == (Status.ROUTING, 2)
