@@ -17,7 +17,14 @@ from dex.solana.cluster import Cluster
 from dex.solana.program_errors import BLOCKHASH_NOT_FOUND
 from dex.solana.transactions import compose_swap
 from dex.solana.wallet import Wallet
-from dex.types import Blockhash, Quote, SignedTransaction, Simulation, Snapshot
+from dex.types import (
+    Blockhash,
+    Quote,
+    SignedTransaction,
+    Simulation,
+    Snapshot,
+    VenueAnswer,
+)
 from dex.venues.base import Venue
 
 from .failures import Failure
@@ -40,9 +47,9 @@ class AttemptFailed(Exception):
 class VenueMismatch(AttemptFailed):
     """The chain would pay something else than this venue quoted: do not use it."""
 
-    def __init__(self, venue: str, failure: Failure) -> None:
-        super().__init__(failure)
-        self.venue = venue
+    def __init__(self, answer: VenueAnswer) -> None:
+        super().__init__(Failure(answer.code, answer.reason, retryable=True))
+        self.answer = answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +161,7 @@ class TransactionBuilder:
                 "accounts. The venue is not used for this order."
             )
             raise VenueMismatch(
-                quote.venue, Failure("quote_mismatch", message, retryable=True)
+                VenueAnswer(quote.venue, quote.pool, None, "quote_mismatch", message)
             )
         requoted = venue.quote(quote.pool, fresh, quote.mint_in, quote.amount_in)
         check_floor(requoted, plan.floor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from solders.pubkey import Pubkey
@@ -9,7 +10,17 @@ from solders.pubkey import Pubkey
 from dex.errors import DexError, NoRoute, QuoteRefused, RpcUnavailable
 from dex.router import find_route, pools_for
 from dex.solana.addresses import associated_token_address
-from dex.types import Expired, Fill, Landed, LandedWithError, SignedTransaction
+from dex.solana.market import PoolKey
+from dex.types import (
+    Expired,
+    Fill,
+    Landed,
+    LandedWithError,
+    Route,
+    SignedTransaction,
+    Snapshot,
+    VenueAnswer,
+)
 from orders.claims import Claim
 from orders.models import Attempt, AttemptState, Order, Status
 from orders.transitions import (
@@ -19,7 +30,7 @@ from orders.transitions import (
 
 from . import history
 from .build import AttemptFailed, Plan, VenueMismatch, check_floor
-from .failures import Failure
+from .failures import ALL_REFUTED, Failure
 from .holder import Holder
 from .storage import Held, read_live_attempt
 
@@ -40,7 +51,8 @@ class Carrier:
         )
         self.claim = claim
         self.plan: Plan | None = None
-        self._refused_venues: set[str] = set()
+        # Venues that quoted otherwise than the chain would pay, with the record of it.
+        self._refuted: dict[str, VenueAnswer] = {}
         self.waits_for: DexError | None = None
 
     async def step(self, held: Held) -> Held | None:
@@ -81,7 +93,7 @@ class Carrier:
         except AttemptFailed as failed:
             self.plan = None
             if isinstance(failed, VenueMismatch):
-                self._refused_venues.add(failed.venue)
+                self._refuted[failed.answer.venue] = failed.answer
             await self._holder.fail(order, failed.failure)
         else:
             return True
@@ -90,18 +102,11 @@ class Carrier:
     async def _route(self, order: Order) -> None:
         database = self._engine.database
         pools = await database.run(pools_for, order.token_in, order.token_out)
-        pools = [pool for pool in pools if pool[0] not in self._refused_venues]
+        usable = [pool for pool in pools if pool[0] not in self._refuted]
+        if pools and not usable:
+            raise AttemptFailed(ALL_REFUTED)
         try:
-            route, snapshot = await find_route(
-                pools,
-                mint_in=Pubkey.from_string(order.token_in.mint),
-                mint_out=Pubkey.from_string(order.token_out.mint),
-                amount_in=int(order.amount_in),
-                market=self._engine.cluster.market,
-                venues=self._engine.venues,
-                timeout_s=self._engine.intervals.quote_timeout_s,
-                extra=[self._account_out(order)],
-            )
+            route, snapshot = await self._find_route(order, usable)
         except NoRoute as error:
             # Without a pool on the allow-list no further attempt can find one.
             failure = Failure(error.code, str(error), retryable=bool(pools))
@@ -115,6 +120,24 @@ class Carrier:
             columns={"venue": route.best.venue, "min_amount_out": floor},
         )
         self.plan = Plan(route.best, snapshot, floor)
+
+    async def _find_route(
+        self, order: Order, pools: list[PoolKey]
+    ) -> tuple[Route, Snapshot]:
+        """Ask the venues that were not refuted; put the refuted ones on record, too."""
+        venues = self._engine.venues
+        route, snapshot = await find_route(
+            pools,
+            mint_in=Pubkey.from_string(order.token_in.mint),
+            mint_out=Pubkey.from_string(order.token_out.mint),
+            amount_in=int(order.amount_in),
+            market=self._engine.cluster.market,
+            venues={n: v for n, v in venues.items() if n not in self._refuted},
+            timeout_s=self._engine.intervals.quote_timeout_s,
+            extra=[self._account_out(order)],
+        )
+        answers = (*route.answers, *self._refuted.values())
+        return replace(route, answers=answers), snapshot
 
     async def _build(self, order: Order) -> None:
         assert self.plan is not None

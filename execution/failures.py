@@ -21,6 +21,15 @@ class Failure:
     retryable: bool
 
 
+ALL_REFUTED = Failure(
+    "quote_mismatch",
+    "Every venue of this pair quoted another amount than the chain would pay, so nothing "
+    "was signed. Try again later; if it stays so, this version does not know a new "
+    "version of the venues' programs.",
+    retryable=False,
+)
+
+
 def next_status(
     order: Order, failure: Failure, *, is_past_deadline: bool, may_sign: bool = True
 ) -> Status:
