@@ -59,9 +59,10 @@ async def open_runner(role: str) -> AsyncIterator[Runner]:
         runner = Runner(
             engine, capacity=settings.ORDERS_IN_FLIGHT, owner=holder_name(role)
         )
-        stack.push_async_callback(runner.stop)
         matching = asyncio.create_task(allow_signing(engine, runner))
+        # Called in reverse: what is drained may have to wait for the matching.
         stack.callback(matching.cancel)
+        stack.push_async_callback(runner.stop)
         yield runner
 
 

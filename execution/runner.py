@@ -149,8 +149,9 @@ class Runner:
 
     async def stop(self, drain_s: float = DRAIN_S) -> None:
         """Take nothing more, let orders finish for `drain_s`, give the rest back."""
-        self._stopping = True
+        # The jobs of these are done with already: they are carried, or given back.
         await self.claimed()
+        self._stopping = True
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.finished(), drain_s)
         held = list(self._tasks)

@@ -23,8 +23,9 @@ logger = logging.getLogger(__name__)
 
 # How long a job waits for a runner that has not met the chain yet.
 START_TIMEOUT_S = 5.0
-# How long a job waits for a free place, well below RQ's own job timeout.
-TAKE_TIMEOUT_S = 60.0
+# How long a job waits for a free place. By then a keeper takes the order, and a worker
+# that is asked to stop while it waits must still drain before it is killed.
+TAKE_TIMEOUT_S = 5.0
 
 _current: RunnerThread | None = None
 

@@ -12,6 +12,9 @@ from django.db import connection
 
 from orders.models import Status
 
+from .steps import until
+
+ORDER_WORKER = "execution.worker.OrderWorker"
 MANAGE = Path(settings.BASE_DIR) / "manage.py"
 
 
@@ -29,25 +32,28 @@ def environment(stage, tmp_path):
     }
 
 
-async def run_worker(environment, *options):
-    worker = await asyncio.create_subprocess_exec(
+async def start_worker(environment, *options):
+    return await asyncio.create_subprocess_exec(
         sys.executable,
         str(MANAGE),
         "rqworker",
         "orders",
-        "--burst",
         *options,
         env=environment,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
+
+
+async def run_worker(environment, *options):
+    worker = await start_worker(environment, "--burst", *options)
     output, _ = await worker.communicate()
     assert worker.returncode == 0, output.decode()
 
 
 @pytest.mark.parametrize(
     "options",
-    [(), ("--worker-class", "execution.worker.OrderWorker")],
+    [(), (f"--worker-class={ORDER_WORKER}",)],
     ids=["stock worker", "order worker"],
 )
 async def test_a_worker_carries_queued_orders_to_their_end(stage, environment, options):
@@ -58,3 +64,26 @@ async def test_a_worker_carries_queued_orders_to_their_end(stage, environment, o
     orders = [await stage.order(order_id) for order_id in order_ids]
     assert [order.status for order in orders] == [Status.CONFIRMED] * 2
     assert len(await stage.landed()) == 2
+
+
+async def test_a_full_worker_that_is_stopped_gives_its_orders_back_in_time(
+    stage, environment
+):
+    environment["ORDERS_IN_FLIGHT"] = "1"
+    stage.set_localnet(dropRate=1)
+    held, waiting = await stage.place(), await stage.place()
+    worker = await start_worker(environment, f"--worker-class={ORDER_WORKER}")
+    await until(stage, held, lambda order: order.status == Status.SUBMITTED)
+
+    worker.terminate()
+    async with asyncio.timeout(20):  # docker-compose.yml kills after 30 s
+        output, _ = await worker.communicate()
+
+    assert worker.returncode == 0, output.decode()
+    for order_id in (held, waiting):
+        order = await stage.order(order_id)
+        assert (order.lease_owner, order.lease_until, order.idle_claims) == (
+            "",
+            None,
+            0,
+        )
