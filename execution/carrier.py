@@ -193,7 +193,8 @@ class Carrier:
             case Expired():
                 failure = Failure(
                     "blockhash_expired",
-                    "The transaction did not land before its blockhash expired.",
+                    "The transaction did not land before its blockhash expired, and "
+                    "never will. Place the order again.",
                     retryable=True,
                 )
                 closing = AttemptClosing(
@@ -236,6 +237,7 @@ class Carrier:
 
     def _too_late(self) -> Failure:
         reason = f" It waited: {self.waits_for}" if self.waits_for else ""
+        reason += " Place it again when that is over." if reason else " Place it again."
         return Failure(
             "deadline_passed",
             f"The order was not signed before its deadline.{reason}",

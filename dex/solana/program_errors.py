@@ -43,21 +43,29 @@ INSUFFICIENT_SOL = TransactionError(
     retryable=False,
 )
 POOL_DISABLED = TransactionError(
-    "pool_disabled", "The pool refuses swaps at present. Another may be used.", True
+    "pool_disabled",
+    "The pool refuses swaps at present. Place the order again later; another pool of the "
+    "pair is used when it pays.",
+    retryable=True,
 )
 NO_LIQUIDITY = TransactionError(
-    "no_liquidity", "The pool has not enough liquidity for this amount.", True
+    "no_liquidity",
+    "The pool has not enough liquidity for this amount. Trade a smaller one.",
+    retryable=True,
 )
 ZERO_OUTPUT = TransactionError(
     "zero_output", "The amount is too small to buy anything. Trade more.", False
 )
 POOL_MOVED = TransactionError(
     "pool_moved",
-    "The pool's price moved beyond the accounts of the quoted route.",
+    "The pool's price moved beyond the accounts of the quoted route. Place the order "
+    "again at the new price.",
     retryable=True,
 )
 TOKEN_UNSAFE = TransactionError(
-    "token_unsafe", "The token account is frozen, or the mint is not supported.", False
+    "token_unsafe",
+    "The token account is frozen, or the mint is not supported. Trade another token.",
+    retryable=False,
 )
 BLOCKHASH_NOT_FOUND = TransactionError(
     "blockhash_not_found",
@@ -65,7 +73,10 @@ BLOCKHASH_NOT_FOUND = TransactionError(
     retryable=True,
 )
 COMPUTE_EXCEEDED = TransactionError(
-    "compute_exceeded", "The swap needed more compute units than it asked for.", True
+    "compute_exceeded",
+    "The swap needed more compute units than it asked for. Place the order again, or "
+    "trade a smaller amount, which crosses less of the pool.",
+    retryable=True,
 )
 
 # Errors of the transaction as a whole, and of an instruction by name.

@@ -57,6 +57,8 @@ async def simulate(
         return Simulation(
             slot, error.code, error.message, error.retryable, units, {}, logs
         )
+    if not units:
+        raise RpcUnavailable("A node's simulation does not say what it consumed.")
     amounts = _amounts(token_accounts, value.get("accounts"))
     return Simulation(slot, "", "", False, units, amounts, logs)
 

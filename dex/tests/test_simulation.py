@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from solders.hash import Hash
+from solders.message import MessageV0
+
+from dex.errors import RpcUnavailable
+from dex.solana.rpc import RpcClient
+from dex.solana.simulation import simulate
+
+from .builders import key
+from .scripted_node import scripted_node
+
+MESSAGE = MessageV0.try_compile(key("wallet"), [], [], Hash.default())
+
+
+@pytest.mark.parametrize("units", [None, 0])
+async def test_a_simulation_that_does_not_say_what_it_consumed_is_no_base_for_a_limit(
+    units: Any,
+):
+    answer = {"context": {"slot": 7}, "value": {"err": None, "unitsConsumed": units}}
+    async with scripted_node(simulateTransaction=answer) as node:
+        rpc = RpcClient([node.url], timeout_s=5, batch_size=1, expected_genesis=None)
+        with pytest.raises(RpcUnavailable, match="consumed"):
+            await simulate(rpc, MESSAGE, [], min_context_slot=1, venues={})
+        await rpc.close()
+
+
+async def test_an_error_needs_no_units():
+    value = {"err": "BlockhashNotFound", "unitsConsumed": 0, "logs": []}
+    answer = {"context": {"slot": 7}, "value": value}
+    async with scripted_node(simulateTransaction=answer) as node:
+        rpc = RpcClient([node.url], timeout_s=5, batch_size=1, expected_genesis=None)
+        result = await simulate(rpc, MESSAGE, [], min_context_slot=1, venues={})
+        await rpc.close()
+
+    assert result.error_code == "blockhash_not_found"
