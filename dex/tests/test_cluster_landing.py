@@ -1,0 +1,94 @@
+"""What settles a transaction: one status at confirmed or better, and nothing less."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from dex.types import Landed, LandedWithError
+
+from .chain_node import (
+    SLIPPAGE,
+    settling,
+    stage,
+    status,
+    transaction,
+)
+
+
+@pytest.mark.parametrize("level", ["confirmed", "finalized"])
+async def test_success_at_confirmed_or_better_is_landed(level: str):
+    tx = transaction()
+    async with stage() as (cluster, chain), settling(cluster, tx) as outcome:
+        chain[1].statuses[tx.signature] = status(level)
+
+        assert await outcome == Landed(5_001)
+
+
+@pytest.mark.parametrize("err", [None, SLIPPAGE])
+async def test_nothing_counts_at_processed(err: Any):
+    tx = transaction()
+    async with stage() as (cluster, chain), settling(cluster, tx) as outcome:
+        for node in chain:
+            node.statuses[tx.signature] = status("processed", err)
+        await chain[0].rounds("getSignatureStatuses", 3)
+        assert not outcome.done()
+
+        for node in chain:
+            node.statuses[tx.signature] = status("confirmed")
+        assert await outcome == Landed(5_001)
+
+
+async def test_an_error_at_confirmed_is_landed_with_error():
+    tx = transaction()
+    async with stage() as (cluster, chain), settling(cluster, tx) as outcome:
+        chain[0].statuses[tx.signature] = status(err=SLIPPAGE)
+
+        landed = await outcome
+
+    assert isinstance(landed, LandedWithError)
+    assert (landed.slot, landed.error_code) == (5_001, "slippage_exceeded")
+    assert landed.retryable
+
+
+async def test_an_error_counts_although_the_other_endpoint_is_down():
+    tx = transaction()
+    async with stage(1, down=1) as (cluster, chain), settling(cluster, tx) as outcome:
+        chain[0].statuses[tx.signature] = status(err=SLIPPAGE)
+
+        assert isinstance(await outcome, LandedWithError)
+
+
+async def test_an_endpoint_that_is_down_does_not_delay_a_confirmation():
+    tx = transaction()
+    async with stage(1, down=1) as (cluster, chain), settling(cluster, tx) as outcome:
+        chain[0].statuses[tx.signature] = status()
+
+        assert await outcome == Landed(5_001)
+
+
+async def test_endpoints_that_contradict_each_other_leave_it_open(
+    caplog: pytest.LogCaptureFixture,
+):
+    tx = transaction()
+    async with stage() as (cluster, chain), settling(cluster, tx) as outcome:
+        gate = asyncio.Event()
+
+        async def hold(signatures: list[str], options: Any) -> Any:
+            await gate.wait()
+            return chain[1]._statuses(signatures, options)
+
+        chain[1].node.answers["getSignatureStatuses"] = hold
+        chain[0].statuses[tx.signature] = status(err=SLIPPAGE)
+        chain[1].statuses[tx.signature] = status()
+        await chain[0].rounds("getSignatureStatuses", 3)
+        gate.set()
+        await chain[1].rounds("getSignatureStatuses", 3)
+
+        assert not outcome.done()
+        assert "contradict each other" in caplog.text
+
+        chain[0].statuses[tx.signature] = status()
+        assert await outcome == Landed(5_001)
