@@ -11,20 +11,13 @@ from dex.errors import QuoteRefused
 from dex.solana.addresses import MEMO_PROGRAM, associated_token_address
 from dex.types import Account, Clock
 from dex.venues.dlmm_layout import decode_pair
-from dex.venues.meteora import MeteoraDlmm, apply_swap, swap_exact_in
+from dex.venues.meteora import apply_swap, swap_exact_in
 
 from .builders import Token, TransferFees, key, snapshot
 from .builders_dlmm import METEORA, ONE_Q64, BinAmounts, DlmmPair
+from .meteora_quotes import VENUE, X, Y, quote
 
-VENUE = MeteoraDlmm()
-X, Y = key("token x"), key("token y")
 USER = key("user")
-
-
-def quote(pair, mint_in, amount, **kwargs):
-    return VENUE.quote(
-        pair.address, snapshot(pair.accounts(), **kwargs), mint_in, amount
-    )
 
 
 def bin_after(pair, arrays, bin_id):

@@ -6,26 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from dex.errors import QuoteRefused
-from dex.venues.meteora import MeteoraDlmm
-
-from .builders import U64_MAX, key, snapshot
+from .builders import U64_MAX
 from .builders_dlmm import BinAmounts, DlmmPair
-
-VENUE = MeteoraDlmm()
-X, Y = key("token x"), key("token y")
-
-
-def quote(pair, mint_in, amount, **kwargs):
-    return VENUE.quote(
-        pair.address, snapshot(pair.accounts(), **kwargs), mint_in, amount
-    )
-
-
-def refusal(pair, mint_in=X, amount=1_000, **kwargs):
-    with pytest.raises(QuoteRefused) as refused:
-        quote(pair, mint_in, amount, **kwargs)
-    return refused.value.code
+from .meteora_quotes import X, quote, refusal
 
 
 def test_pairs_that_are_off_or_not_yet_open_are_refused():
