@@ -21,6 +21,8 @@ ORDER = {
     "amountIn": 100,
     "slippage": 0.01,
 }
+# A question for quotes.
+PAIR = {"tokenIn": "A", "tokenOut": "B", "amountIn": 1}
 PATH = "/api/orders/execute"
 TIMEOUT_S = 10.0  # only ever reached by a test that fails
 
@@ -35,6 +37,16 @@ def post(body: str | bytes, path: str = PATH, **headers: str) -> Any:
     # A client that raises would hide the answer of the 500 handler.
     client = Client(raise_request_exception=False)
     return client.post(path, body, content_type="application/json", headers=named)
+
+
+def get(client, path: str, **query: Any) -> Any:
+    return client.get(path, query)
+
+
+def listed(client, **query: Any) -> list[str]:
+    answer = get(client, "/api/orders", **query)
+    assert answer.status_code == 200, answer.content
+    return [order["orderId"] for order in answer.json()["orders"]]
 
 
 class Socket:
