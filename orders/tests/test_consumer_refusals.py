@@ -1,0 +1,62 @@
+"""A socket whose question cannot be answered: told why, and closed with its code."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+from django.db import connections
+
+from orders.threads import in_thread
+
+from .clients import open_socket
+from .helpers import make_order, make_owner
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+BAD_QUERIES = {
+    "no UUID": ("?orderId=1", 4400, "invalid_order_id"),
+    "empty": ("?orderId=", 4400, "invalid_order_id"),
+    "braces": (f"?orderId={{{uuid4()}}}", 4400, "invalid_order_id"),
+    "twice": (f"?orderId={uuid4()}&orderId={uuid4()}", 4400, "invalid_order_id"),
+    "SQL": ("?orderId=' OR 1=1 --", 4400, "invalid_order_id"),
+    "unknown": (f"?orderId={uuid4()}", 4404, "order_not_found"),
+    "after a word": (f"?orderId={uuid4()}&after=x", 4400, "invalid_after"),
+    "after -1": (f"?orderId={uuid4()}&after=-1", 4400, "invalid_after"),
+    "after 10 digits": (f"?orderId={uuid4()}&after=9999999999", 4400, "invalid_after"),
+    "after without order": ("?after=x", 4400, "invalid_after"),
+    "many": ("?" + "a=1&" * 50, 4400, "bad_request"),
+    "no UTF-8": ("?orderId=%ff", 4400, "invalid_order_id"),
+}
+
+
+@pytest.mark.parametrize(
+    ("query", "close_code", "code"), BAD_QUERIES.values(), ids=BAD_QUERIES
+)
+async def test_a_bad_query_is_explained_and_closed_with_its_code(
+    query, close_code, code
+):
+    async with open_socket(query) as socket:
+        assert (await socket.frame())["code"] == code
+        assert await socket.close_code() == close_code
+
+
+async def test_after_may_not_be_ahead_of_the_order():
+    order = await in_thread(make_order)
+    async with open_socket(f"?orderId={order.id}&after=2") as socket:
+        assert (await socket.frame())["code"] == "invalid_after"
+        assert await socket.close_code() == 4400
+
+
+async def test_an_order_of_somebody_else_is_unknown():
+    order = await in_thread(lambda: make_order(owner=make_owner("other")))
+    async with open_socket(f"?orderId={order.id}") as socket:
+        assert (await socket.frame())["code"] == "order_not_found"
+        assert await socket.close_code() == 4404
+
+
+async def test_without_a_database_a_socket_is_told_to_come_again(monkeypatch, tmp_path):
+    monkeypatch.setitem(connections.settings["default"], "HOST", str(tmp_path))
+    async with open_socket(f"?orderId={uuid4()}") as socket:
+        assert (await socket.frame())["code"] == "database_unavailable"
+        assert await socket.close_code() == 4503
