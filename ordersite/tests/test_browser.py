@@ -19,14 +19,18 @@ from .browser import (
     screenshot,
 )
 from .engine import RunningEngine
+from .orders_page import (
+    OVER,
+    assert_all_confirmed,
+    keep_dropping_all_sockets,
+    numbers,
+    place,
+)
 
 # First, so that nothing is started where there is no browser.
 pytestmark = pytest.mark.usefixtures("chromium")
 
 Browse = Callable[..., AbstractAsyncContextManager[Page]]
-
-OVER = "() => document.getElementById('run').textContent === 'Place again'"
-NOTHING_WRONG = {"lost": 0, "duplicated": 0, "out-of-order": 0}
 
 
 @pytest.fixture(scope="session")
@@ -43,48 +47,6 @@ def complaints() -> list[str]:
 def browse(chromium: str, complaints: list[str]) -> Browse:
     """Open a page; `complaints` collects what goes wrong in it."""
     return partial(browser_page, chromium, complaints)
-
-
-async def numbers(page: Page, *ids: str) -> dict[str, int]:
-    return {name: int(await page.inner_text(f"#{name}")) for name in ids}
-
-
-async def verdict(page: Page) -> dict[str, int]:
-    return await numbers(page, *NOTHING_WRONG)
-
-
-async def place(page: Page, count: int, *, one_socket: bool = False) -> None:
-    await page.fill("#count", str(count))
-    if one_socket:
-        await page.get_by_text("One socket").click()
-    await page.click("#run")
-
-
-async def keep_dropping_all_sockets(page: Page) -> None:
-    """Press the button every 400 ms for six times while orders are under way."""
-    await page.evaluate(
-        """() => {
-            let left = 6;
-            const pressing = setInterval(() => {
-                document.getElementById("drop").click();
-                left -= 1;
-                if (left === 0) clearInterval(pressing);
-            }, 400);
-        }"""
-    )
-
-
-async def assert_all_confirmed(page: Page, count: int) -> None:
-    assert await numbers(page, "confirmed", "placed", "failed") == {
-        "confirmed": count,
-        "placed": count,
-        "failed": 0,
-    }
-    assert await verdict(page) == NOTHING_WRONG
-    assert await page.get_attribute("#verdict", "data-state") == "clean"
-    # Five events each, or more where an attempt was repeated.
-    assert (await numbers(page, "events"))["events"] >= 5 * count
-    assert await page.locator("tr[data-status=confirmed]").count() == count
 
 
 async def test_200_orders_by_rest_are_confirmed_within_15_s(
