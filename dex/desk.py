@@ -55,6 +55,7 @@ class Desk:
         self._loop = BackgroundLoop("quote-desk")
         self._lock = threading.Lock()
         self._tools: _Tools | None = None
+        self._knows_chain = False
 
     def ask(
         self, token_in: Token, token_out: Token, amount_in: int, timeout_s: float
@@ -66,7 +67,7 @@ class Desk:
         tools = self._open()
         chain = known_chain()
         if chain is not None:
-            tools.rpc.expect(chain.genesis_hash)
+            self.expect(chain.genesis_hash)
         route = find_route(
             pools_for(token_in, token_out),
             mint_in=Pubkey.from_string(token_in.mint),
@@ -85,19 +86,28 @@ class Desk:
     def health(self, timeout_s: float = 2.0) -> dict[str, EndpointHealth]:
         """Ask every endpoint for its slot; the answers by the endpoint's name."""
         tools = self._open()
-        try:
-            chain = known_chain()
-            if chain is not None:
-                tools.rpc.expect(chain.genesis_hash)
-        except DatabaseError:
-            # Readiness names the database by itself; the endpoints answer all the same.
-            logger.warning("the genesis hash is not checked: the database is away")
+        if not self._knows_chain:
+            try:
+                chain = known_chain()
+                if chain is not None:
+                    self.expect(chain.genesis_hash)
+            except DatabaseError:
+                # Readiness names the database by itself; the endpoints answer all the
+                # same, and from the first time on without it.
+                logger.warning("the genesis hash is unchecked: the database is away")
         return self._loop.run(_health(tools.rpc, timeout_s), timeout_s + 1)
+
+    def expect(self, genesis_hash: str) -> None:
+        """Hold the endpoints to this chain. Raises WrongChain when one served another."""
+        rpc = self._open().rpc
+        rpc.expect(genesis_hash)
+        self._knows_chain = True
 
     def close(self) -> None:
         """Close the connections; the next question opens new ones."""
         with self._lock:
             tools, self._tools = self._tools, None
+            self._knows_chain = False
         if tools is not None and tools.pid == os.getpid():
             self._loop.run(_close(tools), 5)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
+import django
 from channels.routing import ProtocolTypeRouter, URLRouter
-from django.core.asgi import get_asgi_application
 from django.core.exceptions import ImproperlyConfigured
 
 from .turns import Turns
@@ -15,18 +15,20 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ordersite.settings")
 # would be refused by PostgreSQL as soon as some hundred clients come at once.
 os.environ.setdefault("DATABASE_POOL_SIZE", "24")
 try:
-    # First: it loads the settings and the apps, which the routing needs.
-    http = get_asgi_application()
+    # First: it loads the settings and the apps, which the rest needs.
+    django.setup(set_prefix=False)
 except ImproperlyConfigured as error:
     raise SystemExit(f"Cannot start: {error}") from None
 
 from orders.routing import websocket_urlpatterns
 
+from .handler import OneThreadHandler
+
 REQUESTS_AT_ONCE = 12
 
 application = ProtocolTypeRouter(
     {
-        "http": Turns(http, places=REQUESTS_AT_ONCE),
+        "http": Turns(OneThreadHandler(), places=REQUESTS_AT_ONCE),
         # The stubs know only patterns that Channels changed.
         "websocket": URLRouter(websocket_urlpatterns),  # type: ignore[arg-type]
     }

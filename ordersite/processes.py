@@ -214,6 +214,8 @@ class Supervisor:
                 service.start()
             except Exception as error:
                 self._console.line(service.name, str(error))
+            else:
+                self._console.line(service.name, "started again")
 
     def stop(self) -> None:
         """Stop every group, the last started first; within a group all at once."""

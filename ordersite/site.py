@@ -56,7 +56,9 @@ class Site:
     def not_ready(self) -> str:
         """Return what the web process still misses; "" when it is ready."""
         try:
-            status, answer = _request(settings.PORT, "GET", "/readyz")
+            status, answer = _request(
+                settings.PORT, "GET", "/readyz", host=_allowed_host()
+            )
         except (OSError, http.client.HTTPException, ValueError):
             return "web does not answer"
         if status == 200:
@@ -147,13 +149,27 @@ def _wait_for_node(localnet: Child, port: int) -> None:
         time.sleep(POLL_S)
 
 
+def _allowed_host() -> str:
+    """Return a host under which the web process answers, this machine's if it may."""
+    allowed = settings.ALLOWED_HOSTS
+    for local in ("127.0.0.1", "localhost"):
+        if local in allowed or "*" in allowed:
+            return local
+    return str(allowed[0]).removeprefix(".")
+
+
 def _request(
-    port: int, method: str, path: str, body: str | None = None
+    port: int,
+    method: str,
+    path: str,
+    body: str | None = None,
+    *,
+    host: str = "localhost",
 ) -> tuple[int, dict[str, Any]]:
     """Ask a process of this site; never through a proxy."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
-        headers = {"Content-Type": "application/json", "Host": f"localhost:{port}"}
+        headers = {"Content-Type": "application/json", "Host": f"{host}:{port}"}
         connection.request(method, path, body, headers)
         response = connection.getresponse()
         return response.status, json.loads(response.read())
@@ -163,7 +179,7 @@ def _request(
 
 def welcome() -> str:
     """Return what a user can do now, ready to paste."""
-    site = f"http://127.0.0.1:{settings.PORT}"
+    site = f"http://{_allowed_host()}:{settings.PORT}"
     login = "(make one with `manage.py createsuperuser`)"
     if settings.USES_EMBEDDED_POSTGRES:
         login = f"({DEVELOPMENT_USER} / {password_file().read_text().strip()})"

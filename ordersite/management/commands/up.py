@@ -79,8 +79,10 @@ def _stopped_by_signals(
     stopping = threading.Event()
 
     def stop(number: int, frame: FrameType | None) -> None:
-        stopping.set()
-        raise Stopped
+        # Two signals may come together; a second one must not break off the stop.
+        if not stopping.is_set():
+            stopping.set()
+            raise Stopped
 
     stopping_since = 0.0
 
