@@ -19,7 +19,12 @@ def known_chain() -> Chain | None:
 
 
 def meet_chain(
-    *, genesis_hash: str, is_localnet: bool, wallet: str, newest_signature: str
+    *,
+    genesis_hash: str,
+    is_localnet: bool,
+    wallet: str,
+    newest_signature: str,
+    newest_slot: int = 0,
 ) -> Chain:
     """Bind this database to the chain it first meets, or check that it is the same.
 
@@ -34,6 +39,7 @@ def meet_chain(
                 is_localnet=is_localnet,
                 wallet=wallet,
                 baseline_signature=newest_signature,
+                baseline_slot=newest_slot,
             )
         except IntegrityError:  # another process met it first
             chain = Chain.objects.get(id=1)

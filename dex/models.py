@@ -70,6 +70,7 @@ class Chain(models.Model):
     database_id = models.UUIDField(default=uuid.uuid4, editable=False)
     # The wallet's newest signature when the chain was first met; "" when it had none.
     baseline_signature = models.CharField(max_length=88, blank=True)
+    baseline_slot = models.BigIntegerField(default=0)
     halted_at = models.DateTimeField(null=True, blank=True)
     halted_reason = models.TextField(blank=True)
     met_at = models.DateTimeField(auto_now_add=True)

@@ -90,8 +90,13 @@ class Engine:
                 await asyncio.sleep(self.intervals.unavailable_s)
             except (RpcError, TradingHalted) as error:
                 # Neither costs an attempt: the order waits until its deadline.
-                logger.warning("order %s waits: %s", claim.order_id, error)
+                if str(error) != str(carrier.waits_for):
+                    logger.warning("order %s waits: %s", claim.order_id, error)
                 carrier.waits_for = error
                 await asyncio.sleep(self.intervals.unavailable_s)
             else:
                 fruitless = 0
+        logger.error(
+            "order %s: three writes in a row did not count; a keeper takes it over",
+            claim.order_id,
+        )

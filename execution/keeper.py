@@ -33,14 +33,16 @@ async def keeper_round(runner: Runner) -> None:
     """Claim what is overdue; a suspect only alone; orders in review only to watch.
 
     A suspect order was claimed twice without an event: it may be what killed its
-    holders. So it is carried when nothing else is, and nothing is taken beside it
-    until it has lived for a while.
+    holders. So it is taken when nothing was begun for a while, and nothing is taken
+    beside it until it has lived for a while. Orders that only wait for the chain, on
+    either side, hold up nobody.
     """
     if runner.carries_suspect:
         return
     for claim in (claims.claim_overdue, claims.claim_for_watching):
         await runner.adopt(partial(claim, limit=runner.free_places, owner=runner.owner))
-    if runner.is_idle:
+    await runner.run(claims.mark_for_review)
+    if runner.is_calm:
         await runner.adopt(partial(_claim_suspect, runner.owner))
 
 

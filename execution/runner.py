@@ -59,6 +59,7 @@ class Runner:
         self._tasks: dict[Claim, asyncio.Task[None]] = {}
         self._adopting: set[asyncio.Task[None]] = set()
         self._alone_until = 0.0
+        self._last_start = 0.0
         self._wanted: list[UUID] = []
         self._claiming = asyncio.create_task(self._claim_wanted())
         self._renewals = asyncio.create_task(self._renew_for_ever())
@@ -72,6 +73,12 @@ class Runner:
     @property
     def is_idle(self) -> bool:
         return not self._tasks
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether nothing was begun within a lease: what is carried only waits by now."""
+        now = asyncio.get_running_loop().time()
+        return self.is_idle or now >= self._last_start + self._alone_s
 
     @property
     def carries_suspect(self) -> bool:
@@ -126,9 +133,9 @@ class Runner:
             self._start(claimed)
 
     def _start(self, claim: Claim) -> None:
+        self._last_start = asyncio.get_running_loop().time()
         if claim.is_suspect:
-            now = asyncio.get_running_loop().time()
-            self._alone_until = now + self._alone_s
+            self._alone_until = self._last_start + self._alone_s
         task = asyncio.create_task(self._carry(claim), name=str(claim.order_id))
         self._tasks[claim] = task
         task.add_done_callback(lambda _: self._end(claim))

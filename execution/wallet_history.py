@@ -60,7 +60,9 @@ def _newest_known() -> _Known:
     if newest is not None:
         return _Known(newest.signature, newest.slot or 0)
     chain = known_chain()
-    return _Known(chain.baseline_signature if chain else "", 0)
+    if chain is None:
+        return _Known("", 0)
+    return _Known(chain.baseline_signature, chain.baseline_slot)
 
 
 async def _signatures_since(

@@ -48,8 +48,9 @@ def claim_overdue(*, limit: int, owner: str) -> list[Claim]:
 
 def claim_suspect(*, owner: str) -> Claim | None:
     """Claim one order that was claimed twice without an event, for an idle keeper."""
-    _mark_for_review()
-    suspects = _free().filter(due_at__lt=Now(), idle_claims__gte=SUSPECT_AFTER)
+    suspects = _free().filter(
+        due_at__lt=Now(), idle_claims__gte=SUSPECT_AFTER, idle_claims__lt=REVIEW_AFTER
+    )
     claims = _claim(suspects, 1, owner)
     return replace(claims[0], is_suspect=True) if claims else None
 
@@ -118,5 +119,6 @@ def _claim(
         return [Claim(order_id, fence, watch_only) for order_id, fence in claimed]
 
 
-def _mark_for_review() -> None:
+def mark_for_review() -> None:
+    """Set aside for an operator what was claimed too often without an event."""
     _free().filter(idle_claims__gte=REVIEW_AFTER).update(needs_review_at=Now())

@@ -15,10 +15,10 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from .feed import Feed
 from .hub import current_hub
 from .inputs import accept_order
-from .origins import is_secure, may_connect, socket_host, ws_url
+from .origins import EXECUTE_PATH, is_secure, may_connect, socket_host, ws_url
 from .owners import visible_orders
 from .parsers import parse_object
-from .problems import Problem, as_problem, internal_error, order_not_found
+from .problems import Problem, as_problem, internal_error, not_found, order_not_found
 from .services import Placement
 from .threads import in_thread
 
@@ -121,6 +121,20 @@ class OrderConsumer(AsyncWebsocketConsumer):
         return json.dumps(problem.body(instance=self.scope["path"]))
 
 
+class NowhereConsumer(AsyncWebsocketConsumer):
+    """Says that nothing is at this path, as a GET there would."""
+
+    channel_layer_alias = None  # type: ignore[assignment]
+
+    async def connect(self) -> None:
+        problem = not_found(
+            f"Sockets open at {EXECUTE_PATH}, without a slash after it."
+        )
+        await self.accept()
+        await self.send(text_data=json.dumps(problem.body(instance=self.scope["path"])))
+        await self.close(CLOSE_PROBLEM + problem.status)
+
+
 def _wanted(query_string: bytes) -> tuple[UUID | None, int]:
     """Read `orderId` and `after` from a query string; raises Problem."""
     try:
@@ -129,6 +143,13 @@ def _wanted(query_string: bytes) -> tuple[UUID | None, int]:
         )
     except ValueError:
         raise Problem(400, "bad_request", "The query string is malformed.") from None
+    unknown = sorted(set(query) - {"orderId", "after"})
+    if unknown:
+        raise Problem(
+            400,
+            "unknown_parameter",
+            f"There is no parameter {unknown[0][:64]!r}: only orderId and after.",
+        )
     order_ids = query.get("orderId", [])
     afters = query.get("after", ["0"])
     if len(order_ids) > 1 or not all(map(_UUID.fullmatch, order_ids)):

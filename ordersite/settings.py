@@ -107,6 +107,9 @@ _database["CONN_MAX_AGE"] = 0
 _database["CONN_HEALTH_CHECKS"] = True
 _options = _database.setdefault("OPTIONS", {})
 _options.setdefault("connect_timeout", 5)
+# A server that vanished from the network is given up after 10 s, not after hours.
+_options.setdefault("tcp_user_timeout", 10_000)
+_options.setdefault("keepalives_idle", 5)
 _options["options"] = " ".join(
     [
         "-c statement_timeout=5s",

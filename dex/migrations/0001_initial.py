@@ -22,6 +22,7 @@ class Migration(migrations.Migration):
                 ('wallet', models.CharField(max_length=44)),
                 ('database_id', models.UUIDField(default=uuid.uuid4, editable=False)),
                 ('baseline_signature', models.CharField(blank=True, max_length=88)),
+                ('baseline_slot', models.BigIntegerField(default=0)),
                 ('halted_at', models.DateTimeField(blank=True, null=True)),
                 ('halted_reason', models.TextField(blank=True)),
                 ('met_at', models.DateTimeField(auto_now_add=True)),

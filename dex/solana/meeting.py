@@ -25,7 +25,7 @@ async def meet(rpc: RpcClient, wallet_address: str) -> Chain:
     genesis_hash = await rpc.call("getGenesisHash")
     is_localnet = _is_localnet(await rpc.call("getVersion"))
     check_allowed(is_localnet=is_localnet, endpoints=len(rpc.endpoints))
-    newest_signature = await _newest_signature(rpc, wallet_address)
+    newest_slot, newest_signature = await _newest(rpc, wallet_address)
 
     def meet_in_thread() -> Chain:
         try:
@@ -34,6 +34,7 @@ async def meet(rpc: RpcClient, wallet_address: str) -> Chain:
                 is_localnet=is_localnet,
                 wallet=wallet_address,
                 newest_signature=newest_signature,
+                newest_slot=newest_slot,
             )
         finally:
             connection.close()  # the thread's own
@@ -63,8 +64,8 @@ def _is_localnet(version: Any) -> bool:
     return isinstance(version, dict) and version.get("localnet") is True
 
 
-async def _newest_signature(rpc: RpcClient, wallet_address: str) -> str:
-    """Ask every endpoint for the wallet's newest signature; "" when it has none."""
+async def _newest(rpc: RpcClient, wallet_address: str) -> tuple[int, str]:
+    """Ask every endpoint for the wallet's newest signature and its slot; 0 and "" for none."""
     answers = await asyncio.gather(
         *(_newest_known_to(endpoint, wallet_address) for endpoint in rpc.endpoints),
         return_exceptions=True,
@@ -78,7 +79,7 @@ async def _newest_signature(rpc: RpcClient, wallet_address: str) -> str:
         known.append(answer)
     if not known:
         raise RpcUnavailable("No endpoint lists the wallet's signatures.")
-    return max(known)[1]
+    return max(known)
 
 
 async def _newest_known_to(endpoint: Endpoint, wallet_address: str) -> tuple[int, str]:

@@ -163,3 +163,32 @@ async def test_a_suspect_that_did_no_harm_for_a_while_holds_up_nobody(
 
     owners = [(await stage.order(order)).lease_owner for order in (suspect, overdue)]
     assert owners == [runner.owner, runner.owner]
+
+
+async def test_orders_that_only_wait_for_the_chain_hold_up_no_suspect(
+    stage, make_runner
+):
+    stage.take_chain_away()
+    runner = await make_runner(alone_s=0)
+    waiting, suspect = await stage.place(), await stage.place()
+    await stage.change(waiting, due_at=PAST)
+    await keeper_round(runner)
+
+    await stage.change(suspect, idle_claims=2, due_at=PAST)
+    await keeper_round(runner)
+
+    owners = [(await stage.order(order)).lease_owner for order in (waiting, suspect)]
+    assert owners == [runner.owner, runner.owner]
+
+
+async def test_a_keeper_that_is_never_idle_still_sets_poison_aside(stage, make_runner):
+    stage.take_chain_away()
+    runner = await make_runner()
+    waiting, poison = await stage.place(), await stage.place()
+    await stage.change(waiting, due_at=PAST)
+    await stage.change(poison, idle_claims=20, due_at=PAST)
+
+    await keeper_round(runner)
+
+    assert (await stage.order(poison)).needs_review_at is not None
+    assert (await stage.order(poison)).lease_owner == ""

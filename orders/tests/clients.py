@@ -52,11 +52,13 @@ def listed(client, **query: Any) -> list[str]:
 class Socket:
     """One WebSocket of a test, without a server between."""
 
-    def __init__(self, query: str, headers: Sequence[tuple[bytes, bytes]]) -> None:
+    def __init__(
+        self, query: str, headers: Sequence[tuple[bytes, bytes]], path: str = PATH
+    ) -> None:
         # The stubs know only patterns that Channels changed.
         application = URLRouter(websocket_urlpatterns)  # type: ignore[arg-type]
         self._communicator = WebsocketCommunicator(
-            application, PATH + query, headers=list(headers)
+            application, path + query, headers=list(headers)
         )
 
     async def connect(self) -> bool:
@@ -92,10 +94,10 @@ class Socket:
 
 @asynccontextmanager
 async def open_socket(
-    query: str = "", headers: Sequence[tuple[bytes, bytes]] = ()
+    query: str = "", headers: Sequence[tuple[bytes, bytes]] = (), *, path: str = PATH
 ) -> AsyncIterator[Socket]:
     """Open a socket that is accepted, and leave it at the end."""
-    socket = Socket(query, headers)
+    socket = Socket(query, headers, path)
     assert await socket.connect()
     yield socket
     await socket.leave()

@@ -26,6 +26,7 @@ BAD_QUERIES = {
     "after 10 digits": (f"?orderId={uuid4()}&after=9999999999", 4400, "invalid_after"),
     "after without order": ("?after=x", 4400, "invalid_after"),
     "many": ("?" + "a=1&" * 50, 4400, "bad_request"),
+    "misspelt": (f"?orderid={uuid4()}", 4400, "unknown_parameter"),
     "no UTF-8": ("?orderId=%ff", 4400, "invalid_order_id"),
 }
 
@@ -60,3 +61,12 @@ async def test_without_a_database_a_socket_is_told_to_come_again(monkeypatch, tm
     async with open_socket(f"?orderId={uuid4()}") as socket:
         assert (await socket.frame())["code"] == "database_unavailable"
         assert await socket.close_code() == 4503
+
+
+@pytest.mark.parametrize("path", ["/api/orders/execute/", "/nope", "/"])
+async def test_a_socket_at_a_wrong_path_is_told_so(path):
+    async with open_socket(path=path) as socket:
+        frame = await socket.frame()
+        assert (frame["status"], frame["code"]) == (404, "not_found")
+        assert "/api/orders/execute" in frame["detail"]
+        assert await socket.close_code() == 4404
