@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import signal
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from types import FrameType
@@ -26,6 +25,16 @@ REMIND_EVERY_S = 15.0
 
 class Stopped(BaseException):
     """Somebody asked for the end. No Exception: nothing on the way may swallow it."""
+
+
+class StopRequest:
+    """Whether a signal asked for the end.
+
+    No threading.Event: its lock would be taken by the handler of one signal when that of
+    the next interrupts it, and neither would ever return.
+    """
+
+    made = False
 
 
 class Command(BaseCommand):
@@ -50,14 +59,14 @@ class Command(BaseCommand):
 
 
 def _watch(
-    site: Site, supervisor: Supervisor, console: Console, stopping: threading.Event
+    site: Site, supervisor: Supervisor, console: Console, stopping: StopRequest
 ) -> None:
     """Restart what dies, until the end; say once that everything is ready."""
     ready = False
     remind_at = time.monotonic() + REMIND_EVERY_S
     # Python drops what a signal raises while an object is being finalized, so the
     # handler leaves a note as well.
-    while not (stopping.is_set() or console.is_hung_up()):
+    while not (stopping.made or console.is_hung_up()):
         supervisor.watch_once()
         if not ready:
             missing = site.not_ready()
@@ -74,14 +83,14 @@ def _watch(
 @contextlib.contextmanager
 def _stopped_by_signals(
     supervisor: Supervisor, console: Console
-) -> Iterator[threading.Event]:
+) -> Iterator[StopRequest]:
     """End the block at the first signal, and in any case stop what it started."""
-    stopping = threading.Event()
+    stopping = StopRequest()
 
     def stop(number: int, frame: FrameType | None) -> None:
         # Two signals may come together; a second one must not break off the stop.
-        if not stopping.is_set():
-            stopping.set()
+        if not stopping.made:
+            stopping.made = True
             raise Stopped
 
     stopping_since = 0.0
