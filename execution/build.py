@@ -14,6 +14,7 @@ from solders.pubkey import Pubkey
 from dex.errors import RpcUnavailable
 from dex.solana.addresses import associated_token_address
 from dex.solana.cluster import Cluster
+from dex.solana.decoding import token_amount
 from dex.solana.program_errors import BLOCKHASH_NOT_FOUND
 from dex.solana.transactions import compose_swap
 from dex.solana.wallet import Wallet
@@ -180,21 +181,17 @@ def check_floor(quote: Quote, floor: int) -> None:
 
 def _pays_as_quoted(plan: Plan, simulation: Simulation) -> bool:
     quote, before = plan.quote, plan.snapshot
-    received = simulation.token_amounts[quote.vault_in] - token_amount(
+    received = simulation.token_amounts[quote.vault_in] - _balance(
         before, quote.vault_in
     )
-    paid = (
-        token_amount(before, quote.vault_out)
-        - simulation.token_amounts[quote.vault_out]
-    )
+    paid = _balance(before, quote.vault_out) - simulation.token_amounts[quote.vault_out]
     return (received, paid) == (quote.vault_in_delta, quote.vault_out_delta)
 
 
-def token_amount(snapshot: Snapshot, address: Pubkey) -> int:
-    """Read a token account's balance, base units (SPL layout: u64 at 64)."""
+def _balance(snapshot: Snapshot, address: Pubkey) -> int:
     account = snapshot.accounts[address]
     assert account is not None, "a quoted pool has its vaults"
-    return int.from_bytes(account.data[64:72], "little")
+    return token_amount(account)
 
 
 def _equal(addresses: list[Pubkey], before: Snapshot, after: Snapshot) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 from dex.amounts import to_whole
 from dex.types import Fill, Route, SignedTransaction
-from orders.models import Attempt, FundsMoved, Order
+from orders.models import Attempt, Order
 from orders.quotes import answer_data, price, quote_data
 
 from .failures import Failure
@@ -56,8 +56,3 @@ def retried(failure: Failure, retry_in_ms: int) -> dict[str, Any]:
         "error": {"code": failure.code, "message": failure.message},
         "retryInMs": retry_in_ms,
     }
-
-
-def ended(code: str, message: str, funds: FundsMoved) -> dict[str, Any]:
-    """The data of the unhappy ends, over all attempts of the order."""
-    return {"code": code, "message": message, "fundsMoved": funds}

@@ -9,7 +9,7 @@ from typing import Any
 from orders.claims import Claim
 from orders.errors import StaleTransition
 from orders.models import Order, Status
-from orders.transitions import AttemptClosing, Move, funds_moved, transition
+from orders.transitions import AttemptClosing, Move, transition, unhappy_end
 
 from . import history
 from .failures import Failure, backoff_ms, next_status
@@ -91,14 +91,8 @@ class Holder:
         code, message = failure.code, failure.message
         if to == Status.CANCELLED:
             code, message = "cancelled", f"Cancelled on request. {message}"
-        funds = await self._database.run(funds_moved, order.id, closes)
-        columns = {
-            "failure_code": code,
-            "failure_message": message,
-            "funds_moved": funds,
-        }
-        data = history.ended(code, message, funds)
-        await self.move(order, to, data, columns=columns, closes=closes)
+        end = await self._database.run(unhappy_end, order.id, code, message, closes)
+        await self.move(order, to, **end, closes=closes)
 
 
 def _where(order: Order) -> tuple[str, int]:

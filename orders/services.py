@@ -35,7 +35,7 @@ from .errors import (
     RetryRefused,
 )
 from .models import Order, OrderEvent, Status
-from .transitions import Move, funds_moved, transition
+from .transitions import Move, transition, unhappy_end
 
 logger = logging.getLogger(__name__)
 
@@ -200,8 +200,6 @@ def cancel_order(order: Order) -> Order:
 
 
 def _cancel(order: Order) -> None:
-    code, message = "cancelled", "Cancelled before a swap was made."
-    moved = funds_moved(order.id)
     transition(
         Move(
             order_id=order.id,
@@ -209,12 +207,7 @@ def _cancel(order: Order) -> None:
             expected=CANCELLABLE,
             fence=None,
             attempt=order.attempt,
-            data={"code": code, "message": message, "fundsMoved": moved},
-            columns={
-                "failure_code": code,
-                "failure_message": message,
-                "funds_moved": moved,
-            },
+            **unhappy_end(order.id, "cancelled", "Cancelled before a swap was made."),
         )
     )
 

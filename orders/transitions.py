@@ -99,6 +99,21 @@ def funds_moved(order_id: UUID, closes: AttemptClosing | None = None) -> FundsMo
     return FundsMoved.FEE_ONLY if landed_with_error else FundsMoved.NONE
 
 
+def unhappy_end(
+    order_id: UUID, code: str, message: str, closes: AttemptClosing | None = None
+) -> dict[str, Any]:
+    """Write the `data` and `columns` of a Move to failed, cancelled or expired."""
+    moved = funds_moved(order_id, closes)
+    return {
+        "data": {"code": code, "message": message, "fundsMoved": moved},
+        "columns": {
+            "failure_code": code,
+            "failure_message": message,
+            "funds_moved": moved,
+        },
+    }
+
+
 def _check(move: Move) -> None:
     for old in move.expected:
         if move.to not in TRANSITIONS[old]:

@@ -1,8 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
+from dex.localnet.network import Network
+
 from .builders import key
+from .ledger_client import open_network
 from .paper_market import OTHER_POOL, POOL
 from .paper_venue import PaperChain, page
 
@@ -18,3 +24,10 @@ def chain() -> PaperChain:
         OTHER_POOL: page(2),
     }
     return made
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Iterator[Network]:
+    network = open_network(tmp_path)
+    yield network
+    network.ledger.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 
-import pytest
 from solders.instruction import Instruction
 from solders.keypair import Keypair
 from solders.message import Message, MessageV0
@@ -24,13 +23,6 @@ from .ledger_client import (
     pay,
     signed,
 )
-
-
-@pytest.fixture
-def network(tmp_path):
-    network = open_network(tmp_path)
-    yield network
-    network.ledger.close()
 
 
 def test_transfer_moves_lamports_and_pays_the_fee(network):

@@ -24,13 +24,6 @@ from .ledger_client import (
 )
 
 
-@pytest.fixture
-def network(tmp_path):
-    network = open_network(tmp_path)
-    yield network
-    network.ledger.close()
-
-
 def test_clock_follows_the_slot(network):
     def clock() -> tuple[int, int, int]:
         account = network.ledger.account(CLOCK_SYSVAR)

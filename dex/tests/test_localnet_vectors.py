@@ -28,14 +28,14 @@ from dex.types import Account, Accounts, Quote, Snapshot
 from dex.venues.meteora import MeteoraDlmm
 from dex.venues.raydium import RaydiumCpmm
 
-from .builders import CpmmPool, key, snapshot
+from .builders import key, snapshot
 from .test_venue_vectors import (
     PAIR_FIELDS,
     changed_bins,
     dlmm_accounts,
     pytestmark,
     recorded_cpmm_outcome,
-    recorded_token,
+    recorded_pool,
 )
 from .test_venue_vectors import load as load_data
 
@@ -73,18 +73,7 @@ def recorded_dlmm_outcome(swap):
 
 
 def run_cpmm(swap):
-    pool = CpmmPool(
-        (swap["vault0"], swap["vault1"]),
-        tuple(swap["protocol_fees"]),
-        tuple(swap["fund_fees"]),
-        trade_fee_rate=swap["trade_fee_rate"],
-        protocol_fee_rate=swap["protocol_fee_rate"],
-        fund_fee_rate=swap["fund_fee_rate"],
-        tokens=(
-            recorded_token("token 0", swap["transfer_fee0"]),
-            recorded_token("token 1", swap["transfer_fee1"]),
-        ),
-    )
+    pool = recorded_pool(swap)
     accounts = pool.accounts()
     vaults = (key("vault 0"), key("vault 1"))
     for vault in vaults:

@@ -62,18 +62,7 @@ def test_every_recorded_cpmm_swap_is_exact_or_refused():
 
 
 def cpmm_outcome(swap):
-    pool = CpmmPool(
-        (swap["vault0"], swap["vault1"]),
-        tuple(swap["protocol_fees"]),
-        tuple(swap["fund_fees"]),
-        trade_fee_rate=swap["trade_fee_rate"],
-        protocol_fee_rate=swap["protocol_fee_rate"],
-        fund_fee_rate=swap["fund_fee_rate"],
-        tokens=(
-            recorded_token("token 0", swap["transfer_fee0"]),
-            recorded_token("token 1", swap["transfer_fee1"]),
-        ),
-    )
+    pool = recorded_pool(swap)
     compute = swap_exact_in if swap["exact"] == "in" else swap_exact_out
     mint_in = pool.tokens[0 if swap["zero_for_one"] else 1].address
     try:
@@ -93,6 +82,21 @@ def cpmm_outcome(swap):
             "fund_fees": list(struct.unpack_from("<2Q", state, 357)),
         },
     }
+
+
+def recorded_pool(swap):
+    return CpmmPool(
+        (swap["vault0"], swap["vault1"]),
+        tuple(swap["protocol_fees"]),
+        tuple(swap["fund_fees"]),
+        trade_fee_rate=swap["trade_fee_rate"],
+        protocol_fee_rate=swap["protocol_fee_rate"],
+        fund_fee_rate=swap["fund_fee_rate"],
+        tokens=(
+            recorded_token("token 0", swap["transfer_fee0"]),
+            recorded_token("token 1", swap["transfer_fee1"]),
+        ),
+    )
 
 
 def recorded_token(name, fee):

@@ -62,6 +62,17 @@ class Installation:
         self.wait_for(lambda lines: any("curl -s" in line for line in lines))
         self.started = [psutil.Process(self.process.pid), *self.family()]
 
+    def try_again(self) -> subprocess.CompletedProcess[str]:
+        """Run `up` where it cannot go on; return what it said."""
+        return subprocess.run(
+            [sys.executable, "manage.py", "up"],
+            cwd=settings.BASE_DIR,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
     def family(self) -> list[psutil.Process]:
         family: list[psutil.Process] = psutil.Process(self.process.pid).children(
             recursive=True
@@ -125,14 +136,7 @@ def test_an_order_is_confirmed_by_the_real_processes(installation: Installation)
     assert set(created) == {"orderId", "wsUrl"}
     assert installation.history(created["wsUrl"]) == happy
 
-    second = subprocess.run(
-        [sys.executable, "manage.py", "up"],
-        cwd=settings.BASE_DIR,
-        env=installation.environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    second = installation.try_again()
     assert second.returncode == 1
     assert f"already running here (process {installation.process.pid})" in second.stderr
     assert "Traceback" not in second.stderr
@@ -160,14 +164,7 @@ def test_an_order_is_confirmed_by_the_real_processes(installation: Installation)
 def test_a_port_in_use_is_said_in_one_line(tmp_path: Path):
     installation = Installation(tmp_path)
     with socket.create_server(("127.0.0.1", installation.port)):
-        done = subprocess.run(
-            [sys.executable, "manage.py", "up"],
-            cwd=settings.BASE_DIR,
-            env=installation.environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        done = installation.try_again()
 
     assert done.returncode == 1
     assert f"Port {installation.port} is in use" in done.stderr
