@@ -1,5 +1,6 @@
 # make run     everything in one terminal, on http://127.0.0.1:8000 (or PORT=…)
 # make test    every test; needs no `make run`
+# make prove   the long proofs: the short forms of `make test`, at full length
 # make check   lint, types, imports, migrations, deployment settings
 # make lock    resolve pyproject.toml again and write both lock files
 #
@@ -13,7 +14,7 @@ BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet \
 	--require-hashes --only-binary :all:
 
-.PHONY: run test check lock
+.PHONY: run test prove check lock
 
 run: .venv/installed
 	@# Ends with make, even when make is killed.
@@ -22,6 +23,9 @@ run: .venv/installed
 
 test: .venv/installed-dev
 	@exec $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+prove: .venv/installed-dev
+	@exec $(BIN)/python -m pytest -m prove --timeout 3600 -s $(PYTEST_ARGS)
 
 check: export ENV_FILE := /dev/null
 check: .venv/installed-dev
