@@ -32,11 +32,15 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Accounts that one node returned for one slot, with the Clock of that slot."""
+    """Accounts that one node returned for one slot, with the Clock of that slot.
+
+    `read_at` is the time on the event loop's monotonic clock at which the reading began.
+    """
 
     slot: int
     clock: Clock
     accounts: Accounts
+    read_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +117,8 @@ class Simulation:
     """The dry run of an unsigned transaction at `slot`.
 
     `error_code` is "" when it would succeed. `token_amounts` holds the token balance
-    after the run of every token account that was asked for, in base units.
+    after the run of every token account that was asked for, in base units. `program`
+    names what failed and `name` is its own name of the error; "" when unknown.
     """
 
     slot: int
@@ -123,6 +128,8 @@ class Simulation:
     units_consumed: int
     token_amounts: Mapping[Pubkey, int]
     logs: tuple[str, ...]
+    program: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +143,16 @@ class Landed:
 class LandedWithError:
     """The transaction is on chain and failed, at commitment confirmed or better.
 
-    The network fee is paid, nothing was swapped, and it cannot land again.
+    The network fee is paid, nothing was swapped, and it cannot land again. `program`
+    names what failed and `name` is its own name of the error; "" when unknown.
     """
 
     slot: int
     error_code: str
     error: str
     retryable: bool
+    program: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

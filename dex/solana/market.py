@@ -114,7 +114,7 @@ class Market:
             self._add_recently_wanted(round_)
             began = asyncio.get_running_loop().time()
             try:
-                snapshot = await self._read(round_)
+                snapshot = await self._read(round_, began)
             except asyncio.CancelledError:
                 round_.snapshot.cancel()
                 raise
@@ -136,7 +136,7 @@ class Market:
             else:
                 round_.pools.add(wanted)
 
-    async def _read(self, round_: _Round) -> Snapshot:
+    async def _read(self, round_: _Round, began: float) -> Snapshot:
         addresses = {
             pool: self._addresses.get(pool, [pool[1]]) for pool in round_.pools
         }
@@ -152,7 +152,7 @@ class Market:
             if all(listed.issuperset(named) for named in addresses.values()):
                 self._addresses.update(addresses)
                 clock = decode_clock(accounts[CLOCK_SYSVAR])
-                return Snapshot(slot, clock, accounts)
+                return Snapshot(slot, clock, accounts, read_at=began)
         raise RpcUnavailable("The pools name new accounts at every reading.")
 
     def _named_by(self, pool: PoolKey, accounts: Accounts) -> list[Pubkey]:

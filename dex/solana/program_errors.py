@@ -19,11 +19,16 @@ from .addresses import ASSOCIATED_TOKEN_PROGRAM, TOKEN_2022_PROGRAM, TOKEN_PROGR
 
 @dataclass(frozen=True, slots=True)
 class TransactionError:
-    """A decoded error; `message` says what the user can do."""
+    """A decoded error; `message` says what the user can do.
+
+    `program` names what failed and `name` is its own name of the error; "" when unknown.
+    """
 
     code: str
     message: str
     retryable: bool
+    program: str = ""
+    name: str = ""
 
 
 SLIPPAGE = TransactionError(
