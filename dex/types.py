@@ -72,6 +72,8 @@ class Quote:
     slot: int
     # Accounts that only this venue's swap instruction needs (the bin arrays of DLMM).
     route_accounts: tuple[Pubkey, ...] = ()
+    # About what the swap instruction uses, its token transfers included.
+    compute_units: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ reads; those accounts may name further ones in the same way.
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from typing import Any
 
 from solders.instruction import AccountMeta, Instruction
@@ -15,7 +16,7 @@ from solders.pubkey import Pubkey
 from dex.errors import QuoteRefused
 from dex.solana.addresses import CLOCK_SYSVAR, TOKEN_PROGRAM
 from dex.solana.decoding import CLOCK
-from dex.types import Accounts, Quote, Snapshot
+from dex.types import Account, Accounts, Quote, Snapshot
 
 from .builders import key
 
@@ -89,6 +90,15 @@ class PaperVenue:
         return Instruction(
             self.program_id, min_amount_out.to_bytes(8, "little"), accounts
         )
+
+    def after_swap(self, quote: Quote, snapshot: Snapshot) -> dict[Pubkey, Account]:
+        """Return the pool, whose payout falls by one base unit with each swap."""
+        account = snapshot.accounts[quote.pool]
+        if account is None:
+            raise QuoteRefused("pool_unreadable", f"Pool {quote.pool} does not exist.")
+        payout = int.from_bytes(account.data[:8], "little") - 1
+        data = payout.to_bytes(8, "little") + account.data[8:]
+        return {quote.pool: replace(account, data=data)}
 
 
 def struct_error() -> Exception:

@@ -13,8 +13,8 @@ from dex.venues.token_2022 import (
     NO_TRANSFER_FEE,
     TransferFee,
     read_mint,
-    read_vault_amount,
 )
+from dex.venues.vaults import read_vault_amount
 
 from .builders import U64_MAX, Token, TransferFees, key, token_account
 

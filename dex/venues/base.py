@@ -44,6 +44,17 @@ class Venue(Protocol):
         """
         ...
 
+    def after_swap(self, quote: Quote, snapshot: Snapshot) -> dict[Pubkey, Account]:
+        """Return every account of `snapshot` that a swap like `quote` changes.
+
+        Pool, quantity and direction are those of `quote`; what it pays follows from
+        `snapshot`, which may be another one than the quote's. The accounts are as the
+        program leaves them, so that a later quote on them is exact; those that no quote
+        reads (oracles) are left out. Raises QuoteRefused where the program would fail,
+        and `unsupported` where the state it leaves is not known.
+        """
+        ...
+
 
 def existing_account(accounts: Accounts, address: Pubkey, what: str) -> Account:
     """Return an account that the quote cannot do without.

@@ -21,7 +21,8 @@ from .dlmm_layout import (
 )
 from .dlmm_swap import PairSwap, compute_swap
 from .integers import fit_u64
-from .token_2022 import Mint, read_mint, read_vault_amount
+from .token_2022 import Mint, read_mint
+from .vaults import read_vault_amount
 
 # 200 bins without a gap lie in at most four arrays. One more for gaps.
 ARRAYS_READ_PER_SIDE = 5

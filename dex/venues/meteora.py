@@ -9,15 +9,16 @@ the output with the price of the first bin that pays.
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 
 from solders.instruction import AccountMeta, Instruction
 from solders.pubkey import Pubkey
 
 from dex.errors import QuoteRefused
 from dex.solana.addresses import MEMO_PROGRAM, associated_token_address, program_address
-from dex.types import Accounts, Quote, Snapshot
+from dex.types import Account, Accounts, Quote, Snapshot
 
-from .base import readonly, writable
+from .base import existing_account, readonly, writable
 from .dlmm_bitmaps import bitmap_extension_address
 from .dlmm_layout import BINS_PER_ARRAY, PROGRAM_ID, bin_array_address, decode_pair
 from .dlmm_math import BinFill
@@ -31,6 +32,7 @@ from .dlmm_pool import (
 from .dlmm_state import apply_swap
 from .dlmm_swap import MAX_BIN_ARRAYS, PairSwap, compute_swap
 from .integers import price_impact_bps, round_div
+from .vaults import TRANSFER_UNITS, vaults_after
 
 __all__ = [
     "PROGRAM_ID",
@@ -45,6 +47,9 @@ __all__ = [
 
 SWAP2 = bytes.fromhex("414b3f4ceb5b5b88")
 SPARE_ARRAYS = 2
+# What a swap uses beside its two token transfers, measured on the program.
+SWAP_UNITS = 33_000
+UNITS_PER_BIN = 5_510
 
 
 class MeteoraDlmm:
@@ -84,6 +89,9 @@ class MeteoraDlmm:
     ) -> Quote:
         """Quote an exact input; see the module's text for what its fee and impact mean."""
         swap = swap_exact_in(pool, snapshot, mint_in, amount_in)
+        return self._quote(pool, snapshot, swap)
+
+    def _quote(self, pool: Pubkey, snapshot: Snapshot, swap: PoolSwap) -> Quote:
         inner, pair = swap.inner, swap.pair
         side_in, side_out = (0, 1) if inner.swap_for_y else (1, 0)
         fee_side = 0 if inner.fee_in_x else 1
@@ -99,7 +107,7 @@ class MeteoraDlmm:
             token_program_out=swap.mint_out.token_program,
             vault_in=pair.reserves[side_in],
             vault_out=pair.reserves[side_out],
-            amount_in=amount_in,
+            amount_in=swap.amount_in,
             amount_out=swap.amount_out,
             vault_in_delta=inner.amount_in,
             vault_out_delta=inner.amount_out,
@@ -109,7 +117,33 @@ class MeteoraDlmm:
             price_impact_bps=_price_impact_bps(inner),
             slot=snapshot.slot,
             route_accounts=_route_accounts(pool, swap),
+            compute_units=SWAP_UNITS
+            + UNITS_PER_BIN * len(inner.fills)
+            + TRANSFER_UNITS[swap.mint_in.token_program]
+            + TRANSFER_UNITS[swap.mint_out.token_program],
         )
+
+    def after_swap(self, quote: Quote, snapshot: Snapshot) -> dict[Pubkey, Account]:
+        """Return the pair, its reserves and bin arrays after a swap like `quote`."""
+        swap = swap_exact_in(quote.pool, snapshot, quote.mint_in, quote.amount_in)
+        held = {
+            address: existing_account(snapshot.accounts, address, "bin array")
+            for index in swap.inner.array_indices
+            for address in (bin_array_address(quote.pool, index),)
+        }
+        pair = existing_account(snapshot.accounts, quote.pool, "pair")
+        data, arrays = apply_swap(
+            pair.data,
+            {address: account.data for address, account in held.items()},
+            swap.inner,
+            snapshot.clock,
+        )
+        moved = self._quote(quote.pool, snapshot, swap)
+        return {
+            quote.pool: replace(pair, data=data),
+            **{a: replace(held[a], data=changed) for a, changed in arrays.items()},
+            **vaults_after(moved, snapshot.accounts),
+        }
 
     def swap_instruction(
         self, quote: Quote, snapshot: Snapshot, *, user: Pubkey, min_amount_out: int

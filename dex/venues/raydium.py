@@ -9,15 +9,16 @@ in the input token. A creator's fee on the output lowers the output and is part 
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 
 from solders.instruction import AccountMeta, Instruction
 from solders.pubkey import Pubkey
 
 from dex.errors import QuoteRefused
 from dex.solana.addresses import associated_token_address, program_address
-from dex.types import Accounts, Quote, Snapshot
+from dex.types import Account, Accounts, Quote, Snapshot
 
-from .base import readonly, writable
+from .base import existing_account, readonly, writable
 from .integers import price_impact_bps, round_div
 from .raydium_layout import PROGRAM_ID, decode_pool
 from .raydium_math import (
@@ -33,6 +34,7 @@ from .raydium_pool import (
     swap_exact_in,
     swap_exact_out,
 )
+from .vaults import TRANSFER_UNITS, vaults_after
 
 __all__ = [
     "PROGRAM_ID",
@@ -49,6 +51,8 @@ __all__ = [
 
 SWAP_BASE_INPUT = bytes.fromhex("8fbe5adac41e33de")
 SWAP_BASE_OUTPUT = bytes.fromhex("37d96256a34ab4ad")
+# What a swap uses beside its two token transfers.
+SWAP_UNITS = 28_000
 
 
 class RaydiumCpmm:
@@ -73,6 +77,9 @@ class RaydiumCpmm:
     ) -> Quote:
         """Quote an exact input; the module says what its fee and impact mean."""
         swap = swap_exact_in(pool, snapshot, mint_in, amount_in)
+        return self._quote(pool, snapshot, swap)
+
+    def _quote(self, pool: Pubkey, snapshot: Snapshot, swap: PoolSwap) -> Quote:
         view, curve = swap.view, swap.curve
         side_in, side_out, rates = view.side_in, view.side_out, view.rates
         creator_fee = curve.creator_fee if curve.creator_fee_on_input else 0
@@ -85,7 +92,7 @@ class RaydiumCpmm:
             token_program_out=side_out.terms.token_program,
             vault_in=side_in.vault,
             vault_out=side_out.vault,
-            amount_in=amount_in,
+            amount_in=swap.amount_in,
             amount_out=swap.amount_out,
             vault_in_delta=curve.amount_in,
             vault_out_delta=curve.amount_out,
@@ -96,7 +103,20 @@ class RaydiumCpmm:
                 curve.curve_in * side_out.reserve, curve.curve_out * side_in.reserve
             ),
             slot=snapshot.slot,
+            compute_units=SWAP_UNITS
+            + TRANSFER_UNITS[side_in.terms.token_program]
+            + TRANSFER_UNITS[side_out.terms.token_program],
         )
+
+    def after_swap(self, quote: Quote, snapshot: Snapshot) -> dict[Pubkey, Account]:
+        """Return the pool and its vaults after a swap like `quote`."""
+        swap = swap_exact_in(quote.pool, snapshot, quote.mint_in, quote.amount_in)
+        pool = existing_account(snapshot.accounts, quote.pool, "pool")
+        moved = self._quote(quote.pool, snapshot, swap)
+        return {
+            quote.pool: replace(pool, data=apply_swap(pool.data, swap)),
+            **vaults_after(moved, snapshot.accounts),
+        }
 
     def swap_instruction(
         self, quote: Quote, snapshot: Snapshot, *, user: Pubkey, min_amount_out: int

@@ -28,7 +28,8 @@ from .raydium_math import (
     compute_swap_base_input,
     compute_swap_base_output,
 )
-from .token_2022 import Mint, TransferFee, read_mint, read_vault_amount
+from .token_2022 import Mint, TransferFee, read_mint
+from .vaults import read_vault_amount
 
 
 @dataclass(frozen=True, slots=True)

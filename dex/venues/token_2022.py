@@ -1,8 +1,7 @@
-"""Mints and token accounts as a swap sees them: transfer fees, and what is unsafe.
+"""Mints as a swap sees them: transfer fees, and what is unsafe.
 
-Layouts: a mint has 82 bytes, a token account 165. Those of Token-2022 may go on: the
-account type at 165, then extensions from 166, each with a type (u16), a length (u16) and
-its data. Source: solana-program/token-2022, `interface/src/extension/mod.rs` and
+Layout: a mint has 82 bytes. One of Token-2022 may go on: the account type at 165, then
+extensions from 166, each with a type (u16), a length (u16) and its data. Source: solana-program/token-2022, `interface/src/extension/mod.rs` and
 `interface/src/extension/transfer_fee/mod.rs`.
 """
 
@@ -15,17 +14,14 @@ from solders.pubkey import Pubkey
 
 from dex.errors import QuoteRefused
 from dex.solana.addresses import TOKEN_2022_PROGRAM, TOKEN_PROGRAM, WRAPPED_SOL_MINT
-from dex.types import Account, Accounts
+from dex.types import Accounts
 
 from .base import existing_account
 from .integers import U64_MAX, ceil_div, overflow
 
 MINT_SIZE = 82
-TOKEN_ACCOUNT_SIZE = 165
 _EXTENSIONS_START = 166
 _ACCOUNT_TYPE_MINT = 1
-_ACCOUNT_TYPE_TOKEN_ACCOUNT = 2
-_INITIALIZED = 1
 _ONE_IN_BPS = 10_000
 
 _TRANSFER_FEE_CONFIG = 1
@@ -154,37 +150,3 @@ def _fee_in_epoch(data: bytes, start: int, epoch: int) -> TransferFee:
         return TransferFee(newer_bps, newer_maximum)
     _, older_maximum, older_bps = struct.unpack_from("<QQH", data, start + 72)
     return TransferFee(older_bps, older_maximum)
-
-
-def read_vault_amount(
-    accounts: Accounts, address: Pubkey, mint: Pubkey, token_program: Pubkey
-) -> int:
-    """Return the base units in a pool's vault.
-
-    Raises QuoteRefused: `pool_unreadable` when it is no token account of `mint`,
-    `pool_disabled` when it is frozen.
-    """
-    account = existing_account(accounts, address, "vault")
-    data = account.data
-    if (
-        not _is_token_account(account)
-        or account.owner != token_program
-        or data[:32] != bytes(mint)
-    ):
-        raise QuoteRefused(
-            "pool_unreadable", f"The vault {address} does not hold {mint}."
-        )
-    if data[108] != _INITIALIZED:
-        raise QuoteRefused("pool_disabled", f"The vault {address} is frozen.")
-    return int.from_bytes(data[64:72], "little")
-
-
-def _is_token_account(account: Account) -> bool:
-    data = account.data
-    if len(data) == TOKEN_ACCOUNT_SIZE:
-        return data[108] != 0
-    return (
-        len(data) >= _EXTENSIONS_START
-        and data[165] == _ACCOUNT_TYPE_TOKEN_ACCOUNT
-        and data[108] != 0
-    )

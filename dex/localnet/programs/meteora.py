@@ -38,8 +38,6 @@ from .anchor import (
 )
 from .invocation import Invocation
 
-BASE_UNITS = 33_000
-UNITS_PER_BIN = 5_510
 EVENT_AUTHORITY = program_address(meteora.PROGRAM_ID, b"__event_authority")
 EXCEEDED_SLIPPAGE = (6003, "ExceededAmountSlippageTolerance")
 ERRORS = {
@@ -78,7 +76,7 @@ def process(call: Invocation) -> None:
     if call.data[:8] != meteora.SWAP2:
         raise InstructionError("InvalidInstructionData")
     call.log("Instruction: Swap2")
-    call.consume(BASE_UNITS)
+    call.consume(meteora.SWAP_UNITS)
     try:
         amount_in, min_amount_out, hooks = struct.unpack("<QQI", call.data[8:])
     except struct.error:
@@ -95,7 +93,7 @@ def process(call: Invocation) -> None:
             call.address(PAIR), _snapshot(call), mint_in, amount_in
         ),
     )
-    call.consume(UNITS_PER_BIN * len(swap.inner.fills))
+    call.consume(meteora.UNITS_PER_BIN * len(swap.inner.fills))
     if swap.amount_out < min_amount_out:
         raise refuse(call, *EXCEEDED_SLIPPAGE)
     _write_state(call, swap.inner)

@@ -32,7 +32,6 @@ from .anchor import (
 )
 from .invocation import Invocation
 
-UNITS = 28_000
 SWAP_EVENT = bytes.fromhex("40c6cde8260871e2")
 AUTHORITY = program_address(raydium.PROGRAM_ID, b"vault_and_lp_mint_auth_seed")
 EXCEEDED_SLIPPAGE = (6005, "ExceededSlippage")
@@ -69,7 +68,7 @@ def process(call: Invocation) -> None:
         raise InstructionError("InvalidInstructionData")
     exact_in = kind == raydium.SWAP_BASE_INPUT
     call.log(f"Instruction: {'SwapBaseInput' if exact_in else 'SwapBaseOutput'}")
-    call.consume(UNITS)
+    call.consume(raydium.SWAP_UNITS)
     try:
         first, second = struct.unpack("<QQ", call.data[8:])
     except struct.error:

@@ -1,0 +1,98 @@
+"""A pool's vaults: what they hold, and what a swap leaves in them.
+
+Layout: a token account has 165 bytes. One of Token-2022 may go on: the account type at
+165, then extensions from 166, each with a type (u16), a length (u16) and its data. Source:
+solana-program/token-2022, `interface/src/extension/mod.rs`.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from dataclasses import replace
+
+from solders.pubkey import Pubkey
+
+from dex.errors import QuoteRefused
+from dex.solana.addresses import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
+from dex.types import Account, Accounts, Quote
+
+from .base import existing_account
+
+TOKEN_ACCOUNT_SIZE = 165
+_EXTENSIONS_START = 166
+_ACCOUNT_TYPE_TOKEN_ACCOUNT = 2
+_INITIALIZED = 1
+_TRANSFER_FEE_AMOUNT = 2  # an extension: what the account withholds for its mint
+
+# What one checked transfer costs when a pool's program calls it.
+TRANSFER_UNITS: Mapping[Pubkey, int] = {TOKEN_PROGRAM: 1_051, TOKEN_2022_PROGRAM: 1_996}
+
+
+def read_vault_amount(
+    accounts: Accounts, address: Pubkey, mint: Pubkey, token_program: Pubkey
+) -> int:
+    """Return the base units in a pool's vault.
+
+    Raises QuoteRefused: `pool_unreadable` when it is no token account of `mint`,
+    `pool_disabled` when it is frozen.
+    """
+    account = existing_account(accounts, address, "vault")
+    data = account.data
+    if (
+        not _is_token_account(account)
+        or account.owner != token_program
+        or data[:32] != bytes(mint)
+    ):
+        raise QuoteRefused(
+            "pool_unreadable", f"The vault {address} does not hold {mint}."
+        )
+    if data[108] != _INITIALIZED:
+        raise QuoteRefused("pool_disabled", f"The vault {address} is frozen.")
+    return int.from_bytes(data[64:72], "little")
+
+
+def vaults_after(quote: Quote, accounts: Accounts) -> dict[Pubkey, Account]:
+    """Return both vaults as the token programs leave them after the swap of `quote`."""
+    vault_in = existing_account(accounts, quote.vault_in, "vault")
+    vault_out = existing_account(accounts, quote.vault_out, "vault")
+    withheld = quote.amount_in - quote.vault_in_delta
+    return {
+        quote.vault_in: _withhold(_move(vault_in, quote.vault_in_delta), withheld),
+        quote.vault_out: _move(vault_out, -quote.vault_out_delta),
+    }
+
+
+def _move(account: Account, amount: int) -> Account:
+    """Change what a token account holds; wrapped SOL holds it as lamports too."""
+    data = bytearray(account.data)
+    held = int.from_bytes(data[64:72], "little") + amount
+    data[64:72] = held.to_bytes(8, "little")
+    is_native = data[109] == 1
+    lamports = account.lamports + (amount if is_native else 0)
+    return replace(account, data=bytes(data), lamports=lamports)
+
+
+def _withhold(account: Account, fee: int) -> Account:
+    """Add a transfer fee to what Token-2022 keeps in the receiving account."""
+    data = bytearray(account.data)
+    position = _EXTENSIONS_START
+    while fee and position + 4 <= len(data):
+        kind, length = struct.unpack_from("<HH", data, position)
+        if kind == _TRANSFER_FEE_AMOUNT:
+            (held,) = struct.unpack_from("<Q", data, position + 4)
+            struct.pack_into("<Q", data, position + 4, held + fee)
+            break
+        position += 4 + length
+    return replace(account, data=bytes(data))
+
+
+def _is_token_account(account: Account) -> bool:
+    data = account.data
+    if len(data) == TOKEN_ACCOUNT_SIZE:
+        return data[108] != 0
+    return (
+        len(data) >= _EXTENSIONS_START
+        and data[165] == _ACCOUNT_TYPE_TOKEN_ACCOUNT
+        and data[108] != 0
+    )
