@@ -37,8 +37,21 @@ class Status:
     error: Any
 
 
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What one commit made durable.
+
+    `records` landed, in order; `accounts` changed; `dropped` are signatures that a fork
+    took back.
+    """
+
+    records: tuple[Record, ...]
+    accounts: tuple[Pubkey, ...]
+    dropped: tuple[str, ...]
+
+
 class Ledger:
-    """Accounts, time and landed transactions. Nothing is durable before `commit()`."""
+    """ ""Accounts, time and landed transactions. Nothing is durable before `commit()`."""
 
     def __init__(
         self,
@@ -55,6 +68,9 @@ class Ledger:
         self.bank = Bank(store.accounts())
         self._forget_at = clock.slot() + FORGET_EVERY_SLOTS
         self._abandoned = False
+        # Hears what each commit carried, right after it.
+        self.committed: Callable[[Commit], None] | None = None
+        self._landed: list[Record] = []
         oldest = clock.slot() - STATUS_CACHE_SLOTS
         self._statuses = {
             signature: Status(slot, error)
@@ -168,6 +184,7 @@ class Ledger:
         self.bank.write(slot, outcome.changes)
         self._statuses[loaded.signature] = Status(slot, outcome.error)
         self.store.add(record, loaded.keys)
+        self._landed.append(record)
 
     def land_pending(self) -> None:
         """Land what was delayed and is due now."""
@@ -185,6 +202,10 @@ class Ledger:
             self.store.put_accounts(changed)
             self.store.set_meta(last_slot=str(self.clock.slot()))
         self.store.commit()
+        records, self._landed = tuple(self._landed), []
+        if self.committed is not None and (records or changed):
+            accounts = tuple(address for address, _ in changed)
+            self.committed(Commit(records, accounts, dropped=()))
         if self.clock.slot() >= self._forget_at:
             self._forget_old_statuses()
 

@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import AsyncIterator, Collection, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from solders.pubkey import Pubkey
@@ -22,9 +22,9 @@ from dex.types import Account
 
 from . import genesis, pausing
 from .faults import Faults
-from .ledger import Ledger
+from .ledger import Commit, Ledger
 from .market import Market
-from .methods.rpc import MIN_CONTEXT_SLOT_NOT_REACHED, Options, RpcError
+from .node import Node
 from .programs import token_layout as layout
 
 logger = logging.getLogger(__name__)
@@ -43,31 +43,6 @@ TICK_S = 0.05
 SLOTS_BETWEEN_TRADES = 5
 
 
-@dataclass
-class Node:
-    """One address of the chain: the shared ledger, seen with this node's own lag."""
-
-    network: Network
-    index: int
-    delay_s: float = 0.0
-
-    @property
-    def ledger(self) -> Ledger:
-        return self.network.ledger
-
-    def slot(self, options: Options, name: str = "commitment") -> int:
-        """Return the slot to answer from; an error when it is behind `minContextSlot`."""
-        slot = self.ledger.clock.slot_for(options.commitment(name))
-        wanted = options.number("minContextSlot")
-        if wanted is not None and slot < wanted:
-            raise RpcError(
-                MIN_CONTEXT_SLOT_NOT_REACHED,
-                "Minimum context slot has not been reached",
-                {"contextSlot": slot},
-            )
-        return slot
-
-
 class Network:
     """One ledger behind several nodes."""
 
@@ -76,6 +51,9 @@ class Network:
     ) -> None:
         self.ledger = ledger
         self.nodes = [Node(self, index) for index in range(nodes)]
+        # Called in order right after each commit that carried something.
+        self.listeners: list[Callable[[Commit], None]] = []
+        ledger.committed = self._tell
         self.control = control
         self.market = Market(ledger, seed)
         self.market_is_open = market
@@ -118,6 +96,10 @@ class Network:
             network.fund(owner)
         ledger.commit()
         return network
+
+    def _tell(self, commit: Commit) -> None:
+        for listener in self.listeners:
+            listener(commit)
 
     def fund(self, owner: Pubkey) -> None:
         """Raise a wallet's SOL and every genesis token to at least what it is given."""

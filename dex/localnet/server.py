@@ -12,7 +12,10 @@ from aiohttp import web
 
 from .methods import accounts, chain, control, history, transactions
 from .methods.rpc import answer_body, parse_error
-from .network import Network, Node
+from .network import Network
+from .node import Node
+from .ports import listen_in_pairs
+from .websocket import make_socket_app
 
 MAX_BODY_BYTES = 1024 * 1024
 METHODS = {
@@ -58,18 +61,21 @@ def make_app(node: Node) -> web.Application:
 async def serving(
     network: Network, *, host: str, ports: list[int]
 ) -> AsyncIterator[list[str]]:
-    """Serve every node on its port (0: any free one) and yield their URLs."""
+    """Serve every node and yield their URLs: HTTP on its port, WebSocket on the next.
+
+    Port 0 means any two free ports. Raises OSError when a port is taken.
+    """
     async with contextlib.AsyncExitStack() as stack:
         urls = []
         for node, port in zip(network.nodes, ports, strict=True):
-            # A delayed answer does not hold up the end.
-            runner = web.AppRunner(
-                make_app(node), access_log=None, shutdown_timeout=0.5
-            )
-            await runner.setup()
-            stack.push_async_callback(runner.cleanup)
-            await web.TCPSite(runner, host, port).start()
-            bound = runner.addresses[0][1]
-            urls.append(f"http://{host}:{bound}")
+            listening = listen_in_pairs(host, port)
+            apps = make_app(node), make_socket_app(node)
+            for app, bound in zip(apps, listening, strict=True):
+                # A delayed answer does not hold up the end.
+                runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
+                await runner.setup()
+                stack.push_async_callback(runner.cleanup)
+                await web.SockSite(runner, bound).start()
+            urls.append(f"http://{host}:{listening[0].getsockname()[1]}")
         await stack.enter_async_context(network.running())
         yield urls

@@ -8,7 +8,7 @@ from typing import Any
 from solders.pubkey import Pubkey
 
 from dex.localnet.meta import token_amount
-from dex.localnet.network import Node
+from dex.localnet.node import Node
 from dex.localnet.programs import token_layout as layout
 from dex.solana.addresses import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 
@@ -25,7 +25,7 @@ def with_context(slot: int, value: Any) -> dict[str, Any]:
 
 def get_balance(node: Node, params: Params) -> Any:
     slot = node.slot(params.options(1))
-    account = node.ledger.account(params.pubkey(0), slot)
+    account = node.account(params.pubkey(0), slot)
     return with_context(slot, 0 if account is None else account.lamports)
 
 
@@ -33,7 +33,7 @@ def get_account_info(node: Node, params: Params) -> Any:
     options = params.options(1)
     slot = node.slot(options)
     address = params.pubkey(0)
-    read = partial(node.ledger.account, slot=slot)
+    read = partial(node.account, slot=slot)
     return with_context(slot, account_json(address, read(address), options, read))
 
 
@@ -44,20 +44,20 @@ def get_multiple_accounts(node: Node, params: Params) -> Any:
         # Unlike getAccountInfo, this method's default is base64.
         options.values = {**options.values, "encoding": "base64"}
     slot = node.slot(options)
-    read = partial(node.ledger.account, slot=slot)
+    read = partial(node.account, slot=slot)
     found = [account_json(key, read(key), options, read) for key in addresses]
     return with_context(slot, found)
 
 
 def get_token_account_balance(node: Node, params: Params) -> Any:
     slot = node.slot(params.options(1))
-    account = node.ledger.account(params.pubkey(0), slot)
+    account = node.account(params.pubkey(0), slot)
     if account is None:
         raise invalid("Invalid param: could not find account")
     token = account.owner in (TOKEN_PROGRAM, TOKEN_2022_PROGRAM)
     if not token or not layout.is_token_account(account.data):
         raise invalid("Invalid param: not a Token account")
-    mint = node.ledger.account(layout.mint_of(account.data), slot)
+    mint = node.account(layout.mint_of(account.data), slot)
     if mint is None:
         raise invalid("Invalid param: could not find mint")
     amount = layout.amount_of(account.data)
@@ -70,9 +70,9 @@ def get_token_accounts_by_owner(node: Node, params: Params) -> Any:
     wanted_mint, program = _token_filter(node, params)
     options = params.options(2)
     slot = node.slot(options)
-    read = partial(node.ledger.account, slot=slot)
+    read = partial(node.account, slot=slot)
     found = []
-    for address, account in node.ledger.bank.owned_by(program, slot):
+    for address, account in node.owned_by(program, slot):
         if not layout.is_token_account(account.data):
             continue
         if layout.owner_of(account.data) != owner:
@@ -88,7 +88,7 @@ def _token_filter(node: Node, params: Params) -> tuple[Pubkey | None, Pubkey]:
     wanted = params.get(1)
     if isinstance(wanted, dict) and isinstance(wanted.get("mint"), str):
         mint = pubkey(wanted["mint"])
-        account = node.ledger.account(mint)
+        account = node.account(mint, node.current_slot("processed"))
         if account is None or account.owner not in (TOKEN_PROGRAM, TOKEN_2022_PROGRAM):
             raise invalid("Invalid param: could not find mint")
         return mint, account.owner

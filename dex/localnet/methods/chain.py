@@ -8,7 +8,7 @@ from typing import Any
 
 from solders.message import Message, MessageV0, from_bytes_versioned
 
-from dex.localnet.network import Node
+from dex.localnet.node import Node
 from dex.localnet.programs.compute_budget import read_budget
 from dex.localnet.programs.invocation import rent_exempt_minimum
 from dex.localnet.slots import MAX_BLOCKHASH_AGE, SLOTS_PER_EPOCH
@@ -53,22 +53,25 @@ def get_epoch_info(node: Node, params: Params) -> Any:
     }
 
 
+def latest_blockhash(node: Node, slot: int) -> dict[str, Any]:
+    """Return the newest blockhash that this node knows as of `slot`."""
+    clock = node.ledger.clock
+    hashed = node.blockhash_slot(slot)
+    return {
+        "blockhash": str(clock.blockhash(hashed)),
+        "lastValidBlockHeight": clock.height(hashed) + MAX_BLOCKHASH_AGE,
+    }
+
+
 def get_latest_blockhash(node: Node, params: Params) -> Any:
     slot = node.slot(params.options(0))
-    clock = node.ledger.clock
-    return with_context(
-        slot,
-        {
-            "blockhash": str(clock.blockhash(slot)),
-            "lastValidBlockHeight": clock.height(slot) + MAX_BLOCKHASH_AGE,
-        },
-    )
+    return with_context(slot, latest_blockhash(node, slot))
 
 
 def is_blockhash_valid(node: Node, params: Params) -> Any:
     slot = node.slot(params.options(1))
     known = blockhash(params.text(0))
-    return with_context(slot, node.ledger.clock.is_blockhash_valid(known, slot))
+    return with_context(slot, node.is_blockhash_valid(known, slot))
 
 
 def get_fee_for_message(node: Node, params: Params) -> Any:
@@ -79,7 +82,7 @@ def get_fee_for_message(node: Node, params: Params) -> Any:
         budget = read_budget(message.account_keys, message.instructions)
     except (binascii.Error, ValueError, AssertionError, TransactionError) as error:
         raise invalid(f"invalid transaction: {error}") from None
-    if not node.ledger.clock.is_blockhash_valid(message.recent_blockhash, slot):
+    if not node.is_blockhash_valid(message.recent_blockhash, slot):
         return with_context(slot, None)
     return with_context(slot, budget.fee(message.header.num_required_signatures))
 
@@ -93,7 +96,7 @@ def get_minimum_balance(node: Node, params: Params) -> Any:
 
 def get_recent_prioritization_fees(node: Node, params: Params) -> Any:
     """Nobody needs priority here: localnet has room for every transaction."""
-    newest = node.ledger.clock.slot()
+    newest = node.current_slot("processed")
     slots = range(newest - PRIORITIZATION_SLOTS + 1, newest + 1)
     return [{"slot": slot, "prioritizationFee": 0} for slot in slots]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dex.localnet import genesis
-from dex.localnet.network import Node
+from dex.localnet.node import Node
 from dex.solana.addresses import TOKEN_PROGRAM
 
 from .rpc import METHOD_NOT_FOUND, Options, Params, RpcError, invalid

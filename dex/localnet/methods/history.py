@@ -8,7 +8,7 @@ from typing import Any
 from solders.message import MessageV0
 
 from dex.localnet import base58
-from dex.localnet.network import Node
+from dex.localnet.node import Node
 from dex.localnet.runtime import Loaded, load
 from dex.localnet.store import Record
 
@@ -28,8 +28,8 @@ def get_transaction(node: Node, params: Params) -> Any:
     """Return a landed transaction; null while the node does not know it."""
     wanted = signature(params.text(0))
     options = params.options(1)
-    record = node.ledger.store.transaction(wanted)
-    if record is None or record.slot > _settled_slot(node, options):
+    record = node.transaction(wanted, newest_slot=_settled_slot(node, options))
+    if record is None:
         return None
     loaded = load(record.raw)
     version = 0 if isinstance(loaded.message, MessageV0) else "legacy"
@@ -59,7 +59,7 @@ def get_signatures_for_address(node: Node, params: Params) -> Any:
     if not 1 <= limit <= MAX_SIGNATURES:
         raise invalid(f"Invalid limit; max {MAX_SIGNATURES}")
     before, until = options.text("before"), options.text("until")
-    records = node.ledger.store.mentioning(
+    records = node.mentioning(
         address,
         before=None if before is None else signature(before),
         until=None if until is None else signature(until),
@@ -82,7 +82,7 @@ def _listed(node: Node, record: Record) -> dict[str, Any]:
         "err": record.error,
         "memo": record.memo,
         "blockTime": record.block_time,
-        "confirmationStatus": node.ledger.clock.commitment_of(record.slot),
+        "confirmationStatus": node.commitment_of(record.slot),
     }
 
 

@@ -12,7 +12,7 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature
 
 if TYPE_CHECKING:
-    from dex.localnet.network import Node
+    from dex.localnet.node import Node
 
 logger = logging.getLogger(__name__)
 

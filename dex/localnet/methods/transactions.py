@@ -16,12 +16,12 @@ from dex.localnet.genesis import FAUCET
 from dex.localnet.ledger import Status
 from dex.localnet.market import sign_transaction
 from dex.localnet.meta import inner_instructions
-from dex.localnet.network import Node
+from dex.localnet.node import Node
 from dex.localnet.runtime import Loaded, Outcome, load
-from dex.localnet.slots import MAX_BLOCKHASH_AGE
 from dex.localnet.transaction_errors import TransactionError, transaction_text
 
 from .accounts import with_context
+from .chain import latest_blockhash
 from .encoding import account_json
 from .rpc import (
     SEND_PREFLIGHT_FAILURE,
@@ -50,7 +50,7 @@ def send_transaction(node: Node, params: Params) -> Any:
             text = transaction_text(value["err"])
             message = f"Transaction simulation failed: {text}"
             raise RpcError(SEND_PREFLIGHT_FAILURE, message, value)
-    node.ledger.submit(raw, loaded)
+    node.submit(raw, loaded)
     return loaded.signature
 
 
@@ -65,11 +65,7 @@ def simulate_transaction(node: Node, params: Params) -> Any:
     slot = node.slot(options)
     value = _simulate(node, loaded, slot, check_blockhash=not replaces, options=options)
     if replaces:
-        clock = node.ledger.clock
-        value["replacementBlockhash"] = {
-            "blockhash": str(clock.blockhash(slot)),
-            "lastValidBlockHeight": clock.height(slot) + MAX_BLOCKHASH_AGE,
-        }
+        value["replacementBlockhash"] = latest_blockhash(node, slot)
     return with_context(slot, value)
 
 
@@ -77,10 +73,10 @@ def get_signature_statuses(node: Node, params: Params) -> Any:
     signatures = [signature(text) for text in params.texts(0, most=MAX_STATUSES)]
     search = params.options(1).flag("searchTransactionHistory")
     statuses = [
-        _status_json(node, node.ledger.status(text, search_history=search))
+        _status_json(node, node.status(text, search_history=search))
         for text in signatures
     ]
-    return with_context(node.ledger.clock.slot(), statuses)
+    return with_context(node.current_slot("processed"), statuses)
 
 
 def request_airdrop(node: Node, params: Params) -> Any:
@@ -149,8 +145,8 @@ def _simulate(
     """Return the value of simulateTransaction, which preflight errors carry, too."""
     try:
         if check_blockhash:
-            node.ledger.check(loaded, slot)
-        outcome = node.ledger.dry_run(loaded, slot)
+            node.check(loaded, slot)
+        outcome = node.dry_run(loaded, slot)
     except TransactionError as error:
         outcome = Outcome(error.error, [], 0, 0, {}, {})
     options = options or Options(None)
@@ -181,7 +177,7 @@ def _accounts_after(
     addresses: list[Pubkey] = [pubkey(str(text)) for text in wanted["addresses"]]
     if outcome.error is not None:
         return [None] * len(addresses)
-    read = partial(node.ledger.account, slot=slot)
+    read = partial(node.account, slot=slot)
     return [
         account_json(
             address,
@@ -196,12 +192,13 @@ def _accounts_after(
 def _status_json(node: Node, status: Status | None) -> Any:
     if status is None:
         return None
-    clock = node.ledger.clock
-    settled = clock.commitment_of(status.slot)
+    settled = node.commitment_of(status.slot)
     return {
         "slot": status.slot,
         "confirmations": (
-            None if settled == "finalized" else clock.slot() - status.slot
+            None
+            if settled == "finalized"
+            else node.current_slot("processed") - status.slot
         ),
         "err": status.error,
         "status": {"Ok": None} if status.error is None else {"Err": status.error},
