@@ -15,7 +15,7 @@ from dex.errors import RpcUnavailable
 from dex.solana.addresses import associated_token_address
 from dex.solana.cluster import Cluster
 from dex.solana.decoding import token_amount
-from dex.solana.program_errors import BLOCKHASH_NOT_FOUND
+from dex.solana.error_meanings import BLOCKHASH_NOT_FOUND
 from dex.solana.transactions import compose_swap
 from dex.solana.wallet import Wallet
 from dex.types import (
@@ -135,7 +135,13 @@ class TransactionBuilder:
             raise RpcUnavailable(simulation.error)
         if simulation.error_code:
             raise AttemptFailed(
-                Failure(simulation.error_code, simulation.error, simulation.retryable)
+                Failure(
+                    simulation.error_code,
+                    simulation.error,
+                    simulation.retryable,
+                    simulation.program,
+                    simulation.name,
+                )
             )
         return simulation
 

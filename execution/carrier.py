@@ -183,13 +183,12 @@ class Carrier:
         match outcome:
             case Landed():
                 await self._confirm(order, attempt)
-            case LandedWithError(slot, code, message, retryable):
+            case LandedWithError(slot, code, message, retryable, program, name):
                 closing = AttemptClosing(
                     AttemptState.ERRORED, slot, None, code, message
                 )
-                await self._holder.fail(
-                    order, Failure(code, message, retryable), closing
-                )
+                failure = Failure(code, message, retryable, program, name)
+                await self._holder.fail(order, failure, closing)
             case Expired():
                 failure = Failure(
                     "blockhash_expired",

@@ -14,11 +14,23 @@ MAX_BACKOFF_MS = 8_000
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why an attempt failed; `code` is stable, `message` says what the user can do."""
+    """Why an attempt failed; `code` is stable, `message` says what the user can do.
+
+    Where a program refused it on chain, `program` names that one (raydium, token, …) and
+    `program_error` is what it calls the error.
+    """
 
     code: str
     message: str
     retryable: bool
+    program: str = ""
+    program_error: str = ""
+
+    @property
+    def origin(self) -> dict[str, str]:
+        """What an event says of the program that failed; nothing where none is known."""
+        named = {"program": self.program, "programError": self.program_error}
+        return {key: name for key, name in named.items() if name}
 
 
 ALL_REFUTED = Failure(

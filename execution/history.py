@@ -53,6 +53,10 @@ def filled(order: Order, attempt: Attempt, fill: Fill) -> dict[str, Any]:
 def retried(failure: Failure, retry_in_ms: int) -> dict[str, Any]:
     """The data of `routing` when it begins the next attempt."""
     return {
-        "error": {"code": failure.code, "message": failure.message},
+        "error": {
+            "code": failure.code,
+            "message": failure.message,
+            **failure.origin,
+        },
         "retryInMs": retry_in_ms,
     }

@@ -92,6 +92,7 @@ class Holder:
         if to == Status.CANCELLED:
             code, message = "cancelled", f"Cancelled on request. {message}"
         end = await self._database.run(unhappy_end, order.id, code, message, closes)
+        end["data"] |= failure.origin
         await self.move(order, to, **end, closes=closes)
 
 

@@ -17,10 +17,11 @@ from dex.types import Blockhash, Fill, Outcome, SignedTransaction, Simulation
 from dex.venues.base import Venue
 
 from .blockhashes import Blockhashes
+from .error_meanings import TransactionError
 from .expiry import DeathProof
 from .fills import Sides, wait_for_fill
 from .market import Market
-from .program_errors import TransactionError, decode_error
+from .program_errors import decode_error
 from .rpc import RpcClient
 from .sender import Sender
 from .simulation import simulate

@@ -1,197 +1,169 @@
-"""Transaction errors as stable codes: what happened, and whether a retry can help.
+"""Transaction errors as stable codes: which program failed, and what it calls that.
 
-Sources: raydium-io/raydium-cp-swap programs/cp-swap/src/error.rs, MeteoraAg/dlmm-sdk
-idls/dlmm.json, solana-program/token interface/src/error.rs, anza-xyz/solana-sdk
-transaction-error and instruction-error.
+An error that a program returned through another one (the token program inside a swap)
+keeps its number on the way out. Logs tell who failed first; without them the number
+does: a venue's own errors begin at 6000 and Anchor's at 100, below are the token
+programs'.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from solders.message import MessageV0
 from solders.pubkey import Pubkey
 
-from .addresses import ASSOCIATED_TOKEN_PROGRAM, TOKEN_2022_PROGRAM, TOKEN_PROGRAM
+from .addresses import (
+    ASSOCIATED_TOKEN_PROGRAM,
+    COMPUTE_BUDGET_PROGRAM,
+    MEMO_PROGRAM,
+    SYSTEM_PROGRAM,
+    TOKEN_2022_PROGRAM,
+    TOKEN_PROGRAM,
+)
+from .error_meanings import OF_PROGRAMS, OF_THE_CHAIN, TransactionError
+from .error_names import NAMES, TOKEN
+
+PROGRAMS = {
+    SYSTEM_PROGRAM: "system",
+    TOKEN_PROGRAM: "token",
+    TOKEN_2022_PROGRAM: "token_2022",
+    ASSOCIATED_TOKEN_PROGRAM: "associated_token",
+    MEMO_PROGRAM: "memo",
+    COMPUTE_BUDGET_PROGRAM: "compute_budget",
+}
+ANCHOR_FIRST = 100
+
+# What the runtime logs of each program on the way out; the innermost comes first. What
+# programs log themselves begins with "Program log: ".
+FAILED = re.compile(r"Program ([1-9A-HJ-NP-Za-km-z]{32,44}) failed: ")
 
 
 @dataclass(frozen=True, slots=True)
-class TransactionError:
-    """A decoded error; `message` says what the user can do.
+class _Place:
+    """Where it happened: the instruction, its program, and who else may have failed."""
 
-    `program` names what failed and `name` is its own name of the error; "" when unknown.
-    """
+    index: int
+    address: Pubkey | None
+    caller: str
+    is_venue: bool
+    logged: str
+    token_programs: tuple[str, ...]
 
-    code: str
-    message: str
-    retryable: bool
-    program: str = ""
-    name: str = ""
-
-
-SLIPPAGE = TransactionError(
-    "slippage_exceeded",
-    "The swap would have paid less than the order's minimum, so nothing was swapped. "
-    "Allow more slippage, or trade a smaller amount.",
-    retryable=True,
-)
-INSUFFICIENT_FUNDS = TransactionError(
-    "insufficient_funds",
-    "The wallet's token account holds less than the order sells. Fund the wallet.",
-    retryable=False,
-)
-INSUFFICIENT_SOL = TransactionError(
-    "insufficient_sol",
-    "The wallet has not enough SOL for the network fee and account rent. Fund it.",
-    retryable=False,
-)
-POOL_DISABLED = TransactionError(
-    "pool_disabled",
-    "The pool refuses swaps at present. Place the order again later; another pool of the "
-    "pair is used when it pays.",
-    retryable=True,
-)
-NO_LIQUIDITY = TransactionError(
-    "no_liquidity",
-    "The pool has not enough liquidity for this amount. Trade a smaller one.",
-    retryable=True,
-)
-ZERO_OUTPUT = TransactionError(
-    "zero_output", "The amount is too small to buy anything. Trade more.", False
-)
-POOL_MOVED = TransactionError(
-    "pool_moved",
-    "The pool's price moved beyond the accounts of the quoted route. Place the order "
-    "again at the new price.",
-    retryable=True,
-)
-TOKEN_UNSAFE = TransactionError(
-    "token_unsafe",
-    "The token account is frozen, or the mint is not supported. Trade another token.",
-    retryable=False,
-)
-BLOCKHASH_NOT_FOUND = TransactionError(
-    "blockhash_not_found",
-    "The node does not know the blockhash, or it is too old.",
-    retryable=True,
-)
-COMPUTE_EXCEEDED = TransactionError(
-    "compute_exceeded",
-    "The swap needed more compute units than it asked for. Place the order again, or "
-    "trade a smaller amount, which crosses less of the pool.",
-    retryable=True,
-)
-
-# Errors of the transaction as a whole, and of an instruction by name.
-BY_NAME = {
-    "BlockhashNotFound": BLOCKHASH_NOT_FOUND,
-    "AccountNotFound": INSUFFICIENT_SOL,  # the payer has never been funded
-    "InsufficientFundsForFee": INSUFFICIENT_SOL,
-    "InsufficientFundsForRent": INSUFFICIENT_SOL,
-    "ComputationalBudgetExceeded": COMPUTE_EXCEEDED,
-    "ProgramFailedToComplete": COMPUTE_EXCEEDED,
-}
-TOKEN_ERRORS = {
-    0: INSUFFICIENT_SOL,  # NotRentExempt
-    1: INSUFFICIENT_FUNDS,
-    17: TOKEN_UNSAFE,  # AccountFrozen
-}
-# Anchor's own errors, below 6000, are the same in every Anchor program.
-ANCHOR_ERRORS = {
-    3005: POOL_MOVED,  # AccountNotEnoughKeys: a bin array is missing
-    3012: TransactionError(
-        "account_missing",
-        "A token account that the swap needs does not exist. Fund the wallet's "
-        "associated token account.",
-        retryable=False,
-    ),
-}
-VENUE_ERRORS: dict[str, dict[int, TransactionError]] = {
-    "raydium": {
-        6000: POOL_DISABLED,
-        6002: NO_LIQUIDITY,
-        6005: SLIPPAGE,
-        6006: ZERO_OUTPUT,
-        6007: TOKEN_UNSAFE,
-        6012: NO_LIQUIDITY,
-    },
-    "meteora": {
-        6003: SLIPPAGE,
-        6012: NO_LIQUIDITY,
-        6027: POOL_MOVED,
-        6028: POOL_MOVED,
-        6036: POOL_MOVED,
-        6037: NO_LIQUIDITY,
-        6038: NO_LIQUIDITY,
-        6039: ZERO_OUTPUT,
-        6042: POOL_DISABLED,
-    },
-}
+    @property
+    def calls_tokens(self) -> bool:
+        return self.is_venue or self.caller == "associated_token"
 
 
 def decode_error(
-    error: Any, message: MessageV0, venues: Mapping[Pubkey, str]
+    error: Any,
+    message: MessageV0,
+    venues: Mapping[Pubkey, str],
+    logs: Sequence[str] = (),
 ) -> TransactionError:
-    """Decode a node's `err` of the transaction with this message.
+    """Decode a node's `err` of the transaction with this message, whatever it is.
 
     `venues` maps the program of each venue to its name.
     """
-    name = _name(error)
-    if name in BY_NAME:
-        return BY_NAME[name]
     match error:
         case {"InstructionError": [int(index), detail]}:
-            return _instruction_error(index, detail, message, venues)
-    return _unknown(error)
+            return _instruction_error(detail, _place(index, message, venues, logs))
+    name = _name(error)
+    return _with_meaning(OF_THE_CHAIN.get(name), "", name) or _unknown(error, name=name)
 
 
-def _instruction_error(
-    index: int, detail: Any, message: MessageV0, venues: Mapping[Pubkey, str]
-) -> TransactionError:
+def _instruction_error(detail: Any, place: _Place) -> TransactionError:
     name = _name(detail)
-    if name in BY_NAME:
-        return BY_NAME[name]
+    program = place.logged or place.caller
     match detail:
         case {"Custom": int(number)}:
-            known = _custom_errors(index, message, venues).get(number)
-            if known is not None:
-                return known
-    program = _program(index, message)
-    return _unknown(detail, f" in instruction {index} of program {program}")
+            program = place.logged or _failing_program(number, place)
+            # Where it is unclear which token program failed, both call it the same.
+            table = program or ("token" if place.calls_tokens else "")
+            name = NAMES.get(table, {}).get(number, "")
+            meanings = OF_PROGRAMS.get(table, {})
+        case _:
+            meanings = OF_THE_CHAIN
+    known = _with_meaning(meanings.get(name), program, name)
+    where = f" in instruction {place.index} of program {place.address}"
+    return known or _unknown(detail, where, program=program, name=name)
 
 
-def _custom_errors(
-    index: int, message: MessageV0, venues: Mapping[Pubkey, str]
-) -> Mapping[int, TransactionError]:
-    program = _program(index, message)
-    if program in (TOKEN_PROGRAM, TOKEN_2022_PROGRAM, ASSOCIATED_TOKEN_PROGRAM):
-        return TOKEN_ERRORS
-    if program is None or program not in venues:
-        return {}
-    # A venue moves tokens by calls into the token program, whose error numbers surface
-    # unchanged; those of the venue itself start at 6000.
-    return TOKEN_ERRORS | ANCHOR_ERRORS | VENUE_ERRORS.get(venues[program], {})
+def _failing_program(number: int, place: _Place) -> str:
+    """Tell by its number alone which program returned an error; "" when unclear."""
+    if place.caller == "associated_token":
+        # It creates the account by the system program, then has the token program
+        # write it. Neither of their first errors can come from there otherwise.
+        inner: tuple[str, ...] = ("associated_token", "system")
+        return inner[number] if number < len(inner) else _token_program(number, place)
+    if place.is_venue:
+        return place.caller if number >= ANCHOR_FIRST else _token_program(number, place)
+    return place.caller
 
 
-def _program(index: int, message: MessageV0) -> Pubkey | None:
+def _token_program(number: int, place: _Place) -> str:
+    if number not in TOKEN:
+        return "token_2022"
+    return place.token_programs[0] if len(place.token_programs) == 1 else ""
+
+
+def _place(
+    index: int, message: MessageV0, venues: Mapping[Pubkey, str], logs: Sequence[str]
+) -> _Place:
+    keys = message.account_keys
     instructions = message.instructions
-    if not 0 <= index < len(instructions):
-        return None
-    return message.account_keys[instructions[index].program_id_index]
+    address = (
+        keys[instructions[index].program_id_index]
+        if 0 <= index < len(instructions)
+        else None
+    )
+    known = {**PROGRAMS, **venues}
+    return _Place(
+        index,
+        address,
+        caller=known.get(address, str(address)) if address else "",
+        is_venue=address in venues,
+        logged=_first_failed(logs, known),
+        token_programs=tuple(
+            PROGRAMS[key] for key in (TOKEN_PROGRAM, TOKEN_2022_PROGRAM) if key in keys
+        ),
+    )
+
+
+def _first_failed(logs: Sequence[str], known: Mapping[Pubkey, str]) -> str:
+    for line in logs:
+        found = FAILED.match(line)
+        if found:
+            names = {str(address): name for address, name in known.items()}
+            return names.get(found[1], found[1])
+    return ""
+
+
+def _with_meaning(
+    meaning: TransactionError | None, program: str, name: str
+) -> TransactionError | None:
+    return meaning and replace(meaning, program=program, name=name)
 
 
 def _name(error: Any) -> str:
     """Return the name of an error, which JSON shows as "Name" or {"Name": detail}."""
     if isinstance(error, dict) and len(error) == 1:
-        return str(next(iter(error)))
-    return error if isinstance(error, str) else ""
+        error = next(iter(error))
+    return error[:100] if isinstance(error, str) else ""
 
 
-def _unknown(error: Any, where: str = "") -> TransactionError:
+def _unknown(
+    error: Any, where: str = "", *, program: str = "", name: str = ""
+) -> TransactionError:
+    named = f" ({name})" if name and name not in str(error) else ""
     return TransactionError(
         "transaction_failed",
-        f"The chain refused the transaction: {error}{where}. Nothing was swapped.",
+        f"The chain refused the transaction: {str(error)[:500]}{named}{where}. Nothing "
+        "was swapped.",
         retryable=False,
+        program=program,
+        name=name,
     )

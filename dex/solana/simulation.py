@@ -53,9 +53,17 @@ async def simulate(
     logs = tuple(str(line) for line in value.get("logs") or ())
     units = int(value.get("unitsConsumed") or 0)
     if value["err"] is not None:
-        error = decode_error(value["err"], message, venues)
+        error = decode_error(value["err"], message, venues, logs)
         return Simulation(
-            slot, error.code, error.message, error.retryable, units, {}, logs
+            slot,
+            error.code,
+            error.message,
+            error.retryable,
+            units,
+            {},
+            logs,
+            error.program,
+            error.name,
         )
     if not units:
         raise RpcUnavailable("A node's simulation does not say what it consumed.")

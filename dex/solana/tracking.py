@@ -11,7 +11,7 @@ from typing import Any
 
 from dex.types import Expired, Landed, LandedWithError, Outcome, SignedTransaction
 
-from .program_errors import TransactionError
+from .error_meanings import TransactionError
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +121,12 @@ class Tracker:
             return
         decoded = self._decode_error(error, tracked.transaction.raw)
         tracked.landed[endpoint] = LandedWithError(
-            slot, decoded.code, decoded.message, decoded.retryable
+            slot,
+            decoded.code,
+            decoded.message,
+            decoded.retryable,
+            decoded.program,
+            decoded.name,
         )
         if tracked.unheard is None:
             tracked.unheard = set(self._endpoints) - {endpoint}

@@ -51,6 +51,9 @@ def custom(program: Any, number: int) -> Any:
         (custom(METEORA, 3005), "pool_moved", True),
         (custom(METEORA, 6027), "pool_moved", True),
         (custom(RAYDIUM, 3012), "account_missing", False),
+        (custom(ASSOCIATED_TOKEN_PROGRAM, 1), "insufficient_sol", False),
+        (custom(TOKEN_2022_PROGRAM, 67), "token_unsafe", False),
+        ("WouldExceedMaxBlockCostLimit", "chain_busy", True),
         # The token program's own numbers surface through the venue that called it.
         (custom(RAYDIUM, 1), "insufficient_funds", False),
         (custom(METEORA, 1), "insufficient_funds", False),
@@ -109,3 +112,63 @@ def test_an_unknown_error_names_the_instruction_and_its_program():
 
     assert "6999" in decoded.message
     assert f"instruction 2 of program {METEORA}" in decoded.message
+
+
+@pytest.mark.parametrize(
+    ("error", "program", "name"),
+    [
+        (custom(RAYDIUM, 6005), "raydium", "ExceededSlippage"),
+        (custom(METEORA, 6003), "meteora", "ExceededAmountSlippageTolerance"),
+        (custom(METEORA, 6110), "meteora", "InvalidCollectFeeMode"),
+        (custom(METEORA, 3005), "meteora", "AccountNotEnoughKeys"),
+        (custom(METEORA, 9999), "meteora", ""),
+        (custom(TOKEN_PROGRAM, 19), "token", "NonNativeNotSupported"),
+        (custom(TOKEN_PROGRAM, 20), "token", ""),
+        (custom(TOKEN_2022_PROGRAM, 67), "token_2022", "MintPaused"),
+        (custom(ASSOCIATED_TOKEN_PROGRAM, 0), "associated_token", "InvalidOwner"),
+        (custom(ASSOCIATED_TOKEN_PROGRAM, 1), "system", "ResultWithNegativeLamports"),
+        (custom(MEMO_PROGRAM, 1), "memo", ""),
+        # Both token programs are in the message, and both call it so.
+        (custom(RAYDIUM, 1), "", "InsufficientFunds"),
+        # Only the newer one has this number.
+        (custom(RAYDIUM, 36), "token_2022", "NoMemo"),
+        (
+            {"InstructionError": [2, "InvalidAccountData"]},
+            "meteora",
+            "InvalidAccountData",
+        ),
+        ({"InstructionError": [99, {"Custom": 1}]}, "", ""),
+        ("BlockhashNotFound", "", "BlockhashNotFound"),
+        ({"DuplicateInstruction": 3}, "", "DuplicateInstruction"),
+    ],
+)
+def test_an_error_names_the_program_and_what_that_calls_it(
+    error: Any, program: str, name: str
+):
+    decoded = decode_error(error, MESSAGE, VENUES)
+
+    assert (decoded.program, decoded.name) == (program, name)
+
+
+def test_logs_tell_which_program_failed_inside_another():
+    logs = [
+        f"Program {RAYDIUM} invoke [1]",
+        f"Program log: Program {METEORA} failed: custom program error: 0x1773",
+        f"Program {TOKEN_2022_PROGRAM} invoke [2]",
+        f"Program {TOKEN_2022_PROGRAM} failed: custom program error: 0x1",
+        f"Program {RAYDIUM} failed: custom program error: 0x1",
+    ]
+    decoded = decode_error(custom(RAYDIUM, 1), MESSAGE, VENUES, logs)
+
+    assert (decoded.program, decoded.name) == ("token_2022", "InsufficientFunds")
+    assert decoded.code == "insufficient_funds"
+
+
+def test_a_program_that_nobody_knows_is_named_by_its_address():
+    stranger = key("stranger")
+    logs = [f"Program {stranger} failed: custom program error: 0x1"]
+    decoded = decode_error(custom(RAYDIUM, 1), MESSAGE, VENUES, logs)
+
+    # Its number 1 is not the token program's.
+    assert (decoded.program, decoded.name) == (str(stranger), "")
+    assert decoded.code == "transaction_failed"

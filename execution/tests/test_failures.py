@@ -5,6 +5,7 @@ import random
 import pytest
 from django.utils import timezone
 
+from execution import history
 from execution.failures import Failure, backoff_ms, next_status
 from orders.models import Order, Status
 
@@ -43,3 +44,18 @@ def test_the_back_off_doubles_with_a_quarter_of_jitter_up_to_eight_seconds():
         assert base_ms * 3 // 4 <= min(waits) < base_ms < max(waits)
         assert max(waits) <= base_ms * 5 // 4
     assert all(backoff_ms(9, rng) <= 8_000 for _ in range(200))
+
+
+def test_an_event_names_the_program_that_failed_where_one_is_known():
+    named = Failure("slippage_exceeded", "x", True, "raydium", "ExceededSlippage")
+
+    assert history.retried(named, 500)["error"] == {
+        "code": "slippage_exceeded",
+        "message": "x",
+        "program": "raydium",
+        "programError": "ExceededSlippage",
+    }
+    assert history.retried(FINAL, 500)["error"] == {
+        "code": "insufficient_funds",
+        "message": "The wallet has too little.",
+    }
