@@ -29,7 +29,7 @@ def test_limit_orders_pay_after_the_market_makers_begun_ones_first():
         for amount in (100, 120, 131, 1_130)
     }
     parts = {
-        amount: (fill.maker_out, fill.remaining_filled, fill.open_filled)
+        amount: (fill.maker_out, fill.remaining_out, fill.open_out)
         for amount, fill in fills.items()
     }
     assert parts == {

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from dex.errors import QuoteRefused
 from dex.venues.dlmm_layout import decode_pair
 from dex.venues.meteora import MeteoraDlmm, apply_swap, swap_exact_in
 
@@ -136,11 +135,6 @@ def test_a_swap_leaves_the_state_that_the_program_left(pair, swap, state, bins):
     unix_timestamp, mint_in, amount_in, _ = swap
     at = snapshot(pair.accounts(), unix_timestamp=unix_timestamp)
     inner = swap_exact_in(pair.address, at, mint_in, amount_in).inner
-    if inner.touches_limit_orders:
-        with pytest.raises(QuoteRefused) as refused:
-            apply_swap(pair.pair_data(), pair.arrays(), inner, at.clock)
-        assert refused.value.code == "unsupported"
-        return
     data, arrays = apply_swap(pair.pair_data(), pair.arrays(), inner, at.clock)
     after = decode_pair(data)
     assert state == (

@@ -18,15 +18,16 @@ FEE_PRECISION = 1_000_000_000
 MAX_FEE_RATE = 100_000_000
 BASIS_POINT_MAX = 10_000
 _VARIABLE_FEE_SCALE = 100_000_000_000
+_LIMIT_ORDER_FEE_SHARE = 5_000  # basis points
 
 
 class BinFill(NamedTuple):
     """What a swap does to one bin.
 
-    `consumed` of the swap's input is used up, `paid` is what the swap gets of it, `fee` is
-    in the token that pays fees, `protocol_fee` is part of it. The bin's market makers take
-    in `maker_in` and give `maker_out`; limit orders give `remaining_filled` of the orders
-    that an earlier swap began and `open_filled` of the open ones, and take in `orders_in`.
+    `consumed` of the swap's input is used up, `paid` is what the swap gets of it. `fee` is
+    in the token that pays fees; `protocol_fee`, `maker_fee` and `order_fee` are its parts.
+    The bin's market makers take in `maker_in` and give `maker_out`; limit orders give
+    `remaining_out` of those that an earlier swap began and `open_out` of the open ones.
     """
 
     bin_id: int
@@ -36,11 +37,19 @@ class BinFill(NamedTuple):
     paid: int
     fee: int
     protocol_fee: int
+    maker_fee: int
+    order_fee: int
     maker_in: int
     maker_out: int
-    orders_in: int
-    remaining_filled: int
-    open_filled: int
+    remaining_in: int
+    remaining_out: int
+    open_in: int
+    open_out: int
+
+    @property
+    def orders_in(self) -> int:
+        """What limit orders take in."""
+        return self.remaining_in + self.open_in
 
     @property
     def net_in(self) -> int:
@@ -50,7 +59,7 @@ class BinFill(NamedTuple):
     @property
     def gross_out(self) -> int:
         """The output before a fee on the output."""
-        return self.maker_out + self.remaining_filled + self.open_filled
+        return self.maker_out + self.remaining_out + self.open_out
 
 
 def references_at(pair: Pair, unix_timestamp: int) -> tuple[int, int]:
@@ -168,21 +177,44 @@ def fill_bin(
     balance = (bin.amount_x if swap_for_y else bin.amount_y) + maker_in
     if balance > U64_MAX or consumed > left:
         raise overflow("the amount in a bin")
-    protocol_fee = fee * rules.protocol_share // BASIS_POINT_MAX
-    return BinFill(
-        bin_id,
-        array_index,
-        price,
-        consumed,
-        paid,
-        fee,
-        protocol_fee,
-        maker_in,
-        maker_out,
-        remaining_in + open_in,
-        remaining_out,
-        open_out,
+    maker_fee, order_fee, protocol_fee = _split_fee(
+        fee, maker_in, remaining_in + open_in, rules.protocol_share
     )
+    return BinFill(
+        bin_id=bin_id,
+        array_index=array_index,
+        price=price,
+        consumed=consumed,
+        paid=paid,
+        fee=fee,
+        protocol_fee=protocol_fee,
+        maker_fee=maker_fee,
+        order_fee=order_fee,
+        maker_in=maker_in,
+        maker_out=maker_out,
+        remaining_in=remaining_in,
+        remaining_out=remaining_out,
+        open_in=open_in,
+        open_out=open_out,
+    )
+
+
+def _split_fee(
+    fee: int, maker_in: int, orders_in: int, protocol_share: int
+) -> tuple[int, int, int]:
+    """Return what market makers, the owners of orders, and the protocol get of a fee.
+
+    Makers and orders earn by what they took in. The protocol keeps its share of the
+    makers' part and half of the orders' part. A fee that bought nothing goes to nobody.
+    Source: `split_fee` of `commons/src/quote.rs` at 20ad886.
+    """
+    net_in = maker_in + orders_in
+    if not net_in:
+        return 0, 0, 0
+    makers = ceil_div(fee * maker_in, net_in)
+    order_fee = (fee - makers) * _LIMIT_ORDER_FEE_SHARE // BASIS_POINT_MAX
+    maker_fee = makers - makers * protocol_share // BASIS_POINT_MAX
+    return maker_fee, order_fee, fee - maker_fee - order_fee
 
 
 def _fill_layer(

@@ -2,7 +2,7 @@
 
 Checks: MeteoraAg/dlmm-sdk, `idls/dlmm.json`. The arithmetic and the state it writes are
 the venue's own. The oracle is left untouched (no quote reads it), and the event, which the
-program sends to itself, is left out. Swaps that touch limit orders are refused.
+program sends to itself, is left out. Swaps of pairs with farming rewards are refused.
 """
 
 from __future__ import annotations
