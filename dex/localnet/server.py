@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from .methods import accounts, chain, control, history, transactions
-from .methods.rpc import answer_body, parse_error
+from .methods.bodies import answer_body, parse_error
 from .network import Network
 from .node import Node
 from .ports import listen_in_pairs

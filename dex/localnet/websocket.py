@@ -10,15 +10,8 @@ from typing import Any
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from .methods.rpc import (
-    INTERNAL_ERROR,
-    Method,
-    Params,
-    RpcError,
-    answer_body,
-    invalid,
-    parse_error,
-)
+from .methods.bodies import Method, answer_body, parse_error
+from .methods.rpc import INTERNAL_ERROR, Params, RpcError, invalid
 from .node import Node
 from .subscriptions_feed import Feed, Listener
 from .subscriptions_methods import KINDS, Subscribe

@@ -1,20 +1,16 @@
-"""JSON-RPC 2.0: parameters, errors and bodies, as real nodes read and write them."""
+"""JSON-RPC 2.0: parameters and errors, as real nodes read and write them."""
 
 from __future__ import annotations
 
-import logging
-import sqlite3
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from solders.hash import Hash
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
-if TYPE_CHECKING:
-    from dex.localnet.node import Node
-
-logger = logging.getLogger(__name__)
+from dex.amounts import U64_MAX
 
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
@@ -36,6 +32,16 @@ COMMITMENTS = {
     "singleGossip": "confirmed",
     "root": "finalized",
     "max": "finalized",
+}
+
+
+TYPES = {
+    str: "string",
+    bool: "boolean",
+    int: "integer",
+    float: "floating point",
+    list: "sequence",
+    dict: "map",
 }
 
 
@@ -70,75 +76,113 @@ class Params:
     def get(self, position: int) -> Any:
         return self.values[position] if position < len(self.values) else None
 
-    def text(self, position: int) -> str:
+    def required(self, position: int) -> Any:
         value = self.get(position)
         if value is None:
             raise invalid(f"`params` should have at least {position + 1} argument(s)")
-        if not isinstance(value, str):
-            raise invalid(
-                f"Invalid params: invalid type: {value!r}, expected a string."
-            )
         return value
+
+    def text(self, position: int) -> str:
+        value = self.required(position)
+        if not isinstance(value, str):
+            raise wrong_type(f"params[{position}]", value, "a string")
+        return value
+
+    def number(self, position: int) -> int:
+        return whole_number(f"params[{position}]", self.required(position))
 
     def pubkey(self, position: int) -> Pubkey:
         return pubkey(self.text(position))
 
     def texts(self, position: int, *, most: int) -> list[str]:
         """Return a list of strings, at most `most` of them."""
-        values = self.get(position)
-        if not isinstance(values, list) or not all(isinstance(v, str) for v in values):
-            raise invalid("Invalid params: expected a sequence of strings.")
+        values = texts(f"params[{position}]", self.required(position))
         if len(values) > most:
             raise invalid(f"Too many inputs provided; max {most}")
         return values
 
-    def options(self, position: int) -> Options:
+    def options(self, position: int, *, may_be_encoding: bool = False) -> Options:
+        """Return the options; some methods still take a bare encoding in their place."""
         value = self.get(position)
-        # A bare string is the encoding, as old clients send it.
-        return Options({"encoding": value} if isinstance(value, str) else value)
+        if may_be_encoding and isinstance(value, str):
+            value = {"encoding": value}
+        return Options(value, f"params[{position}]")
 
 
 class Options:
     """The last parameter of most methods; null members count as absent."""
 
-    def __init__(self, values: Any) -> None:
+    def __init__(self, values: Any, name: str = "options") -> None:
         if values is None:
             values = {}
         if not isinstance(values, dict):
-            raise invalid("Invalid params: expected a map of options.")
+            raise wrong_type(name, values, "a map")
         self.values: Mapping[str, Any] = values
 
-    def flag(self, name: str) -> bool:
+    def flag(self, name: str, *, default: bool = False) -> bool:
         value = self.values.get(name)
         if value is None:
-            return False
+            return default
         if not isinstance(value, bool):
-            raise invalid(f"Invalid params: {name} should be a boolean.")
+            raise wrong_type(name, value, "a boolean")
         return value
 
     def number(self, name: str) -> int | None:
         value = self.values.get(name)
-        if value is None:
-            return None
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise invalid(f"Invalid params: {name} should be a whole number.")
-        return value
+        return None if value is None else whole_number(name, value)
 
     def text(self, name: str) -> str | None:
         value = self.values.get(name)
         if value is not None and not isinstance(value, str):
-            raise invalid(f"Invalid params: {name} should be a string.")
+            raise wrong_type(name, value, "a string")
         return value
+
+    def choice(self, name: str, variants: Sequence[str], default: str) -> str:
+        """Return one of the texts that this member may have."""
+        value = self.text(name) or default
+        if value not in variants:
+            expected = ", ".join(f"`{variant}`" for variant in variants)
+            raise invalid(
+                f"Invalid params: {name}: unknown variant `{value}`, "
+                f"expected one of {expected}."
+            )
+        return value
+
+    def within(self, name: str) -> Options | None:
+        """Return the options that this member holds, None when it is absent."""
+        value = self.values.get(name)
+        return None if value is None else Options(value, name)
 
     def commitment(self, name: str = "commitment") -> str:
         """Return processed, confirmed or finalized (the default of real nodes)."""
-        value = self.text(name) or "finalized"
-        if value not in COMMITMENTS:
-            raise invalid(f"Invalid params: unknown variant `{value}`.")
-        return COMMITMENTS[value]
+        return COMMITMENTS[self.choice(name, tuple(COMMITMENTS), "finalized")]
 
 
-Method = Callable[["Node", Params], Any]
+def texts(name: str, values: Any) -> list[str]:
+    """Check that a value is a list of strings, and return it."""
+    if not isinstance(values, list):
+        raise wrong_type(name, values, "a sequence")
+    for value in values:
+        if not isinstance(value, str):
+            raise wrong_type(name, value, "a string")
+    return values
+
+
+def whole_number(name: str, value: Any) -> int:
+    """Check that a value is an integer of 64 bits without sign, and return it."""
+    is_integer = isinstance(value, int) and not isinstance(value, bool)
+    if not is_integer or not 0 <= value <= U64_MAX:
+        raise wrong_type(name, value, "u64")
+    return int(value)
+
+
+def wrong_type(name: str, value: Any, expected: str) -> RpcError:
+    """Return the error of a value that has another type than `name` takes."""
+    kind = TYPES.get(type(value), "value")
+    shown = json.dumps(value) if not isinstance(value, list | dict) else "…"
+    return invalid(
+        f"Invalid params: {name}: invalid type: {kind} `{shown}`, expected {expected}."
+    )
 
 
 def pubkey(text: str) -> Pubkey:
@@ -161,45 +205,3 @@ def blockhash(text: str) -> Hash:
         return Hash.from_string(text)
     except ValueError:
         raise invalid("Invalid param: Invalid") from None
-
-
-def answer_call(methods: Mapping[str, Method], node: Node, call: Any) -> Any:
-    """Answer one call of a body; None for a notification, which has no answer."""
-    if not isinstance(call, dict):
-        return _failed(None, RpcError(INVALID_REQUEST, "Invalid request"))
-    identity = call.get("id")
-    name = call.get("method")
-    if call.get("jsonrpc") != "2.0" or not isinstance(name, str):
-        return _failed(identity, RpcError(INVALID_REQUEST, "Invalid request"))
-    try:
-        if name not in methods:
-            raise RpcError(METHOD_NOT_FOUND, "Method not found")
-        result = methods[name](node, Params(call.get("params")))
-    except RpcError as error:
-        return _failed(identity, error) if "id" in call else None
-    except sqlite3.Error:
-        raise  # the server stops: see there
-    except Exception:
-        logger.exception("%s failed", name)
-        return _failed(identity, RpcError(INTERNAL_ERROR, "Internal error"))
-    if "id" not in call:
-        return None
-    return {"jsonrpc": "2.0", "result": result, "id": identity}
-
-
-def answer_body(methods: Mapping[str, Method], node: Node, body: Any) -> Any:
-    """Answer a parsed body: one call, or a batch of them in the order given."""
-    if not isinstance(body, list):
-        return answer_call(methods, node, body)
-    if not body:
-        return _failed(None, RpcError(INVALID_REQUEST, "Invalid request"))
-    answers = [answer_call(methods, node, call) for call in body]
-    return [answer for answer in answers if answer is not None] or None
-
-
-def parse_error() -> Any:
-    return _failed(None, RpcError(PARSE_ERROR, "Parse error"))
-
-
-def _failed(identity: Any, error: RpcError) -> dict[str, Any]:
-    return {"jsonrpc": "2.0", "error": error.as_json(), "id": identity}
