@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from solders.pubkey import Pubkey
 from solders.signature import Signature
@@ -25,6 +25,7 @@ from .subscriptions_slots import (
 )
 
 Subscribe = Callable[[Node, Params], Subscription]
+Named = TypeVar("Named", Pubkey, Signature)
 
 
 def account(node: Node, params: Params) -> Subscription:
@@ -84,7 +85,7 @@ def not_offered(node: Node, params: Params) -> Subscription:
     raise RpcError(METHOD_NOT_FOUND, "Method not found")
 
 
-def _parsed(kind: Any, text: Any, name: str) -> Any:
+def _parsed(kind: type[Named], text: Any, name: str) -> Named:
     try:
         return kind.from_string(text)
     except (ValueError, TypeError):
