@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from .methods import accounts, chain, control, history, transactions
+from .methods import accounts, chain, control, history, tokens, transactions
 from .methods.bodies import answer_body, parse_error
 from .network import Network
 from .node import Node
@@ -23,6 +23,7 @@ METHODS = {
     **chain.METHODS,
     **control.METHODS,
     **history.METHODS,
+    **tokens.METHODS,
     **transactions.METHODS,
 }
 

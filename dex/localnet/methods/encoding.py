@@ -1,4 +1,4 @@
-"""Accounts as JSON: base58, base64, and jsonParsed for mints and token accounts."""
+"""Accounts as JSON: base58, base64, and jsonParsed where nodes know the program."""
 
 from __future__ import annotations
 
@@ -9,27 +9,42 @@ from typing import Any
 from solders.pubkey import Pubkey
 
 from dex.localnet import base58
-from dex.localnet.meta import token_amount
+from dex.localnet.parsing.accounts import parse_account
 from dex.localnet.programs import PROGRAMS
-from dex.localnet.programs import token_layout as layout
-from dex.solana.addresses import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 from dex.types import Account
 
 from .rpc import INVALID_REQUEST, Options, RpcError, invalid
 
+ENCODINGS = ("binary", "base58", "base64", "jsonParsed")
 MAX_BASE58_BYTES = 128
 RENT_EPOCH = 2**64 - 1
 Read = Callable[[Pubkey], Account | None]
 
 
+def account_encoding(options: Options, default: str = "binary") -> str:
+    """Return the encoding asked for; `binary` is base58 as old clients expect it."""
+    if options.text("encoding") == "base64+zstd":
+        raise invalid(
+            "Encoding `base64+zstd` is not supported by localnet. Supported encodings: "
+            "base64, base58, jsonParsed"
+        )
+    return options.choice("encoding", ENCODINGS, default)
+
+
 def account_json(
-    address: Pubkey, account: Account | None, options: Options, read: Read
+    address: Pubkey,
+    account: Account | None,
+    options: Options,
+    read: Read,
+    *,
+    default: str = "binary",
 ) -> Any:
     """Return an account as getAccountInfo shows it; `read` finds a token's mint."""
+    encoding = account_encoding(options, default)
     if account is None:
         return None
     return {
-        "data": _data(account, options, read),
+        "data": _data(address, account, encoding, options, read),
         "executable": address in PROGRAMS,
         "lamports": account.lamports,
         "owner": str(account.owner),
@@ -38,18 +53,17 @@ def account_json(
     }
 
 
-def _data(account: Account, options: Options, read: Read) -> Any:
-    encoding = options.text("encoding")
+def _data(
+    address: Pubkey, account: Account, encoding: str, options: Options, read: Read
+) -> Any:
     if encoding == "jsonParsed":
-        parsed = parsed_token_data(account, read)
+        parsed = parse_account(address, account, read)
         if parsed is not None:
             return parsed
         encoding = "base64"
     data = _slice(account.data, options)
     if encoding == "base64":
         return [base64.b64encode(data).decode(), "base64"]
-    if encoding not in (None, "binary", "base58"):
-        raise invalid(f"Invalid params: unknown variant `{encoding}`.")
     if len(data) > MAX_BASE58_BYTES:
         raise RpcError(
             INVALID_REQUEST,
@@ -61,54 +75,10 @@ def _data(account: Account, options: Options, read: Read) -> Any:
 
 
 def _slice(data: bytes, options: Options) -> bytes:
-    wanted = options.values.get("dataSlice")
-    if wanted is None:
+    part = options.within("dataSlice")
+    if part is None:
         return data
-    part = Options(wanted)
-    offset = part.number("offset") or 0
-    return data[offset : offset + (part.number("length") or 0)]
-
-
-def parsed_token_data(account: Account, read: Read) -> Any:
-    """Return the jsonParsed data of a mint or token account, None for anything else."""
-    names = {TOKEN_PROGRAM: "spl-token", TOKEN_2022_PROGRAM: "spl-token-2022"}
-    if account.owner not in names:
-        return None
-    if layout.is_token_account(account.data):
-        kind, info = "account", _token_account_info(account.data, read)
-    elif layout.is_mint(account.data):
-        kind, info = "mint", _mint_info(account.data)
-    else:
-        return None
-    return {
-        "parsed": {"info": info, "type": kind},
-        "program": names[account.owner],
-        "space": len(account.data),
-    }
-
-
-def _token_account_info(data: bytes, read: Read) -> dict[str, Any]:
-    mint = layout.mint_of(data)
-    mint_account = read(mint)
-    decimals = 0 if mint_account is None else layout.decimals_of(mint_account.data)
-    info = {
-        "isNative": layout.native_reserve(data) is not None,
-        "mint": str(mint),
-        "owner": str(layout.owner_of(data)),
-        "state": "frozen" if layout.is_frozen(data) else "initialized",
-        "tokenAmount": token_amount(layout.amount_of(data), decimals),
-    }
-    reserve = layout.native_reserve(data)
-    if reserve is not None:
-        info["rentExemptReserve"] = token_amount(reserve, 9)
-    return info
-
-
-def _mint_info(data: bytes) -> dict[str, Any]:
-    return {
-        "decimals": layout.decimals_of(data),
-        "freezeAuthority": str(Pubkey(data[50:82])) if data[46] else None,
-        "isInitialized": True,
-        "mintAuthority": str(Pubkey(data[4:36])) if data[0] else None,
-        "supply": str(int.from_bytes(data[36:44], "little")),
-    }
+    offset, length = part.number("offset"), part.number("length")
+    if offset is None or length is None:
+        raise invalid("Invalid params: dataSlice: needs an offset and a length.")
+    return data[offset : offset + length]

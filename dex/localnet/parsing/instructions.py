@@ -6,7 +6,7 @@ budget, venues and everything else stay partially decoded, as they do there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from solders.pubkey import Pubkey
@@ -53,6 +53,27 @@ def parse_instruction(
         "parsed": parsed,
         "stackHeight": stack_height,
     }
+
+
+def parse_inner(
+    groups: Iterable[Mapping[str, Any]], keys: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Parse the inner instructions of a meta, which count the addresses in `keys`."""
+    return [
+        {
+            "index": group["index"],
+            "instructions": [
+                parse_instruction(
+                    keys[each["programIdIndex"]],
+                    [keys[position] for position in each["accounts"]],
+                    base58.decode(each["data"]),
+                    each["stackHeight"],
+                )
+                for each in group["instructions"]
+            ],
+        }
+        for group in groups
+    ]
 
 
 def _parsed(program: str, accounts: Sequence[str], data: bytes) -> tuple[str, Any]:
