@@ -1,25 +1,69 @@
-"""Every account of the ledger, with the versions that younger commitments still need."""
+"""Every account of the ledger, with the versions that older slots still need."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from solders.pubkey import Pubkey
 
 from dex.types import Account
 
-from .slots import SLOTS_TO_FINALIZE
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """An account's state from the slot that wrote it until one replaced it."""
+
+    address: Pubkey
+    written: int
+    replaced: int
+    account: Account | None
+
+
+@dataclass
+class Changes:
+    """What changed since it was last taken, for the file."""
+
+    newest: list[tuple[Pubkey, Account | None]]
+    replaced: list[Version]
+    # Set by decree: whatever was before is forgotten.
+    decreed: list[Pubkey]
+
+
+@dataclass
+class _Unsaved:
+    newest: set[Pubkey] = field(default_factory=set)
+    replaced: dict[Pubkey, list[Version]] = field(default_factory=dict)
+    decreed: set[Pubkey] = field(default_factory=set)
 
 
 class Bank:
-    """Accounts by address; a read names the slot whose state it wants."""
+    """Accounts by address; a read names the slot whose state it wants.
 
-    def __init__(self, accounts: Iterable[tuple[Pubkey, Account]]) -> None:
-        # Oldest version first. After a restart the stored version counts as old.
-        self._versions: dict[Pubkey, list[tuple[int, Account | None]]] = {
-            address: [(0, account)] for address, account in accounts
-        }
-        self.unsaved: set[Pubkey] = set()
+    States that were replaced are kept for `kept_slots`, so that reads at a commitment
+    see the state of its slot and a fork can take back what is not confirmed.
+    """
+
+    def __init__(
+        self,
+        accounts: Iterable[tuple[Pubkey, Account]],
+        replaced: Iterable[Version] = (),
+        *,
+        kept_slots: int,
+    ) -> None:
+        self._kept_slots = kept_slots
+        # Oldest first, each with the slot that wrote it.
+        self._versions: dict[Pubkey, list[tuple[int, Account | None]]] = {}
+        # Those with more than one version.
+        self._moving: set[Pubkey] = set()
+        self._unsaved = _Unsaved()
+        written: dict[Pubkey, int] = {}
+        for version in sorted(replaced, key=lambda version: version.written):
+            self._append(version.address, version.written, version.account)
+            written[version.address] = version.replaced
+        newest = dict(accounts)
+        for address in newest.keys() | written.keys():
+            self._append(address, written.get(address, 0), newest.get(address))
 
     def get(self, address: Pubkey, slot: int | None = None) -> Account | None:
         """Return an account as of the end of `slot` (None: now)."""
@@ -36,20 +80,47 @@ class Bank:
     def write(self, slot: int, changes: Mapping[Pubkey, Account | None]) -> None:
         """Set accounts as of `slot`; None deletes."""
         for address, account in changes.items():
-            versions = self._versions.setdefault(address, [])
-            if versions and versions[-1][0] == slot:
+            versions = self._versions.setdefault(address, [(0, None)])
+            written, before = versions[-1]
+            if written == slot:
                 versions[-1] = (slot, account)
             else:
-                versions.append((slot, account))
-            while len(versions) > 1 and versions[1][0] <= slot - SLOTS_TO_FINALIZE:
-                del versions[0]
-            self.unsaved.add(address)
+                self._unsaved.replaced.setdefault(address, []).append(
+                    Version(address, written, slot, before)
+                )
+                self._append(address, slot, account)
+                self._forget(address, slot - self._kept_slots)
+            self._unsaved.newest.add(address)
 
-    def replace(self, changes: Mapping[Pubkey, Account | None]) -> None:
-        """Set accounts by decree: at once, whatever the commitment of the reader."""
+    def decree(self, changes: Mapping[Pubkey, Account | None]) -> None:
+        """Set accounts at once, whatever the commitment of the reader."""
         for address, account in changes.items():
             self._versions[address] = [(0, account)]
-            self.unsaved.add(address)
+            self._moving.discard(address)
+            self._unsaved.newest.add(address)
+            self._unsaved.replaced.pop(address, None)
+            self._unsaved.decreed.add(address)
+
+    def roll_back(self, slot: int) -> None:
+        """Return to the state at the end of `slot`; decrees stay."""
+        for address in list(self._moving):
+            versions = self._versions[address]
+            if versions[-1][0] <= slot:
+                continue
+            while versions[-1][0] > slot:
+                del versions[-1]
+            if len(versions) == 1:
+                self._moving.discard(address)
+            self._unsaved.newest.add(address)
+        for address, replaced in self._unsaved.replaced.items():
+            self._unsaved.replaced[address] = [
+                version for version in replaced if version.replaced <= slot
+            ]
+
+    def forget_before(self, slot: int) -> None:
+        """Free the versions that no read can reach: no slot before `slot` is asked."""
+        for address in list(self._moving):
+            self._forget(address, slot)
 
     def owned_by(self, program: Pubkey, slot: int) -> Iterable[tuple[Pubkey, Account]]:
         """Iterate over the accounts of one program as of `slot`."""
@@ -58,8 +129,30 @@ class Bank:
             if account is not None and account.owner == program:
                 yield address, account
 
-    def take_unsaved(self) -> list[tuple[Pubkey, Account | None]]:
-        """Return the newest version of what changed since the last call."""
-        changed = [(address, self.get(address)) for address in self.unsaved]
-        self.unsaved.clear()
-        return changed
+    def versions(self) -> int:
+        """Return how many states are held, of all accounts together."""
+        return sum(map(len, self._versions.values()))
+
+    def take_unsaved(self) -> Changes:
+        """Return what changed since the last call."""
+        unsaved, self._unsaved = self._unsaved, _Unsaved()
+        return Changes(
+            [(address, self.get(address)) for address in unsaved.newest],
+            [each for replaced in unsaved.replaced.values() for each in replaced],
+            list(unsaved.decreed),
+        )
+
+    def _append(self, address: Pubkey, slot: int, account: Account | None) -> None:
+        versions = self._versions.setdefault(address, [])
+        versions.append((slot, account))
+        if len(versions) > 1:
+            self._moving.add(address)
+
+    def _forget(self, address: Pubkey, slot: int) -> None:
+        versions = self._versions[address]
+        while len(versions) > 1 and versions[1][0] <= slot:
+            del versions[0]
+        if len(versions) == 1:
+            self._moving.discard(address)
+            if versions[0][1] is None:
+                del self._versions[address]

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from solders.hash import Hash
@@ -16,17 +13,19 @@ from dex.solana.addresses import CLOCK_SYSVAR
 from dex.types import Account
 
 from .accounts import Bank
-from .faults import Faults
 from .meta import transaction_meta
 from .runtime import Loaded, Outcome, execute, load
-from .slots import FIRST_SLOT, Anchor, SlotClock, clock_account_data
+from .slipping import with_highest_floor
+from .slots import SlotClock, clock_account_data
 from .store import Record, Store
 from .transaction_errors import TransactionError
 
 SYSVAR_OWNER = Pubkey.from_string("Sysvar1111111111111111111111111111111111111")
 # Statuses that nodes know without searching their history.
 STATUS_CACHE_SLOTS = 300
-FORGET_EVERY_SLOTS = 50
+# Of these the newest are in memory; the others are looked up in the file.
+REMEMBERED_STATUSES = 5_000
+TIDY_EVERY_SLOTS = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,71 +50,31 @@ class Commit:
 
 
 class Ledger:
-    """ ""Accounts, time and landed transactions. Nothing is durable before `commit()`."""
+    """Accounts, time and landed transactions. Nothing is durable before `commit()`."""
 
     def __init__(
-        self,
-        store: Store,
-        clock: SlotClock,
-        genesis_hash: Hash,
-        *,
-        faults: Faults | None = None,
+        self, store: Store, clock: SlotClock, genesis_hash: Hash, *, ahead_s: float = 0
     ) -> None:
         self.store = store
         self.clock = clock
         self.genesis_hash = genesis_hash
-        self.faults = faults or Faults()
-        self.bank = Bank(store.accounts())
-        self._forget_at = clock.slot() + FORGET_EVERY_SLOTS
-        self._abandoned = False
+        # How far `advance` has moved this clock ahead of the host's.
+        self._ahead_s = ahead_s
+        # Up to here a fork takes nothing back, whatever the commitments say.
+        self._settled = 0
+        self.bank = Bank(
+            store.accounts.newest(),
+            store.accounts.replaced(),
+            kept_slots=clock.kept_slots,
+        )
         # Hears what each commit carried, right after it.
         self.committed: Callable[[Commit], None] | None = None
         self._landed: list[Record] = []
-        oldest = clock.slot() - STATUS_CACHE_SLOTS
-        self._statuses = {
-            signature: Status(slot, error)
-            for signature, slot, error in store.since(oldest)
-        }
-
-    @classmethod
-    def open(
-        cls,
-        folder: Path,
-        *,
-        genesis: Callable[[], Iterable[tuple[Pubkey, Account]]],
-        slot_time_s: float = 0.4,
-        slots_to_confirm: int = 0,
-        faults: Faults | None = None,
-    ) -> Ledger:
-        """Open the ledger in a folder, or begin one; its slots go on by the wall clock."""
-        store = Store(folder)
-        meta = store.meta()
-        if "genesis_hash" not in meta:
-            meta = _begin(store)
-        old = Anchor(
-            int(meta["anchor_slot"]),
-            float(meta["anchor_time"]),
-            float(meta["slot_time_s"]),
-        )
-        now = time.time() + float(meta["ahead_s"])
-        # The last slot that was written down holds even if the host's clock went back.
-        slot = max(old.slot_at(now), int(meta.get("last_slot", 0)))
-        genesis_hash = Hash.from_string(meta["genesis_hash"])
-        clock = SlotClock(
-            Anchor(slot, max(now, old.unix_time), slot_time_s),
-            genesis_hash=genesis_hash,
-            slots_to_confirm=slots_to_confirm,
-        )
-        ledger = cls(store, clock, genesis_hash, faults=faults)
-        ledger.save_clock()
-        # All of them in a new ledger; in an old one what newer versions added.
-        ledger.put(
-            (address, account)
-            for address, account in genesis()
-            if ledger.bank.get(address) is None
-        )
-        ledger.commit()
-        return ledger
+        self._dropped: list[str] = []
+        self._recent: dict[str, Status] = {}
+        self._newest_landed = store.history.newest_slot()
+        self._tidy_at = clock.slot() + TIDY_EVERY_SLOTS
+        self._abandoned = False
 
     def account(self, address: Pubkey, slot: int | None = None) -> Account | None:
         """Return an account as of `slot` (None: now)."""
@@ -126,20 +85,22 @@ class Ledger:
 
     def put(self, changes: Iterable[tuple[Pubkey, Account | None]]) -> None:
         """Set accounts outside any transaction, to fund a wallet or pause a pool."""
-        self.bank.replace(dict(changes))
+        self.bank.decree(dict(changes))
 
     def status(self, signature: str, *, search_history: bool) -> Status | None:
         """Return where a transaction landed; old ones only when history is searched."""
-        known = self._statuses.get(signature)
-        if known is None and search_history:
-            record = self.store.transaction(signature)
-            if record is not None:
-                known = Status(record.slot, record.error)
-        return known
+        known = self._recent.get(signature)
+        if known is None:
+            landed = self.store.history.landed(signature)
+            known = None if landed is None else Status(*landed)
+        if known is None or search_history:
+            return known
+        is_recent = known.slot >= self.clock.slot() - STATUS_CACHE_SLOTS
+        return known if is_recent else None
 
     def check(self, loaded: Loaded, slot: int) -> None:
         """Raise TransactionError unless the transaction is new and not too old."""
-        if loaded.signature in self._statuses:
+        if self.status(loaded.signature, search_history=False) is not None:
             raise TransactionError("AlreadyProcessed")
         if not self.clock.is_blockhash_valid(loaded.blockhash, slot):
             raise TransactionError("BlockhashNotFound")
@@ -152,24 +113,18 @@ class Ledger:
             self.clock.sysvar(slot),
         )
 
-    def submit(self, raw: bytes, loaded: Loaded) -> None:
-        """Take a transaction: it lands now, after the landing delay, or is dropped."""
-        if self.faults.drops():
-            return
-        if self.faults.landing_delay_s:
-            lands_at = self.clock.now() + self.faults.landing_delay_s
-            self.store.add_pending(loaded.signature, raw, lands_at)
-        else:
-            self.land(raw, loaded)
+    def land(self, raw: bytes, loaded: Loaded, *, slips: bool = False) -> None:
+        """Execute and record a transaction, unless it cannot land at all.
 
-    def land(self, raw: bytes, loaded: Loaded) -> None:
-        """Execute and record a transaction, unless it cannot land at all."""
+        `slips` lets its swap miss its floor, as though the price had run away.
+        """
         slot = self.clock.slot()
         if not loaded.has_valid_signatures:
             return
         try:
             self.check(loaded, slot)
-            outcome = execute(loaded, self.account, self.clock.sysvar(slot))
+            executed = with_highest_floor(loaded) if slips else loaded
+            outcome = execute(executed, self.account, self.clock.sysvar(slot))
         except TransactionError:
             return  # as on a real chain: nobody hears of it again
         record = Record(
@@ -182,32 +137,75 @@ class Ledger:
             meta=transaction_meta(loaded, outcome, self.account),
         )
         self.bank.write(slot, outcome.changes)
-        self._statuses[loaded.signature] = Status(slot, outcome.error)
-        self.store.add(record, loaded.keys)
+        self.store.history.add(record, loaded.keys)
+        self._remember(record)
         self._landed.append(record)
+        self._newest_landed = slot
+
+    def land_later(
+        self, raw: bytes, loaded: Loaded, lands_at: float, *, slips: bool = False
+    ) -> None:
+        """Keep a transaction until `lands_at` (Unix seconds); it lands then if it can."""
+        self.store.add_pending(loaded.signature, raw, lands_at, slips=slips)
 
     def land_pending(self) -> None:
         """Land what was delayed and is due now."""
-        now = self.clock.now()
-        due = self.store.pending(now)
-        for raw in due:
-            self.land(raw, load(raw))
-        if due:
-            self.store.remove_pending(now)
+        for raw, slips in self.store.take_pending(self.clock.now()):
+            self.land(raw, load(raw), slips=slips)
+
+    def has_unconfirmed(self) -> bool:
+        """Say whether anything landed that a fork could still take back."""
+        return self._newest_landed > self._unforkable()
+
+    def fork(self, slots: int, lands_at: float) -> int:
+        """Take back what landed in the last `slots`, and land it again at `lands_at`.
+
+        Whatever is confirmed stays. Returns how many transactions were taken back.
+        """
+        slot = max(self.clock.slot() - slots, self._unforkable())
+        taken = self.store.history.take_back(slot)
+        self.store.accounts.roll_back(slot)
+        self.bank.roll_back(slot)
+        for signature, raw in taken:
+            self._recent.pop(signature, None)
+            self.store.add_pending(signature, raw, lands_at)
+        self._landed = [record for record in self._landed if record.slot <= slot]
+        self._dropped += [signature for signature, _ in taken]
+        self._newest_landed = self.store.history.newest_slot()
+        return len(taken)
 
     def commit(self) -> None:
-        """Make everything so far durable. No answer may leave before."""
-        changed = self.bank.take_unsaved()
-        if changed:
-            self.store.put_accounts(changed)
-            self.store.set_meta(last_slot=str(self.clock.slot()))
+        """Make everything so far durable, then say so. No answer may leave before."""
+        changes = self.bank.take_unsaved()
+        slot = self.clock.slot()
+        tidies = slot >= self._tidy_at
+        self.store.accounts.save(changes)
+        if tidies:
+            self._tidy(slot)
+        if changes.newest or tidies:
+            self.store.set_meta(last_slot=str(slot))
         self.store.commit()
-        records, self._landed = tuple(self._landed), []
-        if self.committed is not None and (records or changed):
-            accounts = tuple(address for address, _ in changed)
-            self.committed(Commit(records, accounts, dropped=()))
-        if self.clock.slot() >= self._forget_at:
-            self._forget_old_statuses()
+        commit = Commit(
+            tuple(self._landed),
+            tuple(address for address, _ in changes.newest),
+            tuple(self._dropped),
+        )
+        self._landed, self._dropped = [], []
+        carried = commit.records or commit.accounts or commit.dropped
+        if self.committed is not None and carried:
+            self.committed(commit)
+
+    def advance(self, slots: int, seconds: float | None) -> None:
+        """Move slot, height and clock at once, and land what became due."""
+        before = self.clock.now()
+        self.clock.advance(slots=slots, seconds=seconds)
+        self._ahead_s += self.clock.now() - before
+        self.save_clock()
+        self.land_pending()
+
+    def settle(self) -> None:
+        """Keep all that has landed for good: it was confirmed when less was asked."""
+        self._settled = self._newest_landed
 
     def save_clock(self) -> None:
         """Write the anchor down, so that the slots go on after a restart."""
@@ -216,8 +214,8 @@ class Ledger:
             anchor_slot=str(anchor.slot),
             anchor_time=repr(anchor.unix_time),
             slot_time_s=repr(anchor.slot_time_s),
-            # `localnet_advance` moves this clock ahead of the host's.
-            ahead_s=repr(self.clock.now() - time.time()),
+            ahead_s=repr(self._ahead_s),
+            slots_to_confirm=str(self.clock.slots_to_confirm),
         )
 
     def abandon(self) -> None:
@@ -233,25 +231,16 @@ class Ledger:
         self.commit()
         self.store.close()
 
-    def _forget_old_statuses(self) -> None:
-        slot = self.clock.slot()
-        self._forget_at = slot + FORGET_EVERY_SLOTS
-        oldest = slot - STATUS_CACHE_SLOTS
-        self._statuses = {
-            signature: status
-            for signature, status in self._statuses.items()
-            if status.slot >= oldest
-        }
+    def _unforkable(self) -> int:
+        return max(self.clock.slot_for("confirmed"), self._settled)
 
+    def _remember(self, record: Record) -> None:
+        if len(self._recent) >= REMEMBERED_STATUSES:
+            del self._recent[next(iter(self._recent))]
+        self._recent[record.signature] = Status(record.slot, record.error)
 
-def _begin(store: Store) -> dict[str, str]:
-    """Write the first facts of a new ledger; its genesis hash is random."""
-    meta = {
-        "genesis_hash": str(Hash(os.urandom(32))),
-        "anchor_slot": str(FIRST_SLOT),
-        "anchor_time": repr(time.time()),
-        "slot_time_s": "1.0",
-        "ahead_s": "0.0",
-    }
-    store.set_meta(**meta)
-    return meta
+    def _tidy(self, slot: int) -> None:
+        """Free the versions of accounts that nobody can ask for any more."""
+        self._tidy_at = slot + TIDY_EVERY_SLOTS
+        self.bank.forget_before(slot - self.clock.kept_slots)
+        self.store.accounts.forget_before(slot - self.clock.kept_slots)

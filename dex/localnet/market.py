@@ -115,4 +115,4 @@ class Market:
             self._ledger, self.wallet, [instruction], f"market:{self._count}"
         )
         self._ledger.land(raw, load(raw))
-        self._ledger.store.forget(self.wallet.pubkey(), keep=KEPT_TRADES)
+        self._ledger.store.history.forget(self.wallet.pubkey(), keep=KEPT_TRADES)

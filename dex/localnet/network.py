@@ -5,10 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import random
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+)
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from solders.pubkey import Pubkey
 
@@ -21,11 +28,14 @@ from dex.solana.addresses import (
 from dex.types import Account
 
 from . import genesis, pausing
+from .fault_rules import BadRule, Limits
 from .faults import Faults
 from .ledger import Commit, Ledger
 from .market import Market
 from .node import Node
+from .opening import open_ledger
 from .programs import token_layout as layout
+from .slots import SLOTS_TO_FINALIZE
 
 logger = logging.getLogger(__name__)
 
@@ -51,13 +61,18 @@ class Network:
     ) -> None:
         self.ledger = ledger
         self.nodes = [Node(self, index) for index in range(nodes)]
+        self.faults = Faults(
+            Limits(nodes, ledger.clock.slots_to_confirm), ledger.clock.now, seed
+        )
         # Called in order right after each commit that carried something.
         self.listeners: list[Callable[[Commit], None]] = []
         ledger.committed = self._tell
         self.control = control
         self.market = Market(ledger, seed)
         self.market_is_open = market
+        self.paused_venues: set[str] = set()
         self._trades_at = 0
+        self._forks_at = 0
         self.funded: set[Pubkey] = set()
         # Set when the ledger could not be written: the process must stop.
         self.broken = asyncio.Event()
@@ -70,27 +85,36 @@ class Network:
         nodes: int = 2,
         slot_time_s: float = 0.4,
         slots_to_confirm: int = 0,
+        slots_to_finalize: int = SLOTS_TO_FINALIZE,
         landing_delay_s: float = 0.0,
         drop_rate: float = 0.0,
+        faults: Iterable[Mapping[str, Any]] = (),
         paused_venues: Collection[str] = (),
         market: bool = False,
         seed: int = 0,
         control: bool = False,
         fund: Collection[Pubkey] = (),
     ) -> Network:
-        """Open the ledger in `folder`, or begin one; LedgerUnusable when another has it."""
-        ledger = Ledger.open(
+        """Open the ledger in `folder`, or begin one; LedgerUnusable when another has it.
+
+        Raises BadRule when one of `faults` makes no sense.
+        """
+        ledger = open_ledger(
             folder,
             genesis=genesis.accounts,
             slot_time_s=slot_time_s,
             slots_to_confirm=slots_to_confirm,
-            faults=Faults(
-                landing_delay_s=landing_delay_s,
-                drop_rate=drop_rate,
-                rng=random.Random(seed),
-            ),
+            slots_to_finalize=slots_to_finalize,
         )
         network = cls(ledger, nodes=nodes, control=control, market=market, seed=seed)
+        try:
+            for rule in faults:
+                network.faults.add(rule)
+        except BadRule:
+            ledger.close()
+            raise
+        network.delay_landing(landing_delay_s)
+        network.drop(drop_rate)
         network.pause(paused_venues)
         for owner in fund:
             network.fund(owner)
@@ -108,7 +132,7 @@ class Network:
 
     def pause(self, venues: Collection[str]) -> None:
         """Switch swaps off in every pool of these venues, and on in all others."""
-        self.ledger.faults.paused_venues = set(venues)
+        self.paused_venues = set(venues)
         changes: list[tuple[Pubkey, Account | None]] = []
         for pool in genesis.pools():
             account = self.ledger.account(pool.address)
@@ -119,11 +143,29 @@ class Network:
             changes.append((pool.address, replace(account, data=data)))
         self.ledger.put(changes)
 
+    def delay_landing(self, seconds: float) -> None:
+        """Let every transaction land so much later than it was sent."""
+        rule = {"kind": "landLate", "delayS": seconds} if seconds else None
+        self.faults.switch("landingDelayS", rule)
+
+    def drop(self, rate: float) -> None:
+        """Lose this share of all sendings; the same transaction may be sent again."""
+        rule = {"kind": "drop", "perSend": True, "probability": rate} if rate else None
+        self.faults.switch("dropRate", rule)
+
+    def drop_next(self, count: int) -> None:
+        """Lose the next sendings, however many times one transaction is sent."""
+        rule = {"kind": "drop", "perSend": True, "count": count} if count else None
+        self.faults.switch("dropNext", rule)
+
+    def slow_down(self, node: int, seconds: float) -> None:
+        """Let a node act at once and answer so much later."""
+        rule = {"kind": "slow", "node": node, "delayS": seconds} if seconds else None
+        self.faults.switch(f"delayMs {node}", rule)
+
     def advance(self, slots: int, seconds: float | None) -> None:
         """Move slot, height and clock at once, and land what became due."""
-        self.ledger.clock.advance(slots=slots, seconds=seconds)
-        self.ledger.save_clock()
-        self.ledger.land_pending()
+        self.ledger.advance(slots, seconds)
 
     async def run(self) -> None:
         """Land delayed transactions when they are due, until cancelled."""
@@ -140,7 +182,24 @@ class Network:
                 self.fund(self.market.wallet.pubkey())
             self._trades_at = slot + SLOTS_BETWEEN_TRADES
             self.market.trade()
+        self._fork(slot)
         self.ledger.commit()
+
+    def _fork(self, slot: int) -> None:
+        """Draw once in a slot that holds something a fork could take back.
+
+        The next fork waits until what this one took back is settled again.
+        """
+        if slot < self._forks_at or not self.ledger.has_unconfirmed():
+            return
+        fault = self.faults.strike("fork")
+        self._forks_at = slot + 1
+        if fault is not None:
+            clock = self.ledger.clock
+            lands_at = clock.now() + fault.rule.delay_s
+            taken = self.ledger.fork(fault.rule.slots, lands_at)
+            self._forks_at = clock.anchor.slot_at(lands_at) + clock.slots_to_confirm + 1
+            logger.info("a fork takes back %d transactions", taken)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

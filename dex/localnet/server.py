@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import sqlite3
@@ -10,6 +9,7 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
+from .http_faults import deliver, refusal
 from .methods import accounts, chain, control, history, tokens, transactions
 from .methods.bodies import answer_body, parse_error
 from .network import Network
@@ -31,8 +31,11 @@ METHODS = {
 def make_app(node: Node) -> web.Application:
     """Return the HTTP application of one node."""
 
-    async def answer(request: web.Request) -> web.Response:
+    async def answer(request: web.Request) -> web.StreamResponse:
         body = await request.read()
+        refused = refusal(node, request)
+        if refused is not None:
+            return refused
         try:
             parsed = json.loads(body)
         except ValueError:
@@ -45,9 +48,7 @@ def make_app(node: Node) -> web.Application:
             return web.Response(
                 status=500, text=f"The ledger cannot be written: {error}"
             )
-        if node.delay_s:
-            await asyncio.sleep(node.delay_s)
-        return web.Response() if answers is None else web.json_response(answers)
+        return await deliver(node, request, answers)
 
     async def health(request: web.Request) -> web.Response:
         return web.Response(text="ok")

@@ -21,6 +21,8 @@ FIRST_SLOT = 10_000
 SKIPPED_SLOTS = 500
 SLOTS_PER_EPOCH = 432_000
 SLOTS_TO_FINALIZE = 32
+# A node may be told to lag by at most this many slots.
+MAX_LAG_SLOTS = 150
 # A transaction may land up to this many blocks after the block of its blockhash.
 MAX_BLOCKHASH_AGE = 150
 
@@ -37,6 +39,10 @@ class Anchor:
         elapsed = max(0.0, unix_time - self.unix_time)
         return self.slot + int(elapsed / self.slot_time_s)
 
+    def time_of(self, slot: int) -> float:
+        """Return when a slot begins, in Unix seconds."""
+        return self.unix_time + (slot - self.slot) * self.slot_time_s
+
 
 class SlotClock:
     """Count slots from an anchor; within one process time never runs backwards."""
@@ -47,6 +53,7 @@ class SlotClock:
         *,
         genesis_hash: Hash,
         slots_to_confirm: int = 0,
+        slots_to_finalize: int = SLOTS_TO_FINALIZE,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._monotonic = monotonic
@@ -54,6 +61,7 @@ class SlotClock:
         self.anchor = anchor
         self._genesis_hash = genesis_hash
         self.slots_to_confirm = slots_to_confirm
+        self.slots_to_finalize = slots_to_finalize
         self._blockhash_slots: dict[Hash, int] = {}
         self._newest_known = 0
 
@@ -69,14 +77,19 @@ class SlotClock:
         behind = {
             "processed": 0,
             "confirmed": self.slots_to_confirm,
-            "finalized": SLOTS_TO_FINALIZE,
+            "finalized": self.slots_to_finalize,
         }
         return self.slot() - behind[commitment]
 
-    def commitment_of(self, slot: int) -> str:
-        """Say how settled a transaction is that landed in `slot`."""
-        depth = self.slot() - slot
-        if depth >= SLOTS_TO_FINALIZE:
+    @property
+    def kept_slots(self) -> int:
+        """Return how far back anyone can look: finalized, on the node that lags most."""
+        return self.slots_to_finalize + MAX_LAG_SLOTS
+
+    def commitment_of(self, slot: int, newest: int | None = None) -> str:
+        """Say how settled a transaction of `slot` is when `newest` (None: now) is."""
+        depth = (self.slot() if newest is None else newest) - slot
+        if depth >= self.slots_to_finalize:
             return "finalized"
         return "confirmed" if depth >= self.slots_to_confirm else "processed"
 
@@ -84,10 +97,13 @@ class SlotClock:
     def height(slot: int) -> int:
         return slot - SKIPPED_SLOTS
 
+    def time_of(self, slot: int) -> float:
+        """Return when a slot begins, in Unix seconds of this clock."""
+        return self.anchor.time_of(slot)
+
     def unix_timestamp(self, slot: int) -> int:
         """Return the block time of a slot: one for the whole slot."""
-        slots = slot - self.anchor.slot
-        return int(self.anchor.unix_time + slots * self.anchor.slot_time_s)
+        return int(self.time_of(slot))
 
     def sysvar(self, slot: int) -> Clock:
         return Clock(slot, slot // SLOTS_PER_EPOCH, self.unix_timestamp(slot))
@@ -99,12 +115,11 @@ class SlotClock:
     def blockhash_slot(self, blockhash: Hash) -> int | None:
         """Return the slot of a recent blockhash, None when it is unknown or too old."""
         newest = self.slot()
-        # Finalized banks look back from 32 slots ago.
-        oldest = newest - MAX_BLOCKHASH_AGE - SLOTS_TO_FINALIZE
+        oldest = newest - MAX_BLOCKHASH_AGE - self.kept_slots
         for slot in range(max(self._newest_known + 1, oldest), newest + 1):
             self._blockhash_slots[self.blockhash(slot)] = slot
         self._newest_known = max(self._newest_known, newest)
-        if len(self._blockhash_slots) > 1_000:
+        if len(self._blockhash_slots) > 2 * (newest - oldest):
             self._blockhash_slots = {
                 known: slot
                 for known, slot in self._blockhash_slots.items()

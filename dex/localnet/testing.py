@@ -46,7 +46,7 @@ def land(
     raw = sign_transaction(ledger, wallet, instructions, memo)
     loaded = load(raw)
     ledger.land(raw, loaded)
-    return ledger.store.transaction(loaded.signature)
+    return ledger.store.history.transaction(loaded.signature)
 
 
 @contextlib.asynccontextmanager

@@ -39,4 +39,4 @@ def land_raw(network: Network, raw: bytes):
     """Land these bytes; return the record, None when they could not land."""
     loaded = load(raw)
     network.ledger.land(raw, loaded)
-    return network.ledger.store.transaction(loaded.signature)
+    return network.ledger.store.history.transaction(loaded.signature)

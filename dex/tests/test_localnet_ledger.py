@@ -124,7 +124,7 @@ def test_unknown_program_fails_and_pays_its_fee(network):
 def test_delayed_transaction_lands_when_it_is_due(tmp_path):
     network = open_network(tmp_path, landing_delay_s=10)
     raw = signed(network, pay(SOL))
-    network.ledger.submit(raw, load(raw))
+    network.nodes[0].submit(raw, load(raw))
     network.advance(0, 9.5)
     assert lamports(network, OTHER) == 0
 
@@ -137,7 +137,7 @@ def test_delayed_transaction_lands_when_it_is_due(tmp_path):
 def test_delayed_transaction_survives_a_restart(tmp_path):
     network = open_network(tmp_path, landing_delay_s=10)
     raw = signed(network, pay(SOL))
-    network.ledger.submit(raw, load(raw))
+    network.nodes[0].submit(raw, load(raw))
     network.ledger.close()
 
     network = open_network(tmp_path)
@@ -148,9 +148,9 @@ def test_delayed_transaction_survives_a_restart(tmp_path):
 
 
 def test_next_transactions_are_dropped_as_told(network):
-    network.ledger.faults.drop_next = 2
+    network.drop_next(2)
     for memo in ("1", "2", "3"):
         raw = signed(network, pay(SOL), memo=memo)
-        network.ledger.submit(raw, load(raw))
+        network.nodes[0].submit(raw, load(raw))
 
     assert lamports(network, OTHER) == SOL

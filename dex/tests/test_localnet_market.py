@@ -32,7 +32,7 @@ def test_trades_land_move_prices_and_stay_near_the_beginning(tmp_path):
         for now, then in zip(vault_amounts(network), before, strict=True)
     ]
 
-    assert network.ledger.store.count() == 500
+    assert network.ledger.store.history.count() == 500
     assert all(0 < share < 0.005 for share in moved)
     network.ledger.close()
 
@@ -78,7 +78,7 @@ def test_old_trades_are_deleted_and_others_stay(tmp_path, monkeypatch):
     for _ in range(30):
         network.market.trade()
 
-    kept = network.ledger.store.mentioning(
+    kept = network.ledger.store.history.mentioning(
         network.market.wallet.pubkey(),
         before=None,
         until=None,

@@ -52,7 +52,7 @@ async def test_preflight_refuses_what_would_fail_and_nothing_lands(client):
     assert refusal["data"]["err"] == {"InstructionError": [0, {"Custom": 1}]}
     assert refusal["data"]["unitsConsumed"] == 150
     assert refusal["data"]["logs"][-1].endswith("custom program error: 0x1")
-    assert client.localnet.ledger.store.count() == 0
+    assert client.localnet.ledger.store.history.count() == 0
 
 
 async def test_without_preflight_the_failure_lands_and_pays(client):

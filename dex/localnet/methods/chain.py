@@ -49,7 +49,7 @@ def get_epoch_info(node: Node, params: Params) -> Any:
         "epoch": slot // SLOTS_PER_EPOCH,
         "slotIndex": slot % SLOTS_PER_EPOCH,
         "slotsInEpoch": SLOTS_PER_EPOCH,
-        "transactionCount": node.ledger.store.count(),
+        "transactionCount": node.ledger.store.history.count(),
     }
 
 

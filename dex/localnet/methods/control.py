@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dex.localnet import genesis
+from dex.localnet.fault_rules import BadRule
 from dex.localnet.node import Node
 from dex.solana.addresses import TOKEN_PROGRAM
 
@@ -72,18 +73,18 @@ def localnet_set(node: Node, params: Params) -> Any:
     unknown = set(options.values) - SETTINGS
     if unknown:
         raise invalid(f"Unknown settings: {', '.join(sorted(unknown))}")
-    faults = node.ledger.faults
+    network = node.network
     delay = _seconds(options, "landingDelayS")
     if delay is not None:
-        faults.landing_delay_s = delay
+        network.delay_landing(delay)
     rate = _seconds(options, "dropRate")
     if rate is not None:
         if rate > 1:
             raise invalid("dropRate is a share between 0 and 1.")
-        faults.drop_rate = rate
+        network.drop(rate)
     count = options.number("dropNext")
     if count is not None:
-        faults.drop_next = count
+        network.drop_next(count)
     _set_paused(node, options)
     _set_delay(node, options)
     if options.values.get("market") is not None:
@@ -120,19 +121,50 @@ def _set_delay(node: Node, options: Options) -> None:
     if only is not None and only >= len(nodes):
         raise invalid(f"There are {len(nodes)} nodes, numbered from 0.")
     for chosen in nodes if only is None else [nodes[only]]:
-        chosen.delay_s = delay_ms / 1000
+        node.network.slow_down(chosen.index, delay_ms / 1000)
 
 
 def _settings(node: Node) -> dict[str, Any]:
-    faults = node.ledger.faults
+    network = node.network
+    late, rate, lost = (
+        network.faults.switched(name)
+        for name in ("landingDelayS", "dropRate", "dropNext")
+    )
+    slow = [network.faults.switched(f"delayMs {each.index}") for each in network.nodes]
     return {
-        "landingDelayS": faults.landing_delay_s,
-        "dropRate": faults.drop_rate,
-        "dropNext": faults.drop_next,
-        "pausedVenues": sorted(faults.paused_venues),
-        "market": node.network.market_is_open,
-        "delayMs": [round(each.delay_s * 1000) for each in node.network.nodes],
+        "landingDelayS": 0 if late is None else late.rule.delay_s,
+        "dropRate": 0 if rate is None else rate.rule.probability,
+        "dropNext": 0 if lost is None else lost.left,
+        "pausedVenues": sorted(network.paused_venues),
+        "market": network.market_is_open,
+        "delayMs": [
+            0 if fault is None else round(fault.rule.delay_s * 1000) for fault in slow
+        ],
     }
+
+
+def localnet_fault(node: Node, params: Params) -> Any:
+    """Put a fault rule in force."""
+    _require_control(node)
+    try:
+        return {"id": node.faults.add(params.get(0))}
+    except BadRule as error:
+        raise invalid(str(error)) from None
+
+
+def localnet_faults(node: Node, params: Params) -> Any:
+    """List the fault rules in force."""
+    _require_control(node)
+    return node.faults.listed()
+
+
+def localnet_clear_faults(node: Node, params: Params) -> Any:
+    """Lift all fault rules, or those with the ids given; return how many."""
+    _require_control(node)
+    ids = params.get(0)
+    if ids is not None and not isinstance(ids, list):
+        raise invalid("Invalid params: expected a list of the ids of faults.")
+    return node.faults.clear(ids)
 
 
 def _seconds(options: Options, name: str) -> float | None:
@@ -154,4 +186,7 @@ METHODS = {
     "localnet_fund": localnet_fund,
     "localnet_advance": localnet_advance,
     "localnet_set": localnet_set,
+    "localnet_fault": localnet_fault,
+    "localnet_faults": localnet_faults,
+    "localnet_clearFaults": localnet_clear_faults,
 }

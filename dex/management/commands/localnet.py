@@ -13,8 +13,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from solders.pubkey import Pubkey
 
+from dex.localnet.fault_rules import BadRule, rule_from_text
 from dex.localnet.network import Network
 from dex.localnet.server import serving
+from dex.localnet.slots import SLOTS_TO_FINALIZE
 from dex.localnet.store import LedgerUnusable
 
 
@@ -43,7 +45,21 @@ class Command(BaseCommand):
             "--slots-to-confirm",
             type=int,
             default=0,
-            help="slots until a landed transaction counts as confirmed (0 to 31)",
+            help="slots until a landed transaction counts as confirmed",
+        )
+        parser.add_argument(
+            "--slots-to-finalize",
+            type=int,
+            default=SLOTS_TO_FINALIZE,
+            help="slots until it counts as finalized (default 32, as on real chains)",
+        )
+        parser.add_argument(
+            "--fault",
+            action="append",
+            default=[],
+            type=_fault,
+            metavar="KIND,MEMBER=VALUE,…",
+            help="a fault to start with, such as hide,node=1,probability=0.1 (repeatable)",
         )
         parser.add_argument(
             "--landing-delay",
@@ -71,7 +87,7 @@ class Command(BaseCommand):
             help="let small swaps of others move the prices (default)",
         )
         parser.add_argument("--no-market", action="store_false", dest="market")
-        parser.add_argument("--seed", type=int, default=0, help="of market and drops")
+        parser.add_argument("--seed", type=int, default=0, help="of market and faults")
         parser.add_argument(
             "--control", action="store_true", help="offer the localnet_… methods"
         )
@@ -92,6 +108,8 @@ class Command(BaseCommand):
                 nodes=options["nodes"],
                 slot_time_s=options["slot_time"],
                 slots_to_confirm=options["slots_to_confirm"],
+                slots_to_finalize=options["slots_to_finalize"],
+                faults=options["fault"],
                 landing_delay_s=options["landing_delay"],
                 drop_rate=options["drop_rate"],
                 paused_venues=options["pause"],
@@ -100,7 +118,7 @@ class Command(BaseCommand):
                 control=options["control"],
                 fund=options["fund"],
             )
-        except LedgerUnusable as error:
+        except (LedgerUnusable, BadRule) as error:
             raise CommandError(str(error)) from None
         try:
             asyncio.run(self._serve(network, options["host"], options["port"]))
@@ -144,12 +162,22 @@ def _address(text: str) -> Pubkey:
         raise ArgumentTypeError(f"{text!r} is not a Solana address") from None
 
 
+def _fault(text: str) -> dict[str, Any]:
+    try:
+        return rule_from_text(text)
+    except BadRule as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
 def _check(options: dict[str, Any]) -> None:
     """Refuse values that make no sense; CommandError names the option."""
     rules = {
         "nodes": options["nodes"] >= 1,
         "slot-time": options["slot_time"] > 0,
-        "slots-to-confirm": 0 <= options["slots_to_confirm"] <= 31,
+        "slots-to-finalize": 1 <= options["slots_to_finalize"] <= 300,
+        "slots-to-confirm": (
+            0 <= options["slots_to_confirm"] < options["slots_to_finalize"]
+        ),
         "landing-delay": options["landing_delay"] >= 0,
         "drop-rate": 0 <= options["drop_rate"] <= 1,
     }

@@ -1,0 +1,164 @@
+"""Landed transactions on disk, with an index of the addresses that they mention."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from solders.pubkey import Pubkey
+from solders.transaction import VersionedTransaction
+
+COLUMNS = "id, signature, slot, block_time, raw, error, memo, meta"
+# Addresses whose number is remembered; the others are looked up.
+KNOWN_ADDRESSES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One landed transaction. `error` and `meta` are JSON values as nodes show them."""
+
+    signature: str
+    slot: int
+    block_time: int
+    raw: bytes
+    error: Any
+    memo: str | None
+    meta: dict[str, Any]
+
+
+class History:
+    """Reads and writes of records; nothing is durable before the store's commit."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._address_ids: dict[Pubkey, int] = {}
+
+    def add(self, record: Record, mentions: Iterable[Pubkey]) -> None:
+        """Append a landed transaction and index it under the addresses it mentions."""
+        cursor = self._db.execute(
+            "INSERT INTO transactions VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                record.signature,
+                record.slot,
+                record.block_time,
+                record.raw,
+                json.dumps(record.error),
+                record.memo,
+                json.dumps(record.meta),
+            ),
+        )
+        self._db.executemany(
+            "INSERT INTO mentions VALUES (?, ?)",
+            [(self._address_id(address), cursor.lastrowid) for address in mentions],
+        )
+
+    def transaction(self, signature: str) -> Record | None:
+        row = self._db.execute(
+            f"SELECT {COLUMNS} FROM transactions WHERE signature = ?", (signature,)
+        ).fetchone()
+        return None if row is None else _record(row)
+
+    def landed(self, signature: str) -> tuple[int, Any] | None:
+        """Return the slot and the error of a transaction, None when it has not landed."""
+        row = self._db.execute(
+            "SELECT slot, error FROM transactions WHERE signature = ?", (signature,)
+        ).fetchone()
+        return None if row is None else (row[0], json.loads(row[1]))
+
+    def newest_slot(self) -> int:
+        """Return the slot in which a transaction landed last, 0 when none has."""
+        row = self._db.execute("SELECT coalesce(max(slot), 0) FROM transactions")
+        found: int = row.fetchone()[0]
+        return found
+
+    def count(self) -> int:
+        row = self._db.execute("SELECT coalesce(max(id), 0) FROM transactions")
+        found: int = row.fetchone()[0]
+        return found
+
+    def mentioning(
+        self,
+        address: Pubkey,
+        *,
+        before: str | None,
+        until: str | None,
+        newest_slot: int,
+        limit: int,
+    ) -> list[Record]:
+        """Return landed transactions that mention `address`, newest first."""
+        rows = self._db.execute(
+            f"SELECT {COLUMNS} FROM mentions JOIN transactions ON id = transaction_id "
+            "WHERE address_id = (SELECT id FROM addresses WHERE address = :address) "
+            # An unknown `before` finds nothing, an unknown `until` stops nothing.
+            "AND (:before IS NULL OR transaction_id < "
+            "  (SELECT id FROM transactions WHERE signature = :before)) "
+            "AND transaction_id > coalesce("
+            "  (SELECT id FROM transactions WHERE signature = :until), 0) "
+            "AND slot <= :slot ORDER BY transaction_id DESC LIMIT :limit",
+            {
+                "address": bytes(address),
+                "before": before,
+                "until": until,
+                "slot": newest_slot,
+                "limit": limit,
+            },
+        )
+        return [_record(row) for row in rows]
+
+    def forget(self, address: Pubkey, *, keep: int) -> None:
+        """Delete the transactions that mention `address`, but for the newest `keep`."""
+        self._delete(
+            self._db.execute(
+                "SELECT id, raw, meta FROM mentions "
+                "JOIN transactions ON id = transaction_id "
+                "WHERE address_id = ? ORDER BY transaction_id DESC LIMIT -1 OFFSET ?",
+                (self._address_id(address), keep),
+            ).fetchall()
+        )
+
+    def take_back(self, slot: int) -> list[tuple[str, bytes]]:
+        """Delete what landed after `slot`; return signatures and bytes in their order."""
+        rows = self._db.execute(
+            "SELECT id, raw, meta, signature FROM transactions WHERE slot > ? "
+            "ORDER BY id",
+            (slot,),
+        ).fetchall()
+        self._delete(rows)
+        return [(signature, raw) for _, raw, _, signature in rows]
+
+    def _delete(self, rows: Sequence[Sequence[Any]]) -> None:
+        """Delete transactions by (id, raw, meta, …), with what mentions them."""
+        for identity, raw, meta, *_ in rows:
+            loaded = json.loads(meta)["loadedAddresses"]
+            keys = [
+                *VersionedTransaction.from_bytes(raw).message.account_keys,
+                *map(Pubkey.from_string, loaded["writable"] + loaded["readonly"]),
+            ]
+            self._db.executemany(
+                "DELETE FROM mentions WHERE address_id = ? AND transaction_id = ?",
+                [(self._address_id(key), identity) for key in keys],
+            )
+            self._db.execute("DELETE FROM transactions WHERE id = ?", (identity,))
+
+    def _address_id(self, address: Pubkey) -> int:
+        known = self._address_ids.get(address)
+        if known is not None:
+            return known
+        key = (bytes(address),)
+        self._db.execute("INSERT OR IGNORE INTO addresses VALUES (NULL, ?)", key)
+        row = self._db.execute("SELECT id FROM addresses WHERE address = ?", key)
+        if len(self._address_ids) >= KNOWN_ADDRESSES:
+            self._address_ids.clear()
+        found: int = row.fetchone()[0]
+        self._address_ids[address] = found
+        return found
+
+
+def _record(row: tuple[Any, ...]) -> Record:
+    _, signature, slot, block_time, raw, error, memo, meta = row
+    return Record(
+        signature, slot, block_time, raw, json.loads(error), memo, json.loads(meta)
+    )
