@@ -3,8 +3,10 @@
 DexError
 ├── QuoteRefused        this pool cannot pay for this swap, and here is why
 ├── NoRoute             no venue quoted
+│   └── PriceImpactTooHigh   those that quoted would move the price too far
 ├── RpcError            a call to the chain brought no usable answer
 │   ├── RpcUnavailable  no endpoint answered: nothing is known
+│   │   └── RpcRateLimited  an endpoint asks for a pause
 │   └── RpcRejected     an endpoint answered with a JSON-RPC error
 ├── FillUnreadable      a landed transaction does not show what it moved
 ├── WrongChain          the database belongs to another chain: the process must stop
@@ -45,6 +47,13 @@ class NoRoute(DexError):
         self.answers = answers
 
 
+class PriceImpactTooHigh(NoRoute):
+    """Every pool that quoted would move its price further than the limit."""
+
+    code = "price_impact_too_high"
+    retryable = False
+
+
 class RpcError(DexError):
     code = "rpc_error"
 
@@ -54,6 +63,14 @@ class RpcUnavailable(RpcError):
 
     code = "rpc_unavailable"
     retryable = True
+
+
+class RpcRateLimited(RpcUnavailable):
+    """An endpoint answered that it was asked too often; 0 when it names no pause."""
+
+    def __init__(self, message: str, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class RpcRejected(RpcError):

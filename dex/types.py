@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from solders.pubkey import Pubkey
 
@@ -77,31 +77,72 @@ class Quote:
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkCosts:
+    """What landing a swap costs beside what the pool takes.
+
+    `rent_lamports` are locked in the token account that must be created to receive, 0
+    when it exists, None when it is not known. `in_output` is all of it in base units of
+    the output token, None when the snapshot has no price of SOL.
+    """
+
+    fee_lamports: int
+    rent_lamports: int | None
+    in_output: int | None
+
+    @property
+    def lamports(self) -> int:
+        return self.fee_lamports + (self.rent_lamports or 0)
+
+
+@dataclass(frozen=True, slots=True)
 class VenueAnswer:
-    """What one venue said of one pool: a quote, or a refusal with its reason."""
+    """What one venue said of one pool: a quote, a refusal with its reason, or both.
+
+    `quote` is what is expected once `pending_swaps` of this engine have landed in the
+    pool, and `raw_quote` what the pool's accounts as they were read would pay.
+    """
 
     venue: str
     pool: Pubkey | None
     quote: Quote | None
     code: str = ""
     reason: str = ""
+    raw_quote: Quote | None = None
+    pending_swaps: int = 0
+    costs: NetworkCosts | None = None
+
+    @property
+    def net_amount_out(self) -> int | None:
+        """What is left of the output after the network's costs; None when not known."""
+        if self.quote is None or self.costs is None or self.costs.in_output is None:
+            return None
+        return self.quote.amount_out - self.costs.in_output
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The chosen quote and every answer it was chosen from, best first."""
+    """The chosen quote and every answer it was chosen from, best first.
+
+    `best` is what is expected, `raw` what the accounts as they were read would pay. They
+    differ only where swaps of this engine are under way in the pool.
+    """
 
     best: Quote
+    raw: Quote
     answers: tuple[VenueAnswer, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Blockhash:
-    """A recent blockhash and the last block height at which it can still land."""
+    """A recent blockhash and the last block height at which it can still land.
+
+    `read_at` is the time on the event loop's monotonic clock at which it was asked for.
+    """
 
     blockhash: str
     last_valid_block_height: int
     slot: int
+    read_at: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from solders.hash import Hash
+
 from dex.errors import RpcUnavailable
 from dex.types import Blockhash
 
-from .decoding import context_slot
-from .endpoint import look_at
+from .decoding import context_slot, is_count
+from .endpoint import Endpoint, look_at
 from .rpc import RpcClient
 
 
@@ -23,7 +25,6 @@ class Blockhashes:
         self._rpc = rpc
         self._slot_time_s = slot_time_s
         self._newest: Blockhash | None = None
-        self._asked_at = 0.0
         self._asking: asyncio.Task[Blockhash] | None = None
 
     async def latest(self) -> Blockhash:
@@ -32,24 +33,39 @@ class Blockhashes:
         Raises RpcUnavailable, at the same time for all who wait.
         """
         now = asyncio.get_running_loop().time()
-        if self._newest is not None and now - self._asked_at < self._slot_time_s:
-            return self._newest
+        newest = self._newest
+        if newest is not None and now - newest.read_at < self._slot_time_s:
+            return newest
         if self._asking is None or self._asking.done():
             self._asking = asyncio.create_task(self._ask(now))
             self._asking.add_done_callback(look_at)
         return await asyncio.shield(self._asking)
 
     async def _ask(self, now: float) -> Blockhash:
-        answer = await self._rpc.call(
-            "getLatestBlockhash", [{"commitment": "confirmed"}]
-        )
-        self._newest, self._asked_at = _decode(answer), now
+        async def ask(endpoint: Endpoint) -> tuple[int, Blockhash]:
+            options = {"commitment": "confirmed"}
+            answer = await endpoint.call("getLatestBlockhash", [options])
+            blockhash = _decode(answer, now)
+            return blockhash.slot, blockhash
+
+        # A node that lags behind would give one that dies the earlier.
+        self._newest = await self._rpc.freshest(ask)
         return self._newest
 
 
-def _decode(answer: Any) -> Blockhash:
+def _decode(answer: Any, now: float) -> Blockhash:
     slot = context_slot(answer)
     match answer.get("value"):
-        case {"blockhash": str(blockhash), "lastValidBlockHeight": int(height)}:
-            return Blockhash(blockhash, height, slot)
+        case {"blockhash": str(blockhash), "lastValidBlockHeight": height} if is_count(
+            height
+        ) and _is_hash(blockhash):
+            return Blockhash(blockhash, height, slot, read_at=now)
     raise RpcUnavailable("A node's answer holds no blockhash.")
+
+
+def _is_hash(text: str) -> bool:
+    try:
+        Hash.from_string(text)
+    except ValueError:
+        return False
+    return True

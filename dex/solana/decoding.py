@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import struct
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from solders.pubkey import Pubkey
 
@@ -32,9 +32,11 @@ def decode_account(entry: Mapping[str, Any] | None) -> Account | None:
         text, encoding = entry["data"]
         if encoding != "base64":
             raise ValueError(encoding)
+        if type(entry["lamports"]) is not int:
+            raise ValueError("lamports")
         return Account(
             owner=Pubkey.from_string(entry["owner"]),
-            lamports=int(entry["lamports"]),
+            lamports=entry["lamports"],
             data=base64.b64decode(text, validate=True),
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -66,6 +68,11 @@ def context_slot(answer: Any) -> int:
         slot = answer["context"]["slot"]
     except (KeyError, TypeError):
         slot = None
-    if not isinstance(slot, int):
+    if not is_count(slot):
         raise RpcUnavailable("A node's answer names no context slot.")
     return slot
+
+
+def is_count(value: Any) -> TypeGuard[int]:
+    """Whether this is a slot, height or count that the database can hold."""
+    return type(value) is int and 0 <= value < 2**63

@@ -1,4 +1,4 @@
-"""One JSON-RPC endpoint: batches, typed errors, health, and the chain it serves.
+"""One JSON-RPC endpoint: batches, its health, and the chain it serves.
 
 Calls made at the same time share one HTTP request. No answer is believed before the
 endpoint has shown the genesis hash of our chain over a connection at least as new.
@@ -13,24 +13,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dex.errors import RpcError, RpcRejected, RpcUnavailable
+from dex.errors import RpcError, RpcRateLimited, RpcUnavailable
 
+from .answers import NoAnswer, by_id, is_unwell, result_of
+from .health import Health
 from .transport import Transport
-
-# JSON-RPC errors that speak of the node and not of the request: another node, or the
-# same one a little later, may answer. Source: anza-xyz/agave,
-# rpc-client-api/src/custom_error.rs; 429 in two spellings is providers' own.
-NODE_ERRORS = {
-    -32603: "internal error",
-    -32004: "block not available",
-    -32005: "node is unhealthy",
-    -32011: "node keeps no transaction history",
-    -32014: "block status not available yet",
-    -32016: "node has not reached the minimum context slot",
-    -32019: "the node's history store is unreachable",
-    -32429: "too many requests",
-    429: "too many requests",
-}
 
 # How long a call waits for others that may share its request.
 GATHER_S = 0.002
@@ -41,6 +28,14 @@ class _Call:
     method: str
     params: Sequence[Any]
     answer: asyncio.Future[Any]
+
+    def give(self, result: Any) -> None:
+        if not self.answer.done():  # its caller may have given up
+            self.answer.set_result(result)
+
+    def refuse(self, error: RpcError) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(error)
 
 
 class Endpoint:
@@ -60,9 +55,7 @@ class Endpoint:
         check_genesis: Callable[[str, str], None],
     ) -> None:
         self.name = transport.name
-        self.latency_ms: float | None = None
-        self.error = ""  # of the newest exchange, "" when it was answered
-        self._failed_at: float | None = None
+        self.health = Health()
         self._transport = transport
         self._timeout_s = timeout_s
         self._batch_size = batch_size
@@ -78,21 +71,20 @@ class Endpoint:
     def __repr__(self) -> str:
         return f"Endpoint({self.name})"
 
-    def failed_within(self, seconds: float) -> bool:
-        """Whether the newest exchange failed, and less than `seconds` ago."""
-        failed_at = self._failed_at
-        return failed_at is not None and time.monotonic() - failed_at < seconds
-
     def mark_slow(self) -> None:
         """Note that a caller could not wait for this endpoint any longer."""
-        self._note_failure("slow to answer")
+        self.health.slowed("slow to answer")
+        self._checked = -1  # who answers next may be another chain
 
     async def call(self, method: str, params: Sequence[Any] = ()) -> Any:
         """Return the result of one JSON-RPC call.
 
-        Raises RpcUnavailable for anything but a complete answer in time, RpcRejected
-        for a JSON-RPC error about the request, WrongChain.
+        Raises RpcUnavailable for anything but a complete answer in time, and while the
+        endpoint is given a rest; RpcRejected for a JSON-RPC error about the request,
+        WrongChain.
         """
+        if not self.health.admits():
+            raise self._unavailable(f"given a rest after: {self.health.error}")
         try:
             async with asyncio.timeout(self._timeout_s):
                 await self._check_chain()
@@ -101,6 +93,7 @@ class Endpoint:
                 await self._check_chain()
                 return result
         except TimeoutError:
+            # Its exchange ends just as late, and is noted there, once for all its calls.
             raise self._unavailable(f"no answer within {self._timeout_s:g} s") from None
 
     async def close(self) -> None:
@@ -165,66 +158,53 @@ class Endpoint:
             {"jsonrpc": "2.0", "id": id_, "method": call.method, "params": call.params}
             for id_, call in requests.items()
         ]
-        started = time.monotonic()
+        started_at = time.monotonic()
         try:
             document = await self._transport.post(
                 bodies if len(bodies) > 1 else bodies[0]
             )
         except RpcUnavailable as error:
-            self._note_failure(str(error))
+            pause_s = error.retry_after_s if isinstance(error, RpcRateLimited) else 0.0
+            self._note_failure(str(error), pause_s)
             self._fail(calls, error)
             return
         except asyncio.CancelledError:
             self._fail(calls, "closed")
             raise
-        self.latency_ms = (time.monotonic() - started) * 1000
-        self.error, self._failed_at = "", None
-        answers = _by_id(document)
+        self._settle(requests, by_id(document), (time.monotonic() - started_at) * 1000)
+
+    def _settle(
+        self,
+        requests: dict[int, _Call],
+        answers: dict[int, dict[str, Any]],
+        latency_ms: float,
+    ) -> None:
+        """Hand out the answers of one exchange, and note how it went as a whole."""
+        failure = ""
         for id_, call in requests.items():
-            self._settle(call, answers.get(id_), len(calls))
-
-    def _settle(self, call: _Call, entry: dict[str, Any] | None, sent: int) -> None:
-        if call.answer.done():
-            return
-        try:
-            call.answer.set_result(self._result(entry, sent))
-        except RpcError as error:
-            call.answer.set_exception(error)
-
-    def _result(self, entry: dict[str, Any] | None, sent: int) -> Any:
-        match entry:
-            case {"error": {"code": int(code), **error}}:
-                if code in NODE_ERRORS:
-                    raise RpcUnavailable(f"{self.name}: {NODE_ERRORS[code]} ({code})")
-                message = str(error.get("message", ""))[:500]
-                raise RpcRejected(code, message, error.get("data"))
-            case {"result": result}:
-                return result
-        hint = " (set RPC_BATCH_SIZE=1 if it refuses batches)" if sent > 1 else ""
-        raise self._unavailable(f"a call was left without an answer{hint}")
+            try:
+                call.give(result_of(answers.get(id_), self.name, sent=len(requests)))
+            except RpcError as error:
+                if isinstance(error, NoAnswer):
+                    failure = str(error)
+                call.refuse(error)
+        if all(is_unwell(answers.get(id_)) for id_ in requests):
+            failure = "it says that it is not well"
+        if failure:
+            self._note_failure(failure)
+        else:
+            self.health.answered(latency_ms)
 
     def _fail(self, calls: Sequence[_Call], reason: object) -> None:
         for call in calls:
-            if not call.answer.done():
-                call.answer.set_exception(RpcUnavailable(str(reason)))
+            call.refuse(RpcUnavailable(str(reason)))
 
     def _unavailable(self, reason: str) -> RpcUnavailable:
-        self._note_failure(reason)
         return self._transport.unavailable(reason)
 
-    def _note_failure(self, reason: str) -> None:
-        self.error = reason
-        self._failed_at = time.monotonic()
+    def _note_failure(self, reason: str, retry_after_s: float = 0.0) -> None:
+        self.health.failed(reason, retry_after_s=retry_after_s)
         self._checked = -1  # who answers next may be another chain
-
-
-def _by_id(document: Any) -> dict[int, dict[str, Any]]:
-    entries = document if isinstance(document, list) else [document]
-    return {
-        entry["id"]: entry
-        for entry in entries
-        if isinstance(entry, dict) and isinstance(entry.get("id"), int)
-    }
 
 
 def look_at(outcome: asyncio.Future[Any]) -> None:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 from dex.errors import RpcError, RpcUnavailable
 
-from .decoding import context_slot
+from .decoding import context_slot, is_count
 from .endpoint import Endpoint
 from .statuses import MAX_SIGNATURES, fetch_statuses
 from .tracking import Tracked, Tracker
@@ -121,7 +121,9 @@ class DeathProof:
 async def _finalized(endpoint: Endpoint) -> Finalized:
     answer = await endpoint.call("getEpochInfo", [{"commitment": "finalized"}])
     match answer:
-        case {"absoluteSlot": int(slot), "blockHeight": int(block_height)}:
+        case {"absoluteSlot": slot, "blockHeight": block_height} if is_count(
+            slot
+        ) and is_count(block_height):
             return Finalized(slot, block_height)
     raise RpcUnavailable(f"{endpoint.name}: the epoch info is unreadable")
 

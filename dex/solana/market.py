@@ -143,16 +143,23 @@ class Market:
         for _ in range(MAX_STEPS):
             listed = {CLOCK_SYSVAR, *round_.extra}
             listed.update(*addresses.values())
-            slot, accounts = await self._rpc.first(
-                lambda endpoint, listed=listed: self._fetch(  # type: ignore[misc]
-                    endpoint, sorted(listed, key=bytes), round_.min_context_slot
+            ordered = sorted(listed, key=bytes)
+
+            async def ask(
+                endpoint: Endpoint, ordered: list[Pubkey] = ordered
+            ) -> tuple[int, Snapshot]:
+                slot, accounts = await self._fetch(
+                    endpoint, ordered, round_.min_context_slot
                 )
-            )
+                clock = decode_clock(accounts[CLOCK_SYSVAR])
+                return slot, Snapshot(slot, clock, accounts, read_at=began)
+
+            snapshot = await self._rpc.freshest(ask)
+            accounts = snapshot.accounts
             addresses = {pool: self._named_by(pool, accounts) for pool in round_.pools}
             if all(listed.issuperset(named) for named in addresses.values()):
                 self._addresses.update(addresses)
-                clock = decode_clock(accounts[CLOCK_SYSVAR])
-                return Snapshot(slot, clock, accounts, read_at=began)
+                return snapshot
         raise RpcUnavailable("The pools name new accounts at every reading.")
 
     def _named_by(self, pool: PoolKey, accounts: Accounts) -> list[Pubkey]:

@@ -8,6 +8,7 @@ import logging
 
 from dex.errors import RpcError, WrongChain
 
+from .decoding import is_count
 from .endpoint import Endpoint
 from .rpc import RpcClient
 from .tracking import Tracked, Tracker
@@ -22,19 +23,20 @@ OPTIONS = {"encoding": "base64", "skipPreflight": True, "maxRetries": 0}
 class Sender:
     """Sends what is open, at once and every `interval_s`, until its outcome is known.
 
-    Nothing is sent beyond its last valid block height, as far as the height is known.
+    Nothing is sent beyond its last valid block height once every endpoint that tells its
+    height is there: the word of one alone never keeps a transaction from landing.
     """
 
     def __init__(self, tracker: Tracker, rpc: RpcClient, *, interval_s: float) -> None:
         self._tracker = tracker
         self._rpc = rpc
         self._interval_s = interval_s
-        self._block_height = 0
+        self._lowest_height = 0
         self._sending: set[asyncio.Task[None]] = set()
 
     def send(self, tracked: Tracked) -> None:
         """Send one transaction to every endpoint without waiting for the answers."""
-        if tracked.transaction.last_valid_block_height < self._block_height:
+        if tracked.transaction.last_valid_block_height < self._lowest_height:
             return
         tracked.sent_at = asyncio.get_running_loop().time()
         raw = base64.b64encode(tracked.transaction.raw).decode()
@@ -49,7 +51,7 @@ class Sender:
         latest = asyncio.get_running_loop().time() - self._interval_s
         overdue = [t for t in tracked if t.sent_at is None or t.sent_at <= latest]
         if overdue:
-            await self._read_height()
+            await self._read_heights()
         for entry in overdue:
             self.send(entry)
         await asyncio.sleep(self._interval_s / 4)
@@ -61,17 +63,19 @@ class Sender:
             task.cancel()
         await asyncio.gather(*sending, return_exceptions=True)
 
-    async def _read_height(self) -> None:
+    async def _read_heights(self) -> None:
+        """Ask every endpoint; one that is slow must not delay the sending to others."""
+        asking = [
+            asyncio.create_task(_height(endpoint)) for endpoint in self._rpc.endpoints
+        ]
         try:
-            height = await self._rpc.call(
-                "getBlockHeight", [{"commitment": "confirmed"}]
-            )
-        except RpcError as error:
-            logger.warning("the block height is unknown: %s", error)
-            return
-        if isinstance(height, int):
-            # Not the highest ever: one wrong answer would end all sending for good.
-            self._block_height = height
+            done, _ = await asyncio.wait(asking, timeout=self._interval_s)
+            heights = [height for task in done if (height := task.result()) is not None]
+        finally:
+            for task in asking:
+                task.cancel()
+        # Of this round alone: one wrong answer would end all sending for good.
+        self._lowest_height = min(heights, default=0)
 
     async def _send(self, endpoint: Endpoint, raw: str) -> None:
         try:
@@ -81,3 +85,12 @@ class Sender:
             logger.info("sending: %s", error)
         except WrongChain as error:
             self._tracker.fail(error)
+
+
+async def _height(endpoint: Endpoint) -> int | None:
+    try:
+        height = await endpoint.call("getBlockHeight", [{"commitment": "confirmed"}])
+    except RpcError as error:
+        logger.info("the block height of %s is unknown: %s", endpoint.name, error)
+        return None
+    return height if is_count(height) else None

@@ -14,7 +14,9 @@ from solders.transaction import VersionedTransaction
 from dex.errors import RpcUnavailable
 from dex.types import Simulation
 
-from .decoding import context_slot, decode_account, token_amount
+from .decoding import context_slot, decode_account, is_count, token_amount
+from .endpoint import Endpoint
+from .error_meanings import BLOCKHASH_NOT_FOUND
 from .program_errors import decode_error
 from .rpc import RpcClient
 
@@ -29,8 +31,8 @@ async def simulate(
 ) -> Simulation:
     """Run an unsigned transaction without landing it, on a node at that slot or later.
 
-    The blockhash is the real one: replacing it would hide that it is too old. Raises
-    RpcUnavailable.
+    The blockhash is the real one: replacing it would hide that it is too old. A node
+    that does not know it yet is passed over. Raises RpcUnavailable.
     """
     unsigned = VersionedTransaction.populate(message, [Signature.default()])
     options = {
@@ -45,13 +47,34 @@ async def simulate(
         },
     }
     raw = base64.b64encode(bytes(unsigned)).decode()
-    answer = await rpc.call("simulateTransaction", [raw, options])
-    slot = context_slot(answer)
-    value = answer.get("value")
+
+    async def run(endpoint: Endpoint) -> Simulation:
+        answer = await endpoint.call("simulateTransaction", [raw, options])
+        slot = context_slot(answer)
+        if slot < min_context_slot:
+            raise RpcUnavailable(f"{endpoint.name}: the simulation of slot {slot}")
+        simulation = _decode(slot, answer.get("value"), message, token_accounts, venues)
+        if simulation.error_code == BLOCKHASH_NOT_FOUND.code:
+            # It is seconds old, so this node has not seen it yet: another one has.
+            raise RpcUnavailable(f"{endpoint.name}: {simulation.error}")
+        return simulation
+
+    return await rpc.first(run)
+
+
+def _decode(
+    slot: int,
+    value: Any,
+    message: MessageV0,
+    token_accounts: Sequence[Pubkey],
+    venues: Mapping[Pubkey, str],
+) -> Simulation:
     if not isinstance(value, dict) or "err" not in value:
         raise RpcUnavailable("A node's simulation says neither success nor error.")
-    logs = tuple(str(line) for line in value.get("logs") or ())
-    units = int(value.get("unitsConsumed") or 0)
+    lines = value.get("logs")
+    logs = tuple(map(str, lines)) if isinstance(lines, list) else ()
+    consumed = value.get("unitsConsumed")
+    units: int = consumed if is_count(consumed) else 0
     if value["err"] is not None:
         error = decode_error(value["err"], message, venues, logs)
         return Simulation(

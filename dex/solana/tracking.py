@@ -11,6 +11,7 @@ from typing import Any
 
 from dex.types import Expired, Landed, LandedWithError, Outcome, SignedTransaction
 
+from .decoding import is_count
 from .error_meanings import TransactionError
 
 logger = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ class Tracked:
     landed: dict[str, Landed | LandedWithError] = field(default_factory=dict)
     # Endpoints still to be heard before an error counts; None while nobody shows one.
     unheard: set[str] | None = None
+    contradicted: bool = False  # said in the log, once
     # Endpoints that showed it dead, with the slot at which each first did.
     dead_at: dict[str, int] = field(default_factory=dict)
 
@@ -111,8 +113,8 @@ class Tracker:
 
     def _note_landed(self, tracked: Tracked, endpoint: str, status: Any) -> None:
         match status:
-            case {"slot": int(slot), "err": error, "confirmationStatus": str(level)}:
-                if level not in SETTLED:
+            case {"slot": slot, "err": error, "confirmationStatus": level}:
+                if level not in SETTLED or not is_count(slot):
                     return
             case _:
                 return  # it knows the signature, and says nothing that counts
@@ -136,13 +138,18 @@ class Tracker:
             return
         said = list(tracked.landed.values())
         if len({type(outcome) for outcome in said}) > 1:
+            self._note_contradiction(tracked)
+        elif isinstance(said[0], Landed) or not tracked.unheard:
+            self._resolve(tracked, said[0])
+
+    def _note_contradiction(self, tracked: Tracked) -> None:
+        if not tracked.contradicted:
+            tracked.contradicted = True
             logger.error(
                 "endpoints contradict each other about %s, so its outcome stays open: %s",
                 tracked.transaction.signature,
                 tracked.landed,
             )
-        elif isinstance(said[0], Landed) or not tracked.unheard:
-            self._resolve(tracked, said[0])
 
     def _resolve(self, tracked: Tracked, outcome: Outcome) -> None:
         if not tracked.outcome.done():

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import zlib
 from typing import Any
 
 import aiohttp
 from yarl import URL
 
-from dex.errors import RpcUnavailable
+from dex.errors import RpcRateLimited, RpcUnavailable
+
+# Both gzip and zlib, told apart by their headers (documentation of zlib.decompressobj).
+ANY_WBITS = 47
 
 
 class Transport:
@@ -31,12 +35,15 @@ class Transport:
     async def post(self, body: Any) -> Any:
         """Return the JSON document of the answer.
 
-        Raises RpcUnavailable for everything that is not a whole answer with status 200.
+        Raises RpcUnavailable for everything that is not a whole answer with status 200,
+        RpcRateLimited for status 429.
         """
         try:
             async with self._open_session().post(
                 self._url, json=body, allow_redirects=False
             ) as response:
+                if response.status == 429:
+                    raise self._rate_limited(response)
                 if response.status != 200:
                     raise self.unavailable(f"HTTP status {response.status}")
                 return json.loads(await self._read(response))
@@ -45,7 +52,7 @@ class Transport:
         except (aiohttp.ClientError, OSError) as error:
             # `from None`: the text of the original may show the URL with its key.
             raise self.unavailable(type(error).__name__) from None
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError, zlib.error):
             raise self.unavailable("the answer is not JSON") from None
 
     def unavailable(self, reason: str) -> RpcUnavailable:
@@ -62,11 +69,25 @@ class Transport:
         raw = bytearray()
         async for chunk in response.content.iter_any():
             raw += chunk
-            if len(raw) > self._max_answer_bytes:
-                raise self.unavailable(
-                    f"the answer is longer than {self._max_answer_bytes} bytes"
-                )
-        return bytes(raw)
+            self._check_length(len(raw))
+        if response.headers.get("Content-Encoding") not in ("gzip", "deflate"):
+            return bytes(raw)
+        unpacker = zlib.decompressobj(ANY_WBITS)
+        document = unpacker.decompress(raw, self._max_answer_bytes + 1)
+        self._check_length(len(document))
+        return document
+
+    def _check_length(self, length: int) -> None:
+        if length > self._max_answer_bytes:
+            raise self.unavailable(
+                f"the answer is longer than {self._max_answer_bytes} bytes"
+            )
+
+    def _rate_limited(self, response: aiohttp.ClientResponse) -> RpcRateLimited:
+        # A date is allowed, too (RFC 9110, 10.2.3), but no provider is known to send it.
+        wanted = response.headers.get("Retry-After", "")
+        retry_after_s = int(wanted) if wanted.isdecimal() and len(wanted) < 10 else 0
+        return RpcRateLimited(f"{self.name}: HTTP status 429", retry_after_s)
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -76,6 +97,9 @@ class Transport:
                 connector=aiohttp.TCPConnector(limit=self._connections),
                 timeout=aiohttp.ClientTimeout(total=self._timeout_s),
                 cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"Accept-Encoding": "gzip, deflate"},
+                # A few bytes can unpack to gigabytes: `_read` unpacks with a limit.
+                auto_decompress=False,
                 trace_configs=[trace],
             )
         return self._session

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from solders.hash import Hash
 
 from dex.errors import RpcUnavailable
 from dex.solana.blockhashes import Blockhashes
@@ -12,9 +13,10 @@ from dex.types import Blockhash
 
 from .scripted_node import scripted_node
 
+HASH = str(Hash.default())
 ANSWER = {
     "context": {"slot": 7},
-    "value": {"blockhash": "hash", "lastValidBlockHeight": 157},
+    "value": {"blockhash": HASH, "lastValidBlockHeight": 157},
 }
 
 
@@ -36,7 +38,7 @@ async def test_all_who_ask_within_a_slot_share_one_blockhash():
         answers = await ask_at_once(blockhashes, 20)
         await rpc.close()
 
-    assert answers == [Blockhash("hash", 157, 7)] * 20
+    assert answers == [Blockhash(HASH, 157, 7)] * 20
     assert node.asked("getLatestBlockhash") == 1
 
 
@@ -73,7 +75,7 @@ async def test_a_caller_who_gives_up_does_not_stop_the_others():
         first.cancel()
         go_on.set()
 
-        assert (await second).blockhash == "hash"
+        assert (await second).blockhash == HASH
         await rpc.close()
 
 

@@ -45,8 +45,7 @@ async def test_an_endpoint_that_is_down_stops_nobody():
         client("http://127.0.0.1:9/", node.url) as rpc,
     ):
         assert await rpc.call("getSlot") == 5
-        assert rpc.endpoints[0].failed_within(60)
-        assert rpc.endpoints[0].error.endswith("ClientConnectorError")
+        assert rpc.endpoints[0].health.error.endswith("ClientConnectorError")
 
 
 async def test_a_failed_endpoint_is_asked_after_the_others():
@@ -68,7 +67,7 @@ async def test_a_slow_endpoint_does_not_keep_the_next_from_answering():
         client(first.url, second.url, timeout_s=60, patience_s=0.02) as rpc,
     ):
         assert await rpc.call("getSlot") == 2
-        assert rpc.endpoints[0].error == "slow to answer"
+        assert rpc.endpoints[0].health.error == "slow to answer"
 
 
 async def test_unavailable_names_each_endpoint_and_its_reason():

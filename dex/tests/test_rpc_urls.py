@@ -57,5 +57,5 @@ async def test_no_error_or_log_shows_the_key(
                 await rpc.call("getSlot")
 
     shown = "".join(traceback.format_exception(caught.value))
-    assert "s3cret" not in shown + repr(rpc.endpoints) + rpc.endpoints[0].error
+    assert "s3cret" not in shown + repr(rpc.endpoints) + rpc.endpoints[0].health.error
     assert "s3cret" not in caplog.text

@@ -28,12 +28,51 @@ async def test_a_simulation_that_does_not_say_what_it_consumed_is_no_base_for_a_
         await rpc.close()
 
 
+def simulated(error: Any, slot: int = 7) -> Any:
+    value = {"err": error, "unitsConsumed": 0, "logs": []}
+    return {"context": {"slot": slot}, "value": value}
+
+
 async def test_an_error_needs_no_units():
-    value = {"err": "BlockhashNotFound", "unitsConsumed": 0, "logs": []}
-    answer = {"context": {"slot": 7}, "value": value}
+    answer = simulated("InsufficientFundsForFee")
     async with scripted_node(simulateTransaction=answer) as node:
         rpc = RpcClient([node.url], timeout_s=5, batch_size=1, expected_genesis=None)
         result = await simulate(rpc, MESSAGE, [], min_context_slot=1, venues={})
         await rpc.close()
 
-    assert result.error_code == "blockhash_not_found"
+    assert (result.error_code, result.name) == (
+        "insufficient_sol",
+        "InsufficientFundsForFee",
+    )
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        simulated("BlockhashNotFound"),
+        simulated("AccountNotFound", slot=4),
+        {"context": {"slot": 7}, "value": {}},
+        {"context": {"slot": 7}, "value": {"err": None, "unitsConsumed": "x"}},
+        None,
+    ],
+)
+async def test_the_same_bytes_go_to_another_node_where_one_cannot_run_them(answer: Any):
+    async with (
+        scripted_node(simulateTransaction=answer) as odd,
+        scripted_node(simulateTransaction=simulated("InsufficientFundsForFee")) as well,
+    ):
+        rpc = RpcClient(
+            [odd.url, well.url], timeout_s=5, batch_size=1, expected_genesis=None
+        )
+        result = await simulate(rpc, MESSAGE, [], min_context_slot=5, venues={})
+        await rpc.close()
+
+    assert result.error_code == "insufficient_sol"
+    sent = [
+        call
+        for node in (odd, well)
+        for call in node.calls
+        if call[0] == "simulateTransaction"
+    ]
+    assert len(sent) == 2
+    assert sent[0] == sent[1]

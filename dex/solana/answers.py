@@ -1,0 +1,91 @@
+"""JSON-RPC answers: which belongs to which call, and what kind of answer it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dex.errors import RpcRejected, RpcUnavailable
+
+# JSON-RPC errors that speak of the node and not of the request: another node, or the
+# same one a little later, may answer. Source: anza-xyz/agave,
+# rpc-client-api/src/custom_error.rs; 429 in two spellings is providers' own.
+NODE_ERRORS = {
+    -32603: "internal error",
+    -32004: "block not available",
+    -32005: "node is unhealthy",
+    -32011: "node keeps no transaction history",
+    -32014: "block status not available yet",
+    -32016: "node has not reached the minimum context slot",
+    -32019: "the node's history store is unreachable",
+    -32429: "too many requests",
+    429: "too many requests",
+}
+# Those that say that it should be asked less, whatever it is asked for.
+UNWELL = (-32005, -32429, 429)
+
+# No answer of these methods goes deeper than about ten levels.
+MAX_DEPTH = 32
+MAX_MESSAGE = 500
+
+
+class NoAnswer(RpcUnavailable):
+    """A document came, and holds no answer to this call."""
+
+
+def by_id(document: Any) -> dict[int, dict[str, Any]]:
+    """Return the entries of a document by the id of their call.
+
+    An id that is there twice is left out: nobody can tell which answer is meant.
+    """
+    if _is_deep(document):
+        return {}
+    entries: dict[int, dict[str, Any]] = {}
+    repeated: set[int] = set()
+    for entry in document if isinstance(document, list) else [document]:
+        if isinstance(entry, dict) and type(entry.get("id")) is int:
+            if entry["id"] in entries:
+                repeated.add(entry["id"])
+            entries[entry["id"]] = entry
+    return {id_: entry for id_, entry in entries.items() if id_ not in repeated}
+
+
+def result_of(entry: dict[str, Any] | None, endpoint: str, *, sent: int) -> Any:
+    """Return what one entry answers, of a request with `sent` calls.
+
+    Raises NoAnswer, RpcUnavailable for an error of the node, RpcRejected for one of the
+    request.
+    """
+    match entry:
+        case {"error": {"code": code, **rest}} if type(code) is int:
+            if code in NODE_ERRORS:
+                raise RpcUnavailable(f"{endpoint}: {NODE_ERRORS[code]} ({code})")
+            message = str(rest.get("message", ""))[:MAX_MESSAGE]
+            raise RpcRejected(code, message, rest.get("data"))
+        case {"error": error} if error is not None:
+            pass  # an error without a code is none that anybody can act upon
+        case {"result": result}:
+            return result
+    hint = " (set RPC_BATCH_SIZE=1 if it refuses batches)" if sent > 1 else ""
+    raise NoAnswer(f"{endpoint}: a call was left without an answer{hint}")
+
+
+def is_unwell(entry: dict[str, Any] | None) -> bool:
+    """Whether this answer says that the node itself is not well."""
+    match entry:
+        case {"error": {"code": code}} if type(code) is int:
+            return code in UNWELL
+    return False
+
+
+def _is_deep(document: Any) -> bool:
+    level = [document]
+    for _ in range(MAX_DEPTH):
+        level = [
+            child
+            for node in level
+            for child in (node.values() if isinstance(node, dict) else node)
+            if isinstance(child, (dict, list))
+        ]
+        if not level:
+            return False
+    return True
