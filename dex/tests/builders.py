@@ -16,6 +16,7 @@ from dex.solana.addresses import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 from dex.types import Account, Accounts, Clock, Snapshot
 
 RAYDIUM = Pubkey.from_string("CPMMoo8L3F4NbTegBCKVNunggL7H1ZpdTHKxQB5qKP1C")
+CPMM_AUTHORITY = Pubkey.from_string("GpMZbSM2GgvTKHJirzeGfMFoaZ8UR2X7F4v8vHTvxFbL")
 U64_MAX = 2**64 - 1
 
 
@@ -85,10 +86,13 @@ class Token:
         return Account(self.program, 1, bytes(data))
 
 
-def token_account(token: Token, amount: int, *, frozen: bool = False) -> Account:
+def token_account(
+    token: Token, amount: int, *, owner: Pubkey | None = None, frozen: bool = False
+) -> Account:
     """Return a token account; one of a mint with transfer fees has their extension."""
     data = bytearray(165)
     data[:32] = bytes(token.address)
+    data[32:64] = bytes(owner or bytes(32))
     put(data, 64, "Q", amount)
     data[108] = 2 if frozen else 1
     if token.fees:
@@ -151,8 +155,10 @@ class CpmmPool:
         return {
             self.address: Account(RAYDIUM, 1, self.pool_data()),
             key("cpmm config"): Account(RAYDIUM, 1, self.config_data()),
-            key("vault 0"): token_account(token0, self.vaults[0], frozen=self.frozen),
-            key("vault 1"): token_account(token1, self.vaults[1]),
+            key("vault 0"): token_account(
+                token0, self.vaults[0], owner=CPMM_AUTHORITY, frozen=self.frozen
+            ),
+            key("vault 1"): token_account(token1, self.vaults[1], owner=CPMM_AUTHORITY),
             token0.address: token0.account(),
             token1.address: token1.account(),
         }

@@ -173,8 +173,12 @@ class DlmmPair:
         )
         return {
             self.address: Account(METEORA, 1, self.pair_data()),
-            key("reserve x"): token_account(token_x, self.reserves[0]),
-            key("reserve y"): token_account(token_y, self.reserves[1]),
+            key("reserve x"): token_account(
+                token_x, self.reserves[0], owner=self.address
+            ),
+            key("reserve y"): token_account(
+                token_y, self.reserves[1], owner=self.address
+            ),
             token_x.address: token_x.account(),
             token_y.address: token_y.account(),
             self.extension_address(): extension,

@@ -103,10 +103,10 @@ def test_fill_can_be_read_from_the_vaults_of_the_landed_transaction(network, poo
     assert moved[str(quote.vault_in)] == quote.vault_in_delta
     assert moved[str(quote.vault_out)] == -quote.vault_out_delta
     calls = record.meta["innerInstructions"][0]["instructions"]
-    assert [keys[call["programIdIndex"]] for call in calls] == [
-        str(quote.token_program_in),
-        str(quote.token_program_out),
-    ]
+    programs = [keys[call["programIdIndex"]] for call in calls]
+    events = [str(VENUES["meteora"].program_id)] if pool.venue == "meteora" else []
+    transfers = [str(quote.token_program_in), str(quote.token_program_out)]
+    assert programs == [*events, *transfers, *events]
 
 
 @EACH_VENUE

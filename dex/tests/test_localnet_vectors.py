@@ -8,27 +8,17 @@ from __future__ import annotations
 import struct
 from dataclasses import replace
 
-from solders.hash import Hash
-from solders.keypair import Keypair
-from solders.message import MessageV0
 from solders.pubkey import Pubkey
-from solders.transaction import VersionedTransaction
 
 from dex.localnet.genesis_raydium import AUTHORITY
 from dex.localnet.programs import token_layout as layout
-from dex.localnet.programs.transfer_fee import account_extensions
-from dex.localnet.runtime import Outcome, execute, load
-from dex.solana.addresses import (
-    SYSTEM_PROGRAM,
-    TOKEN_PROGRAM,
-    WRAPPED_SOL_MINT,
-    associated_token_address,
-)
-from dex.types import Account, Accounts, Quote, Snapshot
+from dex.solana.addresses import TOKEN_PROGRAM, WRAPPED_SOL_MINT
+from dex.types import Account, Accounts, Quote
 from dex.venues.meteora import MeteoraDlmm
 from dex.venues.raydium import RaydiumCpmm
 
 from .builders import key, snapshot
+from .swap_runs import RICH, USER, run_swap
 from .test_venue_vectors import (
     PAIR_FIELDS,
     changed_bins,
@@ -40,10 +30,6 @@ from .test_venue_vectors import (
 from .test_venue_vectors import load as load_data
 
 __all__ = ["pytestmark"]
-
-USER = Keypair.from_seed(bytes([7]) * 32)
-START = 2**63
-RICH = 2**64  # lamports that cover every wrapped SOL
 
 
 def test_every_recorded_cpmm_swap_leaves_the_recorded_state():
@@ -95,17 +81,16 @@ def run_cpmm(swap):
         instruction = venue.swap_exact_out_instruction(
             wanted, at, user=USER.pubkey(), max_amount_in=2**64 - 1
         )
-    done = run(instruction, at, quote)
-    if done is None:
+    run = run_swap(instruction, at, quote)
+    if run.outcome.error is not None:
         return None
-    outcome, paid, received = done
-    state = data_after(outcome, pool.address)
+    state = run.data_after(pool.address)
     return {
-        "paid": paid,
-        "received": received,
+        "paid": run.paid,
+        "received": run.received,
         "after": {
-            "vault0": layout.amount_of(data_after(outcome, vaults[0])),
-            "vault1": layout.amount_of(data_after(outcome, vaults[1])),
+            "vault0": layout.amount_of(run.data_after(vaults[0])),
+            "vault1": layout.amount_of(run.data_after(vaults[1])),
             "protocol_fees": list(struct.unpack_from("<2Q", state, 341)),
             "fund_fees": list(struct.unpack_from("<2Q", state, 357)),
         },
@@ -142,15 +127,14 @@ def run_dlmm(swap, dump):
     instruction = MeteoraDlmm().swap_instruction(
         quote, at, user=USER.pubkey(), min_amount_out=0
     )
-    done = run(instruction, at, quote)
-    if done is None:
+    run = run_swap(instruction, at, quote)
+    if run.outcome.error is not None:
         return None
-    outcome, paid, received = done
-    state = data_after(outcome, pool)
-    after = {address: data_after(outcome, address) for address in arrays}
+    state = run.data_after(pool)
+    after = {address: run.data_after(address) for address in arrays}
     return {
-        "paid": paid,
-        "received": received,
+        "paid": run.paid,
+        "received": run.received,
         "after": {
             name: struct.unpack_from(
                 "<" + PAIR_FIELDS[name][0], state, PAIR_FIELDS[name][1]
@@ -159,31 +143,6 @@ def run_dlmm(swap, dump):
         },
         "bins_after": changed_bins(arrays, after),
     }
-
-
-def run(instruction, at: Snapshot, quote: Quote) -> tuple[Outcome, int, int] | None:
-    """Execute a swap; return what it did, paid and received; None when it failed."""
-    source, target = (
-        associated_token_address(USER.pubkey(), mint, program)
-        for mint, program in (
-            (quote.mint_in, quote.token_program_in),
-            (quote.mint_out, quote.token_program_out),
-        )
-    )
-    accounts = {
-        **at.accounts,
-        USER.pubkey(): Account(SYSTEM_PROGRAM, 10**9, b""),
-        source: user_account(at.accounts, quote.mint_in, START),
-        target: user_account(at.accounts, quote.mint_out, 0),
-    }
-    message = MessageV0.try_compile(USER.pubkey(), [instruction], [], Hash.default())
-    raw = bytes(VersionedTransaction(message, [USER]))
-    outcome = execute(load(raw), accounts.get, at.clock)
-    if outcome.error is not None:
-        assert len(outcome.changes) == 1, "only the fee payer may have changed"
-        return None
-    paid = START - layout.amount_of(data_after(outcome, source))
-    return outcome, paid, layout.amount_of(data_after(outcome, target))
 
 
 def made_up_quote(pool, mints, vaults, accounts: Accounts, amount_in) -> Quote:
@@ -210,23 +169,7 @@ def made_up_quote(pool, mints, vaults, accounts: Accounts, amount_in) -> Quote:
     )
 
 
-def user_account(accounts: Accounts, mint: Pubkey, amount: int) -> Account:
-    mint_account = accounts[mint]
-    assert mint_account is not None
-    reserve = 0 if mint == WRAPPED_SOL_MINT else None
-    data = layout.new_token_account(mint, USER.pubkey(), amount, native_reserve=reserve)
-    if len(mint_account.data) > layout.MINT_SIZE:
-        data += account_extensions(mint_account.data)
-    return Account(mint_account.owner, RICH, data)
-
-
 def with_owner(account: Account | None, owner: Pubkey) -> Account:
     assert account is not None
     data = account.data[:32] + bytes(owner) + account.data[64:]
     return replace(account, data=data)
-
-
-def data_after(outcome: Outcome, address: Pubkey) -> bytes:
-    account = outcome.changes.get(address, outcome.before.get(address))
-    assert account is not None
-    return account.data

@@ -47,8 +47,9 @@ __all__ = [
 
 SWAP2 = bytes.fromhex("414b3f4ceb5b5b88")
 SPARE_ARRAYS = 2
-# What a swap uses beside its two token transfers, measured on the program.
-SWAP_UNITS = 33_000
+# What a swap uses beside its two token transfers, measured on the program; two events.
+SWAP_UNITS = 29_500
+EVENT_UNITS = 2 * 1_718
 UNITS_PER_BIN = 5_510
 
 
@@ -118,6 +119,7 @@ class MeteoraDlmm:
             slot=snapshot.slot,
             route_accounts=_route_accounts(pool, swap),
             compute_units=SWAP_UNITS
+            + EVENT_UNITS
             + UNITS_PER_BIN * len(inner.fills)
             + TRANSFER_UNITS[swap.mint_in.token_program]
             + TRANSFER_UNITS[swap.mint_out.token_program],
@@ -201,6 +203,5 @@ def _price_impact_bps(swap: PairSwap) -> int:
     price = swap.fills[0].price
     net_in = sum(fill.net_in for fill in swap.fills)
     gross_out = sum(fill.gross_out for fill in swap.fills)
-    if swap.swap_for_y:
-        return price_impact_bps(net_in * price, gross_out << 64)
-    return price_impact_bps(net_in << 64, gross_out * price)
+    spot_out = net_in * price >> 64 if swap.swap_for_y else (net_in << 64) // price
+    return price_impact_bps(spot_out, gross_out)

@@ -26,7 +26,7 @@ _INITIALIZED = 1
 _TRANSFER_FEE_AMOUNT = 2  # an extension: what the account withholds for its mint
 
 # What one checked transfer costs when a pool's program calls it.
-TRANSFER_UNITS: Mapping[Pubkey, int] = {TOKEN_PROGRAM: 1_051, TOKEN_2022_PROGRAM: 1_996}
+TRANSFER_UNITS: Mapping[Pubkey, int] = {TOKEN_PROGRAM: 1_051, TOKEN_2022_PROGRAM: 5_418}
 
 
 def read_vault_amount(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from solders.instruction import AccountMeta
@@ -21,58 +22,108 @@ CONSTRAINT_HAS_ONE = 2001
 CONSTRAINT_RAW = 2003
 CONSTRAINT_SEEDS = 2006
 CONSTRAINT_ADDRESS = 2012
+REQUIRE_GT = 2505
 NOT_ENOUGH_KEYS = 3005
 WRONG_OWNER = 3007
 INVALID_PROGRAM = 3008
 NOT_SIGNER = 3010
 NOT_INITIALIZED = 3012
 
-NAMES = {
-    CONSTRAINT_HAS_ONE: "ConstraintHasOne",
-    CONSTRAINT_RAW: "ConstraintRaw",
-    CONSTRAINT_SEEDS: "ConstraintSeeds",
-    CONSTRAINT_ADDRESS: "ConstraintAddress",
-    NOT_ENOUGH_KEYS: "AccountNotEnoughKeys",
-    WRONG_OWNER: "AccountOwnedByWrongProgram",
-    INVALID_PROGRAM: "InvalidProgramId",
-    NOT_SIGNER: "AccountNotSigner",
-    NOT_INITIALIZED: "AccountNotInitialized",
+# What Anchor says of its own errors. Source: anchor, `lang/src/error.rs`.
+MESSAGES = {
+    CONSTRAINT_HAS_ONE: "A has one constraint was violated",
+    CONSTRAINT_RAW: "A raw constraint was violated",
+    CONSTRAINT_SEEDS: "A seeds constraint was violated",
+    CONSTRAINT_ADDRESS: "An address constraint was violated",
+    REQUIRE_GT: "A require_gt expression was violated",
+    NOT_ENOUGH_KEYS: "Not enough account keys given to the instruction",
+    WRONG_OWNER: "The given account is owned by a different program than expected",
+    INVALID_PROGRAM: "Program ID was not as expected",
+    NOT_SIGNER: "The given account did not sign",
+    NOT_INITIALIZED: "The program expected this account to be already initialized",
 }
+# The tag of an event that a program sends to itself. Source: anchor, `lang/src/event.rs`.
+EVENT_TAG = bytes.fromhex("e445a52e51cb9a1d")
 T = TypeVar("T")
 
 
-def refuse(call: Invocation, code: int, name: str = "") -> InstructionError:
-    """Log an error as Anchor does and return it, to be raised."""
-    name = name or NAMES[code]
-    call.log(f"AnchorError occurred. Error Code: {name}. Error Number: {code}.")
+@dataclass(frozen=True, slots=True)
+class AnchorProgram:
+    """What the log of a program's errors names: its errors and its accounts, in order."""
+
+    errors: Mapping[int, str]
+    messages: Mapping[int, str]
+    accounts: Sequence[str]
+
+
+def refuse(
+    call: Invocation, program: AnchorProgram, code: int, position: int | None = None
+) -> InstructionError:
+    """Log an error as Anchor does and return it, to be raised.
+
+    `position` is the account that is to blame. Where in its source a program fails is
+    not logged: only its own build knows the line.
+    """
+    cause = "occurred"
+    if position is not None and position < len(program.accounts):
+        cause = f"caused by account: {program.accounts[position]}"
+    message = MESSAGES.get(code) or program.messages[code]
+    call.log(
+        f"AnchorError {cause}. Error Code: {program.errors[code]}. "
+        f"Error Number: {code}. Error Message: {message}."
+    )
     return custom(code)
 
 
-def require_keys(call: Invocation, count: int) -> None:
-    if len(call.accounts) < count:
-        raise refuse(call, NOT_ENOUGH_KEYS)
+def require_keys(call: Invocation, program: AnchorProgram) -> None:
+    if len(call.accounts) < len(program.accounts):
+        raise refuse(call, program, NOT_ENOUGH_KEYS, len(call.accounts))
 
 
-def require_signer(call: Invocation, position: int) -> None:
+def require_signer(call: Invocation, program: AnchorProgram, position: int) -> None:
     if not call.is_signer(position):
-        raise refuse(call, NOT_SIGNER)
+        raise refuse(call, program, NOT_SIGNER, position)
 
 
 def require_address(
-    call: Invocation, position: int, expected: Pubkey, code: int = CONSTRAINT_ADDRESS
+    call: Invocation,
+    program: AnchorProgram,
+    position: int,
+    expected: Pubkey,
+    code: int = CONSTRAINT_ADDRESS,
 ) -> None:
-    if call.address(position) != expected:
-        raise refuse(call, code)
+    """Raise unless the account is the expected one; both are logged."""
+    given = call.address(position)
+    if given != expected:
+        error = refuse(call, program, code, position)
+        _log_sides(call, given, expected)
+        raise error
 
 
-def token_account(call: Invocation, position: int) -> bytes:
+def require_has_one(
+    call: Invocation, program: AnchorProgram, owner: int, position: int, named: Pubkey
+) -> None:
+    """Raise unless the account is the one that the account at `owner` names."""
+    given = call.address(position)
+    if given != named:
+        error = refuse(call, program, CONSTRAINT_HAS_ONE, owner)
+        _log_sides(call, named, given)
+        raise error
+
+
+def _log_sides(call: Invocation, left: Pubkey, right: Pubkey) -> None:
+    for line in ("Left:", str(left), "Right:", str(right)):
+        call.log(line)
+
+
+def token_account(call: Invocation, program: AnchorProgram, position: int) -> bytes:
     """Return the data of an initialised token account of either token program."""
     account = call.account(position)
     if account.owner == SYSTEM_PROGRAM and account.lamports == 0:
-        raise refuse(call, NOT_INITIALIZED)
+        raise refuse(call, program, NOT_INITIALIZED, position)
     token_program = account.owner in (TOKEN_PROGRAM, TOKEN_2022_PROGRAM)
     if not token_program or not layout.is_token_account(account.data):
-        raise refuse(call, WRONG_OWNER)
+        raise refuse(call, program, WRONG_OWNER, position)
     return account.data
 
 
@@ -88,15 +139,16 @@ def snapshot(call: Invocation) -> Snapshot:
 
 def compute(
     call: Invocation,
-    errors: Mapping[str, tuple[int, str]],
+    program: AnchorProgram,
+    codes: Mapping[str, int],
     swap: Callable[[], T],
 ) -> T:
     """Run the venue's arithmetic; a refusal becomes the program's own error."""
     try:
         return swap()
     except QuoteRefused as refusal:
-        if refusal.code in errors:
-            raise refuse(call, *errors[refusal.code]) from None
+        if refusal.code in codes:
+            raise refuse(call, program, codes[refusal.code]) from None
         if refusal.code == "too_many_bins":
             raise InstructionError("ComputationalBudgetExceeded") from None
         call.log(str(refusal))
@@ -126,4 +178,19 @@ def transfer(
         ],
         struct.pack("<BQB", 12, amount, decimals),
         signed_by=signed_by,
+    )
+
+
+def is_event(data: bytes) -> bool:
+    """Say whether a program called itself to leave an event in the inner instructions."""
+    return data[: len(EVENT_TAG)] == EVENT_TAG
+
+
+def emit(call: Invocation, authority: Pubkey, event: bytes) -> None:
+    """Leave an event where logs cannot be cut off: in the data of a call to itself."""
+    call.call(
+        call.program,
+        [AccountMeta(authority, True, False)],
+        EVENT_TAG + event,
+        signed_by=(authority,),
     )

@@ -1,8 +1,8 @@
 """Meteora DLMM: swap2.
 
-Checks: MeteoraAg/dlmm-sdk, `idls/dlmm.json`. The arithmetic and the state it writes are
-the venue's own. The oracle is left untouched (no quote reads it), and the event, which the
-program sends to itself, is left out. Swaps of pairs with farming rewards are refused.
+Checks and errors: MeteoraAg/dlmm-sdk, `idls/dlmm.json` 0.12. The arithmetic and the state
+it writes are the venue's own. The oracle is left untouched: no quote reads it. Swaps of
+pairs with farming rewards are refused.
 """
 
 from __future__ import annotations
@@ -15,21 +15,25 @@ from solders.pubkey import Pubkey
 
 from dex.localnet.transaction_errors import InstructionError
 from dex.solana.addresses import program_address
+from dex.solana.error_names import METEORA
 from dex.types import Snapshot
 from dex.venues import meteora
 from dex.venues.dlmm_bitmaps import bitmap_extension_address
 
 from . import token_layout as layout
 from .anchor import (
-    CONSTRAINT_HAS_ONE,
     CONSTRAINT_RAW,
     CONSTRAINT_SEEDS,
     INVALID_PROGRAM,
     NOT_ENOUGH_KEYS,
     WRONG_OWNER,
+    AnchorProgram,
     compute,
+    emit,
+    is_event,
     refuse,
     require_address,
+    require_has_one,
     require_keys,
     require_signer,
     snapshot,
@@ -37,16 +41,36 @@ from .anchor import (
     transfer,
 )
 from .invocation import Invocation
+from .meteora_events import encode_swap, encode_swap2
 
 EVENT_AUTHORITY = program_address(meteora.PROGRAM_ID, b"__event_authority")
-EXCEEDED_SLIPPAGE = (6003, "ExceededAmountSlippageTolerance")
-ERRORS = {
-    "accounts_missing": (NOT_ENOUGH_KEYS, ""),
-    "pool_unreadable": (WRONG_OWNER, ""),
-    "no_liquidity": (6012, "PairInsufficientLiquidity"),
-    "zero_output": (6039, "InvalidAmount"),
-    "pool_disabled": (6042, "PairDisabled"),
-    "pool_not_open": (6042, "PairDisabled"),
+EVENT_UNITS = 772
+PROGRAM_ERRORS = AnchorProgram(
+    errors=METEORA,
+    messages={
+        6003: "Exceeded amount slippage tolerance",
+        6018: "Math operation overflow",
+        6036: "Bitmap extension account is not provided",
+        6037: "Cannot find non-zero liquidity binArrayId",
+        6039: "Insufficient amount in for minimum out",
+        6042: "Pool disabled",
+    },
+    accounts=(
+        *("lb_pair", "bin_array_bitmap_extension", "reserve_x", "reserve_y"),
+        *("user_token_in", "user_token_out", "token_x_mint", "token_y_mint"),
+        *("oracle", "host_fee_in", "user", "token_x_program", "token_y_program"),
+        *("memo_program", "event_authority", "program"),
+    ),
+)
+EXCEEDED_SLIPPAGE = 6003
+WITHOUT_EXTENSION, NO_MORE_LIQUIDITY = 6036, 6037
+CODES = {
+    "accounts_missing": NOT_ENOUGH_KEYS,
+    "pool_unreadable": WRONG_OWNER,
+    "math_overflow": 6018,
+    "zero_output": 6039,
+    "pool_disabled": 6042,
+    "pool_not_open": 6042,
 }
 
 # Positions of the accounts; the bin arrays follow.
@@ -72,7 +96,11 @@ BIN_ARRAYS = 16
 
 
 def process(call: Invocation) -> None:
-    """Run one swap2 instruction; InvalidInstructionData for anything else."""
+    """Run one swap2, or take an event; InvalidInstructionData for anything else."""
+    if is_event(call.data):
+        require_signer(call, PROGRAM_ERRORS, 0)
+        call.consume(EVENT_UNITS)
+        return
     if call.data[:8] != meteora.SWAP2:
         raise InstructionError("InvalidInstructionData")
     call.log("Instruction: Swap2")
@@ -88,23 +116,36 @@ def process(call: Invocation) -> None:
     mint_in = call.address(MINT_X if swap_for_y else MINT_Y)
     swap = compute(
         call,
-        ERRORS,
+        PROGRAM_ERRORS,
+        _codes(call),
         lambda: meteora.swap_exact_in(
             call.address(PAIR), _snapshot(call), mint_in, amount_in
         ),
     )
     call.consume(meteora.UNITS_PER_BIN * len(swap.inner.fills))
     if swap.amount_out < min_amount_out:
-        raise refuse(call, *EXCEEDED_SLIPPAGE)
+        raise refuse(call, PROGRAM_ERRORS, EXCEEDED_SLIPPAGE)
     _write_state(call, swap.inner)
+    user = call.address(USER)
+    emit(call, EVENT_AUTHORITY, encode_swap(call.address(PAIR), user, swap))
     _move_tokens(call, swap, swap_for_y=swap_for_y)
+    emit(call, EVENT_AUTHORITY, encode_swap2(call.address(PAIR), user, swap))
+
+
+def _codes(call: Invocation) -> dict[str, int]:
+    """What each refusal is here; the search for liquidity ends with the bitmaps given."""
+    has_extension = call.address(BITMAP_EXTENSION) != call.program
+    return {
+        **CODES,
+        "no_liquidity": NO_MORE_LIQUIDITY if has_extension else WITHOUT_EXTENSION,
+    }
 
 
 def _check_accounts(call: Invocation) -> None:
-    require_keys(call, BIN_ARRAYS)
+    require_keys(call, PROGRAM_ERRORS)
     pair = call.account(PAIR)
     if pair.owner != call.program or len(pair.data) < 904:
-        raise refuse(call, WRONG_OWNER)
+        raise refuse(call, PROGRAM_ERRORS, WRONG_OWNER, PAIR)
     for position, offset in (
         (MINT_X, 88),
         (MINT_Y, 120),
@@ -112,27 +153,27 @@ def _check_accounts(call: Invocation) -> None:
         (RESERVE_Y, 184),
         (ORACLE, 552),
     ):
-        expected = Pubkey(pair.data[offset : offset + 32])
-        require_address(call, position, expected, CONSTRAINT_HAS_ONE)
-    require_signer(call, USER)
-    require_address(call, EVENTS, EVENT_AUTHORITY, CONSTRAINT_SEEDS)
-    require_address(call, PROGRAM, call.program, INVALID_PROGRAM)
+        named = Pubkey(pair.data[offset : offset + 32])
+        require_has_one(call, PROGRAM_ERRORS, PAIR, position, named)
+    require_signer(call, PROGRAM_ERRORS, USER)
+    require_address(call, PROGRAM_ERRORS, EVENTS, EVENT_AUTHORITY, CONSTRAINT_SEEDS)
+    require_address(call, PROGRAM_ERRORS, PROGRAM, call.program, INVALID_PROGRAM)
     extension = call.address(BITMAP_EXTENSION)
     expected = bitmap_extension_address(call.address(PAIR))
     if extension not in (expected, call.program):
-        raise refuse(call, WRONG_OWNER)
+        raise refuse(call, PROGRAM_ERRORS, WRONG_OWNER, BITMAP_EXTENSION)
 
 
 def _direction(call: Invocation) -> bool:
     """Return True for X → Y; both mints must be the pair's."""
     mints = call.address(MINT_X), call.address(MINT_Y)
-    given = layout.mint_of(token_account(call, USER_IN))
-    wanted = layout.mint_of(token_account(call, USER_OUT))
+    given = layout.mint_of(token_account(call, PROGRAM_ERRORS, USER_IN))
+    wanted = layout.mint_of(token_account(call, PROGRAM_ERRORS, USER_OUT))
     if (given, wanted) == mints:
         return True
     if (wanted, given) == mints:
         return False
-    raise refuse(call, CONSTRAINT_RAW)
+    raise refuse(call, PROGRAM_ERRORS, CONSTRAINT_RAW, USER_IN)
 
 
 def _snapshot(call: Invocation) -> Snapshot:
@@ -153,7 +194,8 @@ def _write_state(call: Invocation, swap: meteora.PairSwap) -> None:
     }
     pair_data, changed = compute(
         call,
-        ERRORS,
+        PROGRAM_ERRORS,
+        CODES,
         lambda: meteora.apply_swap(pair.data, arrays, swap, call.execution.clock),
     )
     call.write(PAIR, replace(pair, data=pair_data))

@@ -13,14 +13,16 @@ from solders.pubkey import Pubkey
 
 from dex.localnet.transaction_errors import InstructionError
 from dex.solana.addresses import program_address
+from dex.solana.error_names import RAYDIUM
 from dex.venues import raydium
 
 from . import token_layout as layout
 from .anchor import (
-    CONSTRAINT_ADDRESS,
     CONSTRAINT_RAW,
     CONSTRAINT_SEEDS,
+    REQUIRE_GT,
     WRONG_OWNER,
+    AnchorProgram,
     compute,
     refuse,
     require_address,
@@ -34,13 +36,29 @@ from .invocation import Invocation
 
 SWAP_EVENT = bytes.fromhex("40c6cde8260871e2")
 AUTHORITY = program_address(raydium.PROGRAM_ID, b"vault_and_lp_mint_auth_seed")
-EXCEEDED_SLIPPAGE = (6005, "ExceededSlippage")
-ERRORS = {
-    "pool_disabled": (6000, "NotApproved"),
-    "pool_not_open": (6000, "NotApproved"),
-    "zero_output": (6006, "ZeroTradingTokens"),
-    "no_liquidity": (6006, "ZeroTradingTokens"),
-    "pool_unreadable": (WRONG_OWNER, ""),
+PROGRAM_ERRORS = AnchorProgram(
+    errors=RAYDIUM,
+    messages={
+        6000: "Not approved",
+        6005: "Exceeds desired slippage limit",
+        6006: "Given pool token amount results in zero trading tokens",
+        6008: "invaild vault",  # as the program spells it
+    },
+    accounts=(
+        *("payer", "authority", "amm_config", "pool_state"),
+        *("input_token_account", "output_token_account", "input_vault", "output_vault"),
+        *("input_token_program", "output_token_program"),
+        *("input_token_mint", "output_token_mint", "observation_state"),
+    ),
+)
+EXCEEDED_SLIPPAGE, INVALID_VAULT = 6005, 6008
+CODES = {
+    "pool_disabled": 6000,
+    "pool_not_open": 6000,
+    "zero_output": REQUIRE_GT,  # the program compares what arrives with 0
+    "no_liquidity": 6006,
+    "math_overflow": 6006,
+    "pool_unreadable": WRONG_OWNER,
 }
 
 # Positions of the accounts.
@@ -78,44 +96,49 @@ def process(call: Invocation) -> None:
     if exact_in:
         swap = compute(
             call,
-            ERRORS,
+            PROGRAM_ERRORS,
+            CODES,
             lambda: raydium.swap_exact_in(pool, snapshot(call), mint_in, first),
         )
-        exceeded = swap.amount_out < second
+        most, least = swap.amount_out, second
     else:
         swap = compute(
             call,
-            ERRORS,
+            PROGRAM_ERRORS,
+            CODES,
             lambda: raydium.swap_exact_out(pool, snapshot(call), mint_in, second),
         )
-        exceeded = swap.amount_in > first
-    if exceeded:
-        raise refuse(call, *EXCEEDED_SLIPPAGE)
-    _settle(call, swap)
+        most, least = first, swap.amount_in
+    if most < least:
+        error = refuse(call, PROGRAM_ERRORS, EXCEEDED_SLIPPAGE)
+        call.log(f"Left: {most}")
+        call.log(f"Right: {least}")
+        raise error
     call.log_data(_event(call, swap, exact_in=exact_in))
+    _settle(call, swap)
 
 
 def _check_accounts(call: Invocation) -> None:
-    require_keys(call, 13)
-    require_signer(call, PAYER)
-    require_address(call, POOL_AUTHORITY, AUTHORITY, CONSTRAINT_SEEDS)
+    require_keys(call, PROGRAM_ERRORS)
+    require_signer(call, PROGRAM_ERRORS, PAYER)
+    require_address(call, PROGRAM_ERRORS, POOL_AUTHORITY, AUTHORITY, CONSTRAINT_SEEDS)
     pool = call.account(POOL)
     if pool.owner != call.program or len(pool.data) < 637:
-        raise refuse(call, WRONG_OWNER)
-    require_address(call, CONFIG, Pubkey(pool.data[8:40]))
+        raise refuse(call, PROGRAM_ERRORS, WRONG_OWNER, POOL)
+    require_address(call, PROGRAM_ERRORS, CONFIG, Pubkey(pool.data[8:40]))
     vaults = Pubkey(pool.data[72:104]), Pubkey(pool.data[104:136])
     for user, vault, mint in (
         (USER_IN, VAULT_IN, MINT_IN),
         (USER_OUT, VAULT_OUT, MINT_OUT),
     ):
-        token_account(call, user)
+        token_account(call, PROGRAM_ERRORS, user)
         if call.address(vault) not in vaults:
-            raise refuse(call, CONSTRAINT_RAW)
-        vault_mint = layout.mint_of(token_account(call, vault))
-        require_address(call, mint, vault_mint, CONSTRAINT_ADDRESS)
+            raise refuse(call, PROGRAM_ERRORS, CONSTRAINT_RAW, vault)
+        vault_mint = layout.mint_of(token_account(call, PROGRAM_ERRORS, vault))
+        require_address(call, PROGRAM_ERRORS, mint, vault_mint)
     if call.address(VAULT_IN) == call.address(VAULT_OUT):
-        raise refuse(call, 6008, "InvalidVault")
-    require_address(call, OBSERVATION, Pubkey(pool.data[296:328]))
+        raise refuse(call, PROGRAM_ERRORS, INVALID_VAULT)
+    require_address(call, PROGRAM_ERRORS, OBSERVATION, Pubkey(pool.data[296:328]))
 
 
 def _settle(call: Invocation, swap: raydium.PoolSwap) -> None:

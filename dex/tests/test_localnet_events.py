@@ -1,0 +1,262 @@
+"""The events and errors that localnet's swap programs log, against recorded ones."""
+
+from __future__ import annotations
+
+import base64
+import json
+import struct
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from solders.instruction import AccountMeta, Instruction
+from solders.pubkey import Pubkey
+
+from dex.localnet.programs.meteora_events import encode_swap, encode_swap2
+from dex.types import Quote
+from dex.venues import meteora
+from dex.venues.raydium import RaydiumCpmm
+
+from .builders import CPMM_AUTHORITY, CpmmPool, Token, TransferFees, key, snapshot
+from .builders_dlmm import ONE_Q64, BinAmounts, DlmmPair
+from .meteora_quotes import VENUE, X, Y
+from .swap_runs import USER, SwapRun, run_swap
+
+EVENTS = Path(settings.BASE_DIR).parent / "shared/data/cpmm_swap_events.json"
+RAYDIUM = RaydiumCpmm()
+DLMM, CPMM = VENUE.program_id, RAYDIUM.program_id
+TOKEN_0, TOKEN_1 = key("token 0"), key("token 1")
+EVENT_AUTHORITY = Pubkey.from_string("D1ZN9Wj1fRSUQfCjhvnu1hqDMT7hzjzBBpi12nVniYD6")
+
+# Both events of one swap of the program on mainnet's accounts at slot 447,884,621: 10,000
+# of a token with 0.5 % transfer fee bought 6,065 one bin below the active one.
+PAIR = Pubkey.from_string("v4D5b4knJ83WzErtDiugxChUZUfWxe2FtDLguarvgFc")
+TRADER = Pubkey.from_string("BQbqzVpDkhFoCyV3YQR2LLJNpsVFzg9UhmASd9dLYsAz")
+ADDRESSES = (
+    "0d976914b75720b7e43f79816fe89e7da1748ec89f05b9f1ed101c865ed18d43"
+    "9aa0a07ae5d5ecc57c0ea8c0a626f7d586ee8e5465149a384ff27d3d2cc0cfd3"
+)
+RECORDED_SWAP = (
+    f"516ce3becdd00ac4{ADDRESSES}c2ffffffc1ffffff1027000000000000b117000000000000"
+    "0102000000000000000000000000000000204202000000000000000000000000000000000000000000"
+)
+RECORDED_SWAP2 = (
+    f"2e7452d7941b544d{ADDRESSES}c2ffffffc1ffffff012042020000000000000000000000000010270000"
+    "000000000000000000000000b117000000000000020000000000000000000000000000000000000000000000"
+    "00000000000000000101"
+)
+
+
+def test_dlmm_events_are_those_the_program_emitted():
+    pair = DlmmPair(
+        {-63: BinAmounts(y=7_116_488, price=ONE_Q64 * 60_970 // 100_000)},
+        active_id=-62,
+        bin_step=10,
+        base_factor=1_480,
+        base_fee_power=0,
+        tokens=(Token(X, TransferFees(50)), Token(Y)),
+    )
+    swap = meteora.swap_exact_in(pair.address, snapshot(pair.accounts()), X, 10_000)
+    assert (swap.inner.amount_in, swap.amount_out) == (9_950, 6_065)
+    assert encode_swap(PAIR, TRADER, swap).hex() == RECORDED_SWAP
+    assert encode_swap2(PAIR, TRADER, swap).hex() == RECORDED_SWAP2
+
+
+def test_dlmm_calls_itself_with_an_event_before_and_after_the_transfers():
+    pair = DlmmPair({0: BinAmounts(y=10**6)}, base_factor=10_000)
+    at = snapshot(pair.accounts())
+    quote = VENUE.quote(pair.address, at, X, 1_000)
+    swap = VENUE.swap_instruction(quote, at, user=USER.pubkey(), min_amount_out=1)
+
+    run = run_swap(swap, at, quote)
+
+    swapped = meteora.swap_exact_in(pair.address, at, X, 1_000)
+    first, _, _, last = run.outcome.inner[0]
+    tag = "e445a52e51cb9a1d"
+    user = USER.pubkey()
+    assert first["data"].hex() == tag + encode_swap(pair.address, user, swapped).hex()
+    assert last["data"].hex() == tag + encode_swap2(pair.address, user, swapped).hex()
+    assert first["stackHeight"] == 2
+    lines = [line for line in run.outcome.logs if " consumed " not in line]
+    token, event = quote.token_program_in, (f"Program {DLMM} invoke [2]",)
+    transfer = (f"Program {token} invoke [2]", f"Program {token} success")
+    assert lines == [
+        f"Program {DLMM} invoke [1]",
+        "Program log: Instruction: Swap2",
+        *event,
+        f"Program {DLMM} success",
+        *transfer,
+        *transfer,
+        *event,
+        f"Program {DLMM} success",
+        f"Program {DLMM} success",
+    ]
+
+
+def test_nobody_else_can_make_dlmm_take_an_event():
+    pair = DlmmPair({0: BinAmounts(y=10**6)})
+    at = snapshot(pair.accounts())
+    quote = VENUE.quote(pair.address, at, X, 1_000)
+    forged = Instruction(
+        DLMM,
+        bytes.fromhex("e445a52e51cb9a1d516ce3becdd00ac4"),
+        [AccountMeta(EVENT_AUTHORITY, False, False)],
+    )
+    assert run_swap(forged, at, quote).outcome.error == {
+        "InstructionError": [0, {"Custom": 3010}]
+    }
+
+
+@pytest.mark.skipif(not EVENTS.exists(), reason="the recorded events are not here")
+def test_cpmm_events_are_those_recorded_on_mainnet():
+    events = json.loads(EVENTS.read_text())["events"]
+    assert len(events) == 8
+    for event in events:
+        for rates in event["matches_trade_creator_rate"]:
+            check_event(event, *rates)
+
+
+def check_event(event, trade, creator):
+    """Swap on a pool with the reserves of a recorded event and compare all its fields."""
+    on_input = event.get("creator_fee_on_input", True)
+    sent = event["input_amount"] + event["input_transfer_fee"]
+    withheld = event["output_transfer_fee"]
+    pool = CpmmPool(
+        (event["input_vault_before"], event["output_vault_before"]),
+        trade_fee_rate=trade,
+        creator_fee_rate=creator,
+        creator_fee_enabled=creator > 0,
+        creator_fee_on=0 if on_input else 2,
+        tokens=(
+            token_with(TOKEN_0, event["input_transfer_fee"], sent),
+            token_with(TOKEN_1, withheld, event["output_amount"]),
+        ),
+    )
+    at = snapshot(pool.accounts())
+    quote = RAYDIUM.quote(pool.address, at, TOKEN_0, sent)
+    build = {"user": USER.pubkey()}
+    if event["base_input"]:
+        swap = RAYDIUM.swap_instruction(quote, at, **build, min_amount_out=1)
+    else:
+        wanted = replace(quote, amount_out=event["output_amount"] - withheld)
+        swap = RAYDIUM.swap_exact_out_instruction(
+            wanted, at, **build, max_amount_in=2**62
+        )
+    fields = cpmm_event(run_swap(swap, at, quote))
+    assert fields[0] == bytes(pool.address)
+    assert fields[1:8] == (
+        event["input_vault_before"],
+        event["output_vault_before"],
+        event["input_amount"],
+        event["output_amount"],
+        event["input_transfer_fee"],
+        event["output_transfer_fee"],
+        event["base_input"],
+    )
+    assert fields[8:10] == (bytes(TOKEN_0), bytes(TOKEN_1))
+    if "trade_fee" in event:
+        assert fields[10:12] == (event["trade_fee"], event["creator_fee"])
+        assert fields[12] == event["creator_fee_on_input"]
+
+
+def token_with(address: Pubkey, fee: int, sent: int) -> Token:
+    """Return a token with the transfer fee that withholds `fee` of `sent`."""
+    return Token(address, TransferFees(10_000 * fee // sent) if fee else None)
+
+
+def cpmm_event(run: SwapRun):
+    """Read the SwapEvent of a run; it comes before the transfers."""
+    logs = run.outcome.logs
+    (at,) = (i for i, line in enumerate(logs) if line.startswith("Program data: "))
+    assert "invoke [2]" in logs[at + 1]
+    data = base64.b64decode(logs[at].removeprefix("Program data: "))
+    assert data[:8].hex() == "40c6cde8260871e2"
+    return struct.unpack("<32s6Q?32s32sQQ?", data[8:])
+
+
+def cpmm_swap(pool: CpmmPool, amount: int, *, min_amount_out: int = 1):
+    at = snapshot(pool.accounts())
+    quote = replace(RAYDIUM.quote(pool.address, at, TOKEN_0, 1_000), amount_in=amount)
+    swap = RAYDIUM.swap_instruction(
+        quote, at, user=USER.pubkey(), min_amount_out=min_amount_out
+    )
+    return at, quote, swap
+
+
+@pytest.mark.parametrize("on", [0, 1, 2])
+def test_cpmm_events_say_what_the_creator_takes_of_which_token(on):
+    pool = CpmmPool(
+        (10**9, 10**9),
+        creator_fee_rate=1_000,
+        creator_fee_enabled=True,
+        creator_fee_on=on,
+    )
+    at, quote, swap = cpmm_swap(pool, 10**6)
+    fields = cpmm_event(run_swap(swap, at, quote))
+    # 0.25 % and 0.1 % of the input; or 0.1 % of what the curve pays for the rest.
+    expected = (2_500, 997, False) if on == 2 else (2_500, 1_000, True)
+    assert fields[10:] == expected
+
+
+def failure(run: SwapRun) -> tuple[int, list[str]]:
+    """Return the error's code and what the program itself logged of it."""
+    error = run.outcome.error["InstructionError"][1]["Custom"]
+    logs = [line.removeprefix("Program log: ") for line in run.outcome.logs]
+    return error, logs[2:-2]
+
+
+def test_errors_are_logged_as_anchor_logs_them():
+    pool = CpmmPool((10**6, 10**6))
+    at, quote, swap = cpmm_swap(pool, 1_000, min_amount_out=997)
+    assert failure(run_swap(swap, at, quote)) == (
+        6005,
+        [
+            "AnchorError occurred. Error Code: ExceededSlippage. Error Number: 6005. "
+            "Error Message: Exceeds desired slippage limit.",
+            "Left: 996",
+            "Right: 997",
+        ],
+    )
+    at, quote, swap = cpmm_swap(pool, 1)
+    assert failure(run_swap(swap, at, quote)) == (
+        2505,
+        [
+            "AnchorError occurred. Error Code: RequireGtViolated. Error Number: 2505. "
+            "Error Message: A require_gt expression was violated."
+        ],
+    )
+
+
+def test_an_account_that_is_not_the_expected_one_is_named_with_both_addresses():
+    at, quote, swap = cpmm_swap(CpmmPool((10**6, 10**6)), 1_000)
+    stranger = USER.pubkey()
+    run = run_swap(with_account(swap, 1, stranger), at, quote)
+    assert failure(run) == (
+        2006,
+        [
+            "AnchorError caused by account: authority. Error Code: ConstraintSeeds. "
+            "Error Number: 2006. Error Message: A seeds constraint was violated.",
+            *("Left:", str(stranger), "Right:", str(CPMM_AUTHORITY)),
+        ],
+    )
+    pair = DlmmPair({0: BinAmounts(y=10**6)})
+    at = snapshot(pair.accounts())
+    dlmm_quote: Quote = VENUE.quote(pair.address, at, X, 1_000)
+    swap = VENUE.swap_instruction(dlmm_quote, at, user=stranger, min_amount_out=1)
+    run = run_swap(with_account(swap, 8, stranger), at, dlmm_quote)
+    assert failure(run) == (
+        2001,
+        [
+            "AnchorError caused by account: lb_pair. Error Code: ConstraintHasOne. "
+            "Error Number: 2001. Error Message: A has one constraint was violated.",
+            *("Left:", str(key("oracle")), "Right:", str(stranger)),
+        ],
+    )
+
+
+def with_account(instruction: Instruction, position: int, address: Pubkey):
+    accounts = list(instruction.accounts)
+    old = accounts[position]
+    accounts[position] = AccountMeta(address, old.is_signer, old.is_writable)
+    return Instruction(instruction.program_id, bytes(instruction.data), accounts)
