@@ -21,7 +21,7 @@ from .background import BackgroundLoop
 from .chain import known_chain
 from .errors import DexError, RpcUnavailable
 from .models import Token
-from .router import find_route, load_venues, pools_for
+from .router import find_route, load_venues, wanted_swap
 from .solana.endpoint import Endpoint
 from .solana.market import Market
 from .solana.rpc import RpcClient
@@ -58,24 +58,33 @@ class Desk:
         self._knows_chain = False
 
     def ask(
-        self, token_in: Token, token_out: Token, amount_in: int, timeout_s: float
+        self,
+        token_in: Token,
+        token_out: Token,
+        amount_in: int,
+        timeout_s: float,
+        max_price_impact_bps: int | None = None,
     ) -> Route:
         """Return the best quote and every venue's answer. `amount_in` in base units.
 
-        Raises NoRoute with the refusals, RpcUnavailable, WrongChain, database errors.
+        The quotes are of the pools as they are: swaps under way are the engine's to know.
+        Raises NoRoute with the refusals, PriceImpactTooHigh, RpcUnavailable, WrongChain,
+        database errors.
         """
         tools = self._open()
         chain = known_chain()
         if chain is not None:
             self.expect(chain.genesis_hash)
+        wanted = wanted_swap(
+            token_in,
+            token_out,
+            amount_in,
+            wallet=Pubkey.from_string(chain.wallet) if chain else None,
+            max_price_impact_bps=max_price_impact_bps,
+            unit_price=settings.COMPUTE_UNIT_PRICE,
+        )
         route = find_route(
-            pools_for(token_in, token_out),
-            mint_in=Pubkey.from_string(token_in.mint),
-            mint_out=Pubkey.from_string(token_out.mint),
-            amount_in=amount_in,
-            market=tools.market,
-            venues=tools.venues,
-            timeout_s=timeout_s,
+            wanted, market=tools.market, venues=tools.venues, timeout_s=timeout_s
         )
         try:
             # The router keeps its own deadline; this one is for a loop that is stuck.

@@ -5,17 +5,19 @@ Nothing here is sent and nothing is saved.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from solders.message import MessageV0
 from solders.pubkey import Pubkey
 
-from dex.errors import RpcUnavailable
+from dex.costs import MAX_UNIT_LIMIT, unit_limit
+from dex.errors import PriceImpactTooHigh, RpcUnavailable
+from dex.ranking import ImpactLimit
 from dex.solana.addresses import associated_token_address
 from dex.solana.cluster import Cluster
 from dex.solana.decoding import token_amount
-from dex.solana.error_meanings import BLOCKHASH_NOT_FOUND
 from dex.solana.transactions import compose_swap
 from dex.solana.wallet import Wallet
 from dex.types import (
@@ -31,10 +33,12 @@ from dex.venues.base import Venue
 from .failures import Failure
 from .storage import Database
 
-MAX_UNIT_LIMIT = 1_400_000
-# The compute limit is the simulated need and a fifth: the pool may move in between.
-UNIT_MARGIN_PERCENT = 120
 REQUOTES = 3
+# About five slots. An order may have waited since its route was chosen; an older reading
+# of the pool seldom agrees with the simulation, and reading again is shared with others.
+MAX_SNAPSHOT_AGE_S = 2.0
+# A transaction has the life of its blockhash left, about a minute, to land in.
+MAX_BLOCKHASH_AGE_S = 4.0
 
 
 class AttemptFailed(Exception):
@@ -55,11 +59,17 @@ class VenueMismatch(AttemptFailed):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A quote, the snapshot it was made from, and the floor it must not go below."""
+    """A quote, the snapshot it was made from, and the limits it must keep to.
+
+    The quote is of the accounts as they were read. `expected` is what the order was told
+    it would get, with the swaps under way counted in. Both in base units, as `floor`.
+    """
 
     quote: Quote
     snapshot: Snapshot
-    floor: int  # min_amount_out of the order, base units
+    floor: int  # min_amount_out of the order
+    expected: int
+    max_price_impact: ImpactLimit
 
 
 class TransactionBuilder:
@@ -86,30 +96,37 @@ class TransactionBuilder:
         Returns the plan as it was signed: when the pool had changed it was quoted again.
         Raises AttemptFailed, QuoteRefused, RpcError, TradingHalted.
         """
-        plan, blockhash, simulation = await self._agreed(plan, memo)
-        limit = simulation.units_consumed * UNIT_MARGIN_PERCENT // 100
-        message = self._compose(plan, memo, blockhash, min(limit, MAX_UNIT_LIMIT))
-        signed = await self._database.run(
-            self._wallet.sign, message, blockhash.last_valid_block_height
-        )
-        return plan, signed
+        if _now() - plan.snapshot.read_at > MAX_SNAPSHOT_AGE_S:
+            plan = self._requote(plan, await self._read(plan, plan.snapshot.slot))
+        plan, simulation = await self._agreed(plan, memo)
+        limit = unit_limit(simulation.units_consumed)
+        return plan, await self._sign(plan, memo, limit)
 
-    async def _agreed(
-        self, plan: Plan, memo: str
-    ) -> tuple[Plan, Blockhash, Simulation]:
+    async def _agreed(self, plan: Plan, memo: str) -> tuple[Plan, Simulation]:
         for requotes in range(REQUOTES + 1):
             blockhash = await self._cluster.latest_blockhash()
-            message = self._compose(plan, memo, blockhash, MAX_UNIT_LIMIT)
-            simulation = await self._simulate(plan, message)
+            simulation = await self._simulate(plan, memo, blockhash)
             if _pays_as_quoted(plan, simulation):
                 break
             if requotes == REQUOTES:
                 break  # the pool moves faster than we read: the floor protects
             plan = await self._quote_again(plan, simulation.slot)
-        return plan, blockhash, simulation
+        return plan, simulation
+
+    async def _sign(self, plan: Plan, memo: str, limit: int) -> SignedTransaction:
+        # That of the simulation may be older by now.
+        blockhash = await self._cluster.latest_blockhash()
+        message = self._compose(plan, memo, blockhash, limit)
+        signed = await self._database.run(
+            self._wallet.sign, message, blockhash.last_valid_block_height
+        )
+        if _now() - blockhash.read_at > MAX_BLOCKHASH_AGE_S:
+            # The signer reads the database. Nothing is saved or sent of this signature.
+            raise RpcUnavailable("Signing took so long that the blockhash grew old.")
+        return signed
 
     def _compose(
-        self, plan: Plan, memo: str, blockhash: Blockhash, unit_limit: int
+        self, plan: Plan, memo: str, blockhash: Blockhash, limit: int
     ) -> MessageV0:
         return compose_swap(
             self._venues[plan.quote.venue],
@@ -119,20 +136,20 @@ class TransactionBuilder:
             memo=memo,
             min_amount_out=plan.floor,
             blockhash=blockhash.blockhash,
-            unit_limit=unit_limit,
+            unit_limit=limit,
             unit_price=self._unit_price,
         )
 
-    async def _simulate(self, plan: Plan, message: MessageV0) -> Simulation:
+    async def _simulate(
+        self, plan: Plan, memo: str, blockhash: Blockhash
+    ) -> Simulation:
         quote = plan.quote
         simulation = await self._cluster.simulate(
-            message,
+            self._compose(plan, memo, blockhash, MAX_UNIT_LIMIT),
             [quote.vault_in, quote.vault_out],
-            min_context_slot=plan.snapshot.slot,
+            # A node that is behind would know neither the pool as quoted nor the hash.
+            min_context_slot=max(plan.snapshot.slot, blockhash.slot),
         )
-        if simulation.error_code == BLOCKHASH_NOT_FOUND.code:
-            # A node that lags behind the one that gave the blockhash: ask again.
-            raise RpcUnavailable(simulation.error)
         if simulation.error_code:
             raise AttemptFailed(
                 Failure(
@@ -145,19 +162,34 @@ class TransactionBuilder:
             )
         return simulation
 
-    async def _quote_again(self, plan: Plan, slot: int) -> Plan:
-        """Read the pool again, at `slot` or later; refuse the venue when nothing there explains the gap."""
+    async def _read(
+        self, plan: Plan, slot: int, *, after: Snapshot | None = None
+    ) -> Snapshot:
+        """Read the pool again, at `slot` or later."""
         quote = plan.quote
         account_out = associated_token_address(
             self._wallet.address, quote.mint_out, quote.token_program_out
         )
-        fresh = await self._cluster.market.snapshot(
+        return await self._cluster.market.snapshot(
             [(quote.venue, quote.pool)],
             extra=[account_out],
-            after=plan.snapshot,
-            # A node behind the simulating one would show the old pool once more.
+            after=after,
             min_context_slot=slot,
         )
+
+    def _requote(self, plan: Plan, fresh: Snapshot) -> Plan:
+        quote, venue = plan.quote, self._venues[plan.quote.venue]
+        requoted = venue.quote(quote.pool, fresh, quote.mint_in, quote.amount_in)
+        check_floor(requoted, plan.floor)
+        _check_impact(requoted, plan.max_price_impact)
+        expected = min(plan.expected, requoted.amount_out)
+        return replace(plan, quote=requoted, snapshot=fresh, expected=expected)
+
+    async def _quote_again(self, plan: Plan, slot: int) -> Plan:
+        """Quote from a later reading; refuse the venue when nothing there explains the gap."""
+        quote = plan.quote
+        # A node behind the simulating one would show the old pool once more.
+        fresh = await self._read(plan, slot, after=plan.snapshot)
         venue = self._venues[quote.venue]
         addresses = venue.addresses(quote.pool, fresh.accounts)
         same_time = fresh.clock.unix_timestamp == plan.snapshot.clock.unix_timestamp
@@ -170,9 +202,7 @@ class TransactionBuilder:
             raise VenueMismatch(
                 VenueAnswer(quote.venue, quote.pool, None, "quote_mismatch", message)
             )
-        requoted = venue.quote(quote.pool, fresh, quote.mint_in, quote.amount_in)
-        check_floor(requoted, plan.floor)
-        return replace(plan, quote=requoted, snapshot=fresh)
+        return self._requote(plan, fresh)
 
 
 def check_floor(quote: Quote, floor: int) -> None:
@@ -183,6 +213,18 @@ def check_floor(quote: Quote, floor: int) -> None:
             f"minimum of {floor}. Place a new order to accept the new price."
         )
         raise AttemptFailed(Failure("slippage_exceeded", message, retryable=False))
+
+
+def _check_impact(quote: Quote, limit: ImpactLimit) -> None:
+    """Raise AttemptFailed when the pool changed and the swap now moves its price too far."""
+    reason = limit.objection(quote.price_impact_bps)
+    if reason:
+        # The next attempt asks the other pools, and ends the order when none is better.
+        raise AttemptFailed(Failure(PriceImpactTooHigh.code, reason, retryable=True))
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _pays_as_quoted(plan: Plan, simulation: Simulation) -> bool:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from solders.pubkey import Pubkey
 
-from dex.errors import DexError, NoRoute, QuoteRefused, RpcUnavailable
-from dex.router import find_route, pools_for
-from dex.solana.addresses import associated_token_address
-from dex.solana.market import PoolKey
+from dex.errors import DexError, QuoteRefused, RpcUnavailable
+from dex.pending import Reservation
 from dex.types import (
     Expired,
     Fill,
     Landed,
     LandedWithError,
-    Route,
     SignedTransaction,
-    Snapshot,
     VenueAnswer,
 )
 from orders.claims import Claim
@@ -29,9 +24,10 @@ from orders.transitions import (
 )
 
 from . import history
-from .build import AttemptFailed, Plan, VenueMismatch, check_floor
-from .failures import ALL_REFUTED, Failure
+from .build import AttemptFailed, Plan, VenueMismatch
+from .failures import Failure
 from .holder import Holder
+from .routing import route_order
 from .storage import Held, read_live_attempt
 
 if TYPE_CHECKING:
@@ -51,6 +47,8 @@ class Carrier:
         )
         self.claim = claim
         self.plan: Plan | None = None
+        # Its swap among those that others must reckon with, until its end is known.
+        self._reservation: Reservation | None = None
         # Venues that quoted otherwise than the chain would pay, with the record of it.
         self._refuted: dict[str, VenueAnswer] = {}
         self.waits_for: DexError | None = None
@@ -79,6 +77,13 @@ class Carrier:
             return held
         return held if await self._attempt(order) else None
 
+    def drop_plan(self) -> None:
+        """Forget the plan: its swap is not made, or not by this process."""
+        self.plan = None
+        if self._reservation is not None:
+            self._engine.pending.release(self._reservation)
+            self._reservation = None
+
     async def _attempt(self, order: Order) -> bool:
         """Route or build; False when that failed and the next attempt or end began."""
         try:
@@ -87,11 +92,11 @@ class Carrier:
             else:
                 await self._build(order)
         except QuoteRefused as refusal:
-            self.plan = None
+            self.drop_plan()
             failure = Failure(refusal.code, refusal.reason, retryable=True)
             await self._holder.fail(order, failure)
         except AttemptFailed as failed:
-            self.plan = None
+            self.drop_plan()
             if isinstance(failed, VenueMismatch):
                 self._refuted[failed.answer.venue] = failed.answer
             await self._holder.fail(order, failed.failure)
@@ -100,44 +105,17 @@ class Carrier:
         return False
 
     async def _route(self, order: Order) -> None:
-        database = self._engine.database
-        pools = await database.run(pools_for, order.token_in, order.token_out)
-        usable = [pool for pool in pools if pool[0] not in self._refuted]
-        if pools and not usable:
-            raise AttemptFailed(ALL_REFUTED)
-        try:
-            route, snapshot = await self._find_route(order, usable)
-        except NoRoute as error:
-            # Without a pool on the allow-list no further attempt can find one.
-            failure = Failure(error.code, str(error), retryable=bool(pools))
-            raise AttemptFailed(failure) from error
-        floor = int(order.min_amount_out or _floor(order, route.best.amount_out))
-        check_floor(route.best, floor)
+        self.drop_plan()
+        routed = await route_order(self._engine, order, self._refuted)
+        self._reservation = routed.reservation
+        venue, floor = routed.plan.quote.venue, routed.plan.floor
         await self._holder.move(
             order,
             Status.BUILDING,
-            history.routed(order, route),
-            columns={"venue": route.best.venue, "min_amount_out": floor},
+            history.routed(order, routed.route),
+            columns={"venue": venue, "min_amount_out": floor},
         )
-        self.plan = Plan(route.best, snapshot, floor)
-
-    async def _find_route(
-        self, order: Order, pools: list[PoolKey]
-    ) -> tuple[Route, Snapshot]:
-        """Ask the venues that were not refuted; put the refuted ones on record, too."""
-        venues = self._engine.venues
-        route, snapshot = await find_route(
-            pools,
-            mint_in=Pubkey.from_string(order.token_in.mint),
-            mint_out=Pubkey.from_string(order.token_out.mint),
-            amount_in=int(order.amount_in),
-            market=self._engine.cluster.market,
-            venues={n: v for n, v in venues.items() if n not in self._refuted},
-            timeout_s=self._engine.intervals.quote_timeout_s,
-            extra=[self._account_out(order)],
-        )
-        answers = (*route.answers, *self._refuted.values())
-        return replace(route, answers=answers), snapshot
+        self.plan = routed.plan
 
     async def _build(self, order: Order) -> None:
         assert self.plan is not None
@@ -155,7 +133,7 @@ class Carrier:
             raw_transaction=signed.raw,
             blockhash=signed.blockhash,
             last_valid_block_height=signed.last_valid_block_height,
-            quoted_amount_out=plan.quote.amount_out,
+            quoted_amount_out=plan.expected,
             min_amount_out=plan.floor,
         )
         data = history.signed(order, signed, plan.floor)
@@ -181,15 +159,20 @@ class Carrier:
             resend=not self.claim.watch_only,
         )
         match outcome:
-            case Landed():
+            case Landed(slot):
+                if self._reservation is not None:
+                    self._engine.pending.landed(self._reservation, slot)
+                    self._reservation = None
                 await self._confirm(order, attempt)
             case LandedWithError(slot, code, message, retryable, program, name):
+                self.drop_plan()
                 closing = AttemptClosing(
                     AttemptState.ERRORED, slot, None, code, message
                 )
                 failure = Failure(code, message, retryable, program, name)
                 await self._holder.fail(order, failure, closing)
             case Expired():
+                self.drop_plan()
                 failure = Failure(
                     "blockhash_expired",
                     "The transaction did not land before its blockhash expired, and "
@@ -225,15 +208,6 @@ class Carrier:
             closes=AttemptClosing(AttemptState.LANDED, fill.slot, fill.fee_lamports),
         )
 
-    def _account_out(self, order: Order) -> Pubkey:
-        """The wallet's account that receives: the swap creates it when it is missing."""
-        token = order.token_out
-        return associated_token_address(
-            self._engine.wallet.address,
-            Pubkey.from_string(token.mint),
-            Pubkey.from_string(token.token_program),
-        )
-
     def _too_late(self) -> Failure:
         reason = f" It waited: {self.waits_for}" if self.waits_for else ""
         reason += " Place it again when that is over." if reason else " Place it again."
@@ -242,8 +216,3 @@ class Carrier:
             f"The order was not signed before its deadline.{reason}",
             retryable=True,
         )
-
-
-def _floor(order: Order, amount_out: int) -> int:
-    """Apply the order's slippage to its first quote, rounded down, at least one unit."""
-    return max(amount_out * (10_000 - order.slippage_bps) // 10_000, 1)

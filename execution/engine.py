@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dex.errors import RpcError, TradingHalted
+from dex.pending import PendingSwaps
 from dex.solana.cluster import Cluster
 from dex.solana.wallet import Wallet
 from dex.venues.base import Venue
@@ -54,6 +55,8 @@ class Engine:
         self.wallet = wallet
         self.venues = venues
         self.database = database
+        self.unit_price = unit_price
+        self.pending = PendingSwaps(venues)
         self.intervals = intervals or Intervals()
         self.rng = rng or random.Random()
         self.builder = TransactionBuilder(
@@ -70,6 +73,13 @@ class Engine:
     async def carry_out(self, claim: Claim) -> None:
         """Carry one claimed order as far as it goes; return when it is closed or lost."""
         carrier = Carrier(self, claim)
+        try:
+            await self._carry(carrier, claim)
+        finally:
+            # Whoever goes on with the order remembers its swap, or nobody has to.
+            carrier.drop_plan()
+
+    async def _carry(self, carrier: Carrier, claim: Claim) -> None:
         held: Held | None = None
         fruitless = 0
         while fruitless < 3:

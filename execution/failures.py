@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
+from dex.types import VenueAnswer
 from orders.models import Order, Status
 
 MAX_ATTEMPTS = 3
@@ -17,7 +18,8 @@ class Failure:
     """Why an attempt failed; `code` is stable, `message` says what the user can do.
 
     Where a program refused it on chain, `program` names that one (raydium, token, …) and
-    `program_error` is what it calls the error.
+    `program_error` is what it calls the error. Where no route was found, `answers` are
+    what the venues said.
     """
 
     code: str
@@ -25,6 +27,7 @@ class Failure:
     retryable: bool
     program: str = ""
     program_error: str = ""
+    answers: tuple[VenueAnswer, ...] = ()
 
     @property
     def origin(self) -> dict[str, str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from dex.amounts import to_whole
-from dex.types import Fill, Route, SignedTransaction
+from dex.types import Fill, Route, SignedTransaction, VenueAnswer
 from orders.models import Attempt, Order
-from orders.quotes import answer_data, price, quote_data
+from orders.quotes import answer_data, price
 
 from .failures import Failure
 
@@ -15,11 +16,8 @@ from .failures import Failure
 def routed(order: Order, route: Route) -> dict[str, Any]:
     """The data of `building`: the route taken and every quote it was chosen from."""
     return {
-        "route": quote_data(route.best, order.token_in, order.token_out),
-        "quotes": [
-            answer_data(answer, order.token_in, order.token_out)
-            for answer in route.answers
-        ],
+        "route": answer_data(route.answers[0], order.token_in, order.token_out),
+        "quotes": _quotes(order, route.answers),
     }
 
 
@@ -50,9 +48,10 @@ def filled(order: Order, attempt: Attempt, fill: Fill) -> dict[str, Any]:
     }
 
 
-def retried(failure: Failure, retry_in_ms: int) -> dict[str, Any]:
+def retried(order: Order, failure: Failure, retry_in_ms: int) -> dict[str, Any]:
     """The data of `routing` when it begins the next attempt."""
     return {
+        **unrouted(order, failure),
         "error": {
             "code": failure.code,
             "message": failure.message,
@@ -60,3 +59,12 @@ def retried(failure: Failure, retry_in_ms: int) -> dict[str, Any]:
         },
         "retryInMs": retry_in_ms,
     }
+
+
+def unrouted(order: Order, failure: Failure) -> dict[str, Any]:
+    """What the venues said, where an attempt failed because none of them could be taken."""
+    return {"quotes": _quotes(order, failure.answers)} if failure.answers else {}
+
+
+def _quotes(order: Order, answers: Iterable[VenueAnswer]) -> list[dict[str, Any]]:
+    return [answer_data(a, order.token_in, order.token_out) for a in answers]

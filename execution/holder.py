@@ -81,7 +81,7 @@ class Holder:
             await self._end(order, to, failure, closes)
             return
         wait_ms = backoff_ms(order.attempt, self._rng)
-        data = history.retried(failure, wait_ms)
+        data = history.retried(order, failure, wait_ms)
         await self.move(order, to, data, attempt=order.attempt + 1, closes=closes)
         await asyncio.sleep(wait_ms / 1000 * self._backoff_scale)
 
@@ -92,7 +92,7 @@ class Holder:
         if to == Status.CANCELLED:
             code, message = "cancelled", f"Cancelled on request. {message}"
         end = await self._database.run(unhappy_end, order.id, code, message, closes)
-        end["data"] |= failure.origin
+        end["data"] |= failure.origin | history.unrouted(order, failure)
         await self.move(order, to, **end, closes=closes)
 
 

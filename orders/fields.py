@@ -116,6 +116,23 @@ class AmountField(_DecimalField):
         return amount
 
 
+class _FractionField(_DecimalField):
+    """A fraction in, basis points out. A kind of it names its two further codes."""
+
+    too_fine: ClassVar[str]
+    out_of_range: ClassVar[str]
+
+    def basis_points(self, data: object, *, most_bps: int) -> int:
+        fraction = self.decimal(data)
+        most = Decimal(most_bps).scaleb(-4)
+        if not 0 <= fraction <= most:
+            self.fail(self.out_of_range, most=f"{most.normalize():f}")
+        try:
+            return to_base_units(fraction, 4)
+        except ValueError:
+            self.fail(self.too_fine)
+
+
 @extend_schema_field(
     {
         "oneOf": _DECIMAL_SCHEMA,
@@ -124,20 +141,33 @@ class AmountField(_DecimalField):
         "example": 0.01,
     }
 )
-class SlippageField(_DecimalField):
-    """A fraction in, basis points out."""
-
+class SlippageField(_FractionField):
+    too_fine, out_of_range = "slippage_too_fine", "slippage_out_of_range"
     default_error_messages: ClassVar = {
-        "slippage_too_fine": "Use steps of 0.0001, a basis point.",
-        "slippage_out_of_range": "Use a fraction from 0 to {most}.",
+        too_fine: "Use steps of 0.0001, a basis point.",
+        out_of_range: "Use a fraction from 0 to {most}.",
     }
 
     def to_internal_value(self, data: object) -> int:
-        fraction = self.decimal(data)
-        most = Decimal(settings.MAX_SLIPPAGE_BPS).scaleb(-4)
-        if not 0 <= fraction <= most:
-            self.fail("slippage_out_of_range", most=f"{most.normalize():f}")
-        try:
-            return to_base_units(fraction, 4)
-        except ValueError:
-            self.fail("slippage_too_fine")
+        return self.basis_points(data, most_bps=settings.MAX_SLIPPAGE_BPS)
+
+
+@extend_schema_field(
+    {
+        "oneOf": _DECIMAL_SCHEMA,
+        "nullable": True,
+        "description": "The largest price impact to accept as a fraction, in steps of "
+        "0.0001: how far the order's own size may move the price. The installation has a "
+        "limit of its own; the stricter one holds.",
+        "example": 0.02,
+    }
+)
+class PriceImpactField(_FractionField):
+    too_fine, out_of_range = "price_impact_too_fine", "price_impact_out_of_range"
+    default_error_messages: ClassVar = {
+        too_fine: "Use steps of 0.0001, a basis point.",
+        out_of_range: "Use a fraction from 0 to {most}.",
+    }
+
+    def to_internal_value(self, data: object) -> int:
+        return self.basis_points(data, most_bps=10_000)

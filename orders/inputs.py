@@ -14,7 +14,13 @@ from rest_framework.exceptions import ErrorDetail
 from dex.amounts import U64_MAX, to_base_units
 from dex.models import Token
 
-from .fields import AmountField, OrderTypeField, SlippageField, TokenField
+from .fields import (
+    AmountField,
+    OrderTypeField,
+    PriceImpactField,
+    SlippageField,
+    TokenField,
+)
 from .owners import local_owner
 from .parsers import Number
 from .problems import FieldError, Problem, invalid
@@ -31,12 +37,14 @@ class QuoteRequest:
     token_in: Token
     token_out: Token
     amount_in: int
+    max_price_impact_bps: int | None
 
 
 class QuoteRequestSerializer(serializers.Serializer[Any]):
     tokenIn = TokenField()
     tokenOut = TokenField()
     amountIn = AmountField()
+    maxPriceImpact = PriceImpactField(required=False, allow_null=True)
 
     def to_internal_value(self, data: Any) -> Any:
         unknown = [name for name in data if name not in self.fields]
@@ -85,13 +93,19 @@ def read_order(members: Mapping[str, Any]) -> OrderRequest:
         token_out=valid["tokenOut"],
         amount_in=valid["amountIn"],
         slippage_bps=valid["slippage"],
+        max_price_impact_bps=valid.get("maxPriceImpact"),
     )
 
 
 def read_quote_request(members: Mapping[str, Any]) -> QuoteRequest:
     """Check the members of a question for quotes; raises Problem."""
     valid = _validated(QuoteRequestSerializer(data=members))
-    return QuoteRequest(valid["tokenIn"], valid["tokenOut"], valid["amountIn"])
+    return QuoteRequest(
+        valid["tokenIn"],
+        valid["tokenOut"],
+        valid["amountIn"],
+        valid.get("maxPriceImpact"),
+    )
 
 
 def _validated(serializer: serializers.Serializer[Any]) -> dict[str, Any]:

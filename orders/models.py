@@ -62,6 +62,8 @@ class Order(models.Model):
     token_out = models.ForeignKey(Token, models.PROTECT, related_name="orders_out")
     amount_in = base_units()
     slippage_bps = models.PositiveIntegerField()
+    # Null: the limit of the settings alone.
+    max_price_impact_bps = models.PositiveIntegerField(null=True, blank=True)
 
     # Where it stands.
     status = models.CharField(
@@ -128,6 +130,11 @@ class Order(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(slippage_bps__lte=10_000), name="order_slippage_at_most_one"
+            ),
+            models.CheckConstraint(
+                condition=Q(max_price_impact_bps__isnull=True)
+                | Q(max_price_impact_bps__lte=10_000),
+                name="order_price_impact_at_most_one",
             ),
             models.CheckConstraint(
                 condition=Q(order_type__in=OrderType.values), name="order_type_is_known"

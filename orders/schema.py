@@ -10,102 +10,20 @@ from drf_spectacular.utils import (
     OpenApiResponse,
     extend_schema,
 )
-from rest_framework import serializers
 
 from .inputs import OrderRequestSerializer, QuoteRequestSerializer
 from .problems import MEDIA_TYPE
-from .serializers import (
-    OrderDetailSerializer,
-    OrderSerializer,
-    TokenSerializer,
-    VenueSerializer,
+from .serializers import OrderDetailSerializer, OrderSerializer
+from .shapes import (
+    OrderPageSerializer,
+    PlacedSerializer,
+    ProblemSerializer,
+    QuotesSerializer,
+    TokensSerializer,
+    VenuesSerializer,
 )
 
 _ORDER_ID = "5f1f0dc4-6c43-4b1e-9f0c-0e9d2f1f6c11"
-
-
-class _FieldErrorSerializer(serializers.Serializer[Any]):
-    field = serializers.CharField()
-    code = serializers.CharField()
-    message = serializers.CharField()
-
-
-class ProblemSerializer(serializers.Serializer[Any]):
-    """RFC 9457 problem details. `code` is stable; `detail` is for people."""
-
-    type = serializers.CharField(help_text="about:blank; see code.")
-    title = serializers.CharField()
-    status = serializers.IntegerField()
-    detail = serializers.CharField()
-    instance = serializers.CharField()
-    code = serializers.CharField()
-    requestId = serializers.CharField(help_text="Also the header X-Request-ID.")
-    errors = _FieldErrorSerializer(many=True, required=False)  # type: ignore[assignment]
-    orderId = serializers.UUIDField(
-        required=False, help_text="With outcome_unknown: the order to look for."
-    )
-    orderStatus = serializers.CharField(
-        required=False, help_text="With cancel_conflict: where the order stands."
-    )
-
-
-class PlacedSerializer(serializers.Serializer[Any]):
-    orderId = serializers.UUIDField()
-    wsUrl = serializers.CharField()
-
-
-class OrderPageSerializer(serializers.Serializer[Any]):
-    orders = OrderSerializer(many=True)
-    nextCursor = serializers.CharField(allow_null=True)
-
-
-class QuoteSerializer(serializers.Serializer[Any]):
-    venue = serializers.CharField()
-    pool = serializers.CharField()
-    amountIn = serializers.CharField()
-    amountOut = serializers.CharField()
-    price = serializers.CharField(help_text="Whole tokens out per whole token in.")
-    feeAmount = serializers.CharField()
-    feeToken = serializers.CharField()
-    feeBps = serializers.IntegerField()
-    priceImpactBps = serializers.IntegerField()
-    slot = serializers.IntegerField()
-
-
-class _LostSerializer(serializers.Serializer[Any]):
-    code = serializers.CharField()
-    reason = serializers.CharField()
-
-
-class VenueAnswerSerializer(serializers.Serializer[Any]):
-    """One venue's answer: a quote, or only why there is none."""
-
-    venue = serializers.CharField()
-    pool = serializers.CharField(allow_null=True)
-    amountIn = serializers.CharField(required=False)
-    amountOut = serializers.CharField(required=False)
-    price = serializers.CharField(required=False)
-    feeAmount = serializers.CharField(required=False)
-    feeToken = serializers.CharField(required=False)
-    feeBps = serializers.IntegerField(required=False)
-    priceImpactBps = serializers.IntegerField(required=False)
-    slot = serializers.IntegerField(required=False)
-    lost = _LostSerializer(required=False, help_text="Why it is not the route.")
-
-
-class QuotesSerializer(serializers.Serializer[Any]):
-    route = QuoteSerializer(
-        allow_null=True, help_text="What an order would take now; null when nothing."
-    )
-    quotes = VenueAnswerSerializer(many=True)
-
-
-class TokensSerializer(serializers.Serializer[Any]):
-    tokens = TokenSerializer(many=True)
-
-
-class VenuesSerializer(serializers.Serializer[Any]):
-    venues = VenueSerializer(many=True)
 
 
 _ERRORS = {

@@ -32,6 +32,14 @@ def event_frame(event: OrderEvent) -> dict[str, Any]:
     }
 
 
+def quoted_attempt(event: OrderEvent) -> int:
+    """Say which attempt the quotes in an event belong to.
+
+    An attempt that found no route leaves them in the event that begins the next one.
+    """
+    return event.attempt - (event.status == Status.ROUTING)
+
+
 class TimestampField(serializers.DateTimeField):
     def to_representation(self, value: datetime) -> str:
         return timestamp(value)
@@ -144,6 +152,7 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
     tokenOut = OrderTokenSerializer(source="token_out")
     amountIn = serializers.SerializerMethodField()
     slippage = serializers.SerializerMethodField()
+    maxPriceImpact = serializers.SerializerMethodField()
     venue = serializers.CharField()
     minAmountOut = serializers.SerializerMethodField()
     amountInFilled = serializers.SerializerMethodField()
@@ -166,6 +175,7 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
             "tokenOut",
             "amountIn",
             "slippage",
+            "maxPriceImpact",
             "minAmountOut",
             "attempt",
             "venue",
@@ -187,6 +197,10 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
 
     def get_slippage(self, order: Order) -> str:
         return to_whole(order.slippage_bps, 4)
+
+    def get_maxPriceImpact(self, order: Order) -> str | None:
+        limit_bps = order.max_price_impact_bps
+        return None if limit_bps is None else to_whole(limit_bps, 4)
 
     def get_minAmountOut(self, order: Order) -> str | None:
         return _whole_or_none(order.min_amount_out, order.token_out)
@@ -221,9 +235,8 @@ class OrderDetailSerializer(OrderSerializer):
     @extend_schema_field(serializers.ListField(child=serializers.DictField()))
     def get_quotes(self, order: Order) -> list[dict[str, Any]]:
         return [
-            {"attempt": event.attempt, "sequence": event.sequence, **quote}
+            {"attempt": quoted_attempt(event), "sequence": event.sequence, **quote}
             for event in order.events.all()
-            if event.status == Status.BUILDING
             for quote in event.data.get("quotes", ())
         ]
 

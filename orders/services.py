@@ -54,16 +54,19 @@ class OrderRequest:
     token_out: Token
     amount_in: int
     slippage_bps: int
+    max_price_impact_bps: int | None = None
 
     def digest(self) -> str:
         """Hash the values, so that another spelling of the same order is the same."""
-        values = [
+        values: list[str | int] = [
             self.order_type,
             self.token_in.mint,
             self.token_out.mint,
             str(self.amount_in),
             self.slippage_bps,
         ]
+        if self.max_price_impact_bps is not None:
+            values.append(self.max_price_impact_bps)
         return hashlib.sha256(json.dumps(values).encode()).hexdigest()
 
 
@@ -127,6 +130,7 @@ def _insert(
         token_out=request.token_out,
         amount_in=request.amount_in,
         slippage_bps=request.slippage_bps,
+        max_price_impact_bps=request.max_price_impact_bps,
         last_sequence=1,
         deadline=Now() + ttl,
         due_at=Now() + KEEPER_DELAY,
@@ -228,5 +232,6 @@ def retry_order(order: Order) -> Placement:
         token_out=order.token_out,
         amount_in=int(order.amount_in),
         slippage_bps=order.slippage_bps,
+        max_price_impact_bps=order.max_price_impact_bps,
     )
     return place_order(request, owner=order.owner, retry_of=order)

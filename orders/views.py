@@ -17,7 +17,7 @@ from dex import desk
 from dex.errors import NoRoute
 from dex.models import Pool, Token, VenueName
 from dex.router import load_venues
-from dex.types import Quote, VenueAnswer
+from dex.types import VenueAnswer
 
 from . import schema
 from .inputs import accept_order, read_quote_request
@@ -27,7 +27,7 @@ from .origins import ws_url
 from .owners import visible_orders
 from .parsers import read_object
 from .problems import Problem, order_not_found
-from .quotes import answer_data, quote_data
+from .quotes import answer_data
 from .serializers import (
     OrderDetailSerializer,
     OrderSerializer,
@@ -95,7 +95,7 @@ class QuoteView(APIView):
     @schema.ask_quotes
     def post(self, request: Request) -> Response:
         wanted = read_quote_request(read_object(request._request))
-        best: Quote | None = None
+        best: VenueAnswer | None = None
         answers: tuple[VenueAnswer, ...]
         try:
             route = desk.ask(
@@ -103,15 +103,16 @@ class QuoteView(APIView):
                 wanted.token_out,
                 wanted.amount_in,
                 settings.QUOTE_TIMEOUT_S,
+                wanted.max_price_impact_bps,
             )
         except NoRoute as refusal:
             answers = refusal.answers
         else:
-            best, answers = route.best, route.answers
+            best, answers = route.answers[0], route.answers
         pair = (wanted.token_in, wanted.token_out)
         return Response(
             {
-                "route": quote_data(best, *pair) if best else None,
+                "route": answer_data(best, *pair) if best else None,
                 "quotes": [answer_data(answer, *pair) for answer in answers],
             }
         )

@@ -7,6 +7,8 @@ must be, and never repeats a value that may hold a password.
 from __future__ import annotations
 
 import math
+import re
+from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,6 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off"}
+_SHARE = re.compile(r"0(\.[0-9]{1,4})?|1(\.0{1,4})?")
 
 
 class Environment:
@@ -59,6 +62,15 @@ class Environment:
         if not least <= number <= most:
             raise _refusal(name, f"must be a whole number from {least} to {most}")
         return number
+
+    def basis_points(self, name: str, *, default: int) -> int:
+        """Return a share of one, written as a fraction such as 0.1, in basis points."""
+        value = self.text(name)
+        if not value:
+            return default
+        if not _SHARE.fullmatch(value):
+            raise _refusal(name, "must be a fraction from 0 to 1 in steps of 0.0001")
+        return int(Decimal(value).scaleb(4))
 
     def seconds(self, name: str, *, default: float, least: float, most: float) -> float:
         value = self.text(name)

@@ -148,6 +148,7 @@ WHITENOISE_USE_FINDERS = True  # straight from the packages: nothing to collect
 # Orders.
 ORDER_TTL_S = env.integer("ORDER_TTL_S", default=120, least=1, most=86_400)
 MAX_SLIPPAGE_BPS = env.integer("MAX_SLIPPAGE_BPS", default=5_000, least=0, most=10_000)
+MAX_PRICE_IMPACT_BPS = env.basis_points("MAX_PRICE_IMPACT", default=1_000)
 MAX_BODY_BYTES = 64 * 1024
 
 # Execution.

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import pytest
@@ -10,11 +10,14 @@ from solders.pubkey import Pubkey
 
 from dex.errors import NoRoute, RpcUnavailable
 from dex.models import Pool, Token
+from dex.quoting import Swap, Wanted
+from dex.ranking import ImpactLimit
 from dex.router import find_route, load_venues, pools_for
 from dex.solana.addresses import TOKEN_PROGRAM
 from dex.solana.market import Market, PoolKey
 from dex.solana.rpc import RpcClient
 from dex.types import Route, Snapshot
+from dex.venues.base import Venue
 from dex.venues.meteora import MeteoraDlmm
 from dex.venues.raydium import RaydiumCpmm
 
@@ -39,16 +42,17 @@ async def market_of(chain: PaperChain, **answers: Any) -> AsyncIterator[Market]:
 
 
 async def route(
-    market: Market, pools: list[PoolKey], **how: Any
+    market: Market,
+    pools: list[PoolKey],
+    *,
+    venues: Mapping[str, Venue] = VENUES,
+    timeout_s: float = 5.0,
+    mint_out: Pubkey = MINT_OUT,
+    **how: Any,
 ) -> tuple[Route, Snapshot]:
-    question: dict[str, Any] = {
-        "mint_in": MINT_IN,
-        "mint_out": MINT_OUT,
-        "amount_in": 1_000,
-        "venues": VENUES,
-        "timeout_s": 5.0,
-    }
-    return await find_route(pools, market=market, **question | how)
+    swap = Swap(MINT_IN, mint_out, 1_000)
+    wanted = Wanted(swap, pools, ImpactLimit(10_000, "no limit"), **how)
+    return await find_route(wanted, market=market, venues=venues, timeout_s=timeout_s)
 
 
 def said(answers: Any) -> list[tuple[str, str]]:
@@ -156,12 +160,12 @@ async def test_a_pool_of_another_pair_is_refused(chain: PaperChain):
     assert ("first", "wrong_pair") in said(caught.value.answers)
 
 
-async def test_all_venues_quote_from_one_reading_with_the_extra_accounts(
+async def test_all_venues_quote_from_one_reading_with_the_account_that_receives(
     chain: PaperChain,
 ):
     pools = [("first", key("poor")), ("second", key("rich"))]
     async with market_of(chain) as market:
-        _, snapshot = await route(market, pools, extra=[key("wallet account")])
+        _, snapshot = await route(market, pools, account_out=key("wallet account"))
 
     assert len(chain.asked) == 1
     assert snapshot.accounts[key("wallet account")] is None

@@ -13,6 +13,8 @@ from solders.message import MessageV0
 from solders.pubkey import Pubkey
 
 from dex.localnet.testing import RunningLocalnet, running_localnet
+from dex.quoting import Swap, Wanted
+from dex.ranking import ImpactLimit
 from dex.router import find_route, load_venues
 from dex.solana.addresses import associated_token_address
 from dex.solana.cluster import Cluster
@@ -48,18 +50,16 @@ class Trader:
             for pool in genesis["pools"]
             if {pool["tokenA"], pool["tokenB"]} == pair and venue in ("", pool["venue"])
         ]
-        account_out = associated_token_address(
-            self.wallet.address, self.mints[token_out]
+        wanted = Wanted(
+            swap=Swap(self.mints[token_in], self.mints[token_out], amount_in),
+            pools=pools,
+            max_price_impact=ImpactLimit(10_000, "no limit"),
+            account_out=associated_token_address(
+                self.wallet.address, self.mints[token_out]
+            ),
         )
         route, snapshot = await find_route(
-            pools,
-            mint_in=self.mints[token_in],
-            mint_out=self.mints[token_out],
-            amount_in=amount_in,
-            market=self.cluster.market,
-            venues=self.venues,
-            timeout_s=5,
-            extra=[account_out],
+            wanted, market=self.cluster.market, venues=self.venues, timeout_s=5
         )
         return route.best, snapshot
 

@@ -43,11 +43,13 @@ def fit_u128(value: int, what: str) -> int:
 
 
 def price_impact_bps(spot_out: int, actual_out: int) -> int:
-    """Return how far below the spot price a swap pays, in basis points, half up.
+    """Return how far below the spot price a swap pays, in basis points, rounded up.
 
-    `spot_out` is what the price before the swap would give for the same input, fees
-    excluded, and `actual_out` what the pool gives; both in any one unit.
+    So it is above a limit of whole basis points exactly when the impact is. `spot_out` is
+    what the price before the swap would give for the same input, fees excluded, in whole
+    base units: what is lost to a unit that cannot be divided is no impact. `actual_out`
+    is what the pool gives.
     """
     if spot_out <= actual_out:
         return 0
-    return round_div((spot_out - actual_out) * 10_000, spot_out)
+    return ceil_div((spot_out - actual_out) * 10_000, spot_out)

@@ -8,19 +8,22 @@ extensions from 166, each with a type (u16), a length (u16) and its data. Source
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from solders.pubkey import Pubkey
 
 from dex.errors import QuoteRefused
 from dex.solana.addresses import TOKEN_2022_PROGRAM, TOKEN_PROGRAM, WRAPPED_SOL_MINT
-from dex.types import Accounts
+from dex.types import Account, Accounts
 
 from .base import existing_account
 from .integers import U64_MAX, ceil_div, overflow
 
 MINT_SIZE = 82
+TOKEN_ACCOUNT_SIZE = 165
 _EXTENSIONS_START = 166
+_EXTENSION_HEADER = 4
 _ACCOUNT_TYPE_MINT = 1
 _ONE_IN_BPS = 10_000
 
@@ -112,6 +115,20 @@ def read_mint(accounts: Accounts, address: Pubkey, epoch: int) -> Mint:
     )
 
 
+def associated_account_size(mint: Account | None) -> int:
+    """Return how many bytes the associated token account of a checked mint has.
+
+    Token-2022 adds ImmutableOwner to each, and TransferFeeAmount where its mint has a
+    transfer fee. None is the mint of wrapped SOL, which no quote needs to read.
+    """
+    if mint is None or mint.owner != TOKEN_2022_PROGRAM:
+        return TOKEN_ACCOUNT_SIZE
+    size = _EXTENSIONS_START + _EXTENSION_HEADER
+    if any(kind == _TRANSFER_FEE_CONFIG for kind, _, _ in _extensions(mint.data)):
+        size += _EXTENSION_HEADER + 8
+    return size
+
+
 def _read_extensions(data: bytes, address: Pubkey, epoch: int) -> TransferFee:
     """Check every extension of a mint and return its transfer fee in `epoch`."""
     transfer_fee = NO_TRANSFER_FEE
@@ -119,13 +136,8 @@ def _read_extensions(data: bytes, address: Pubkey, epoch: int) -> TransferFee:
         return transfer_fee
     if len(data) < _EXTENSIONS_START or data[165] != _ACCOUNT_TYPE_MINT:
         raise QuoteRefused("pool_unreadable", f"{address} is not a mint.")
-    position = _EXTENSIONS_START
-    while position + 4 <= len(data):
-        kind, length = struct.unpack_from("<HH", data, position)
-        if kind == 0:
-            break
-        start, position = position + 4, position + 4 + length
-        if position > len(data):
+    for kind, start, length in _extensions(data):
+        if start + length > len(data):
             raise QuoteRefused(
                 "pool_unreadable", f"The extensions of mint {address} are cut off."
             )
@@ -141,6 +153,18 @@ def _read_extensions(data: bytes, address: Pubkey, epoch: int) -> TransferFee:
                 "Trade another token.",
             )
     return transfer_fee
+
+
+def _extensions(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Iterate over the type, the start and the length of each extension's data."""
+    position = _EXTENSIONS_START
+    while position + _EXTENSION_HEADER <= len(data):
+        kind, length = struct.unpack_from("<HH", data, position)
+        if kind == 0:
+            return
+        start = position + _EXTENSION_HEADER
+        yield kind, start, length
+        position = start + length
 
 
 def _fee_in_epoch(data: bytes, start: int, epoch: int) -> TransferFee:

@@ -49,13 +49,13 @@ def test_the_back_off_doubles_with_a_quarter_of_jitter_up_to_eight_seconds():
 def test_an_event_names_the_program_that_failed_where_one_is_known():
     named = Failure("slippage_exceeded", "x", True, "raydium", "ExceededSlippage")
 
-    assert history.retried(named, 500)["error"] == {
+    assert history.retried(Order(), named, 500)["error"] == {
         "code": "slippage_exceeded",
         "message": "x",
         "program": "raydium",
         "programError": "ExceededSlippage",
     }
-    assert history.retried(FINAL, 500)["error"] == {
+    assert history.retried(Order(), FINAL, 500)["error"] == {
         "code": "insufficient_funds",
         "message": "The wallet has too little.",
     }

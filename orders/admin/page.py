@@ -11,6 +11,7 @@ from typing import Any
 
 from dex.amounts import to_whole
 from orders.models import Attempt, Order, OrderEvent, Status
+from orders.serializers import quoted_attempt
 
 _SHOWN_ELSEWHERE = ("route", "quotes")
 
@@ -81,7 +82,7 @@ class OrderPage:
         """The quotes of every attempt that found a route, and of those that found none."""
         return [
             QuoteRound(
-                attempt=event.attempt,
+                attempt=quoted_attempt(event),
                 at=event.created_at,
                 lines=[
                     QuoteLine(quote, won=_same(quote, event.data.get("route")))
@@ -101,6 +102,7 @@ class OrderPage:
             ("Type", order.get_order_type_display()),
             ("Amount in", self._whole_in(order.amount_in, symbol_in)),
             ("Slippage", f"{to_whole(order.slippage_bps, 2)} %"),
+            ("Max. price impact", self._max_price_impact),
             ("Floor", self._whole_out(order.min_amount_out, symbol_out)),
             ("Paid", self._whole_in(order.amount_in_filled, symbol_in)),
             ("Received", self._whole_out(order.amount_out, symbol_out)),
@@ -142,6 +144,11 @@ class OrderPage:
     @property
     def retried_as(self) -> Order | None:
         return getattr(self.order, "retried_as", None)
+
+    @property
+    def _max_price_impact(self) -> str | None:
+        limit_bps = self.order.max_price_impact_bps
+        return None if limit_bps is None else f"{to_whole(limit_bps, 2)} %"
 
     def _whole_in(self, amount: object, symbol: str) -> str | None:
         return _whole(amount, self.order.token_in.decimals, symbol)

@@ -68,7 +68,8 @@ async def test_a_pair_without_pools_has_no_route_and_says_why(localnet):
     }
 
 
-async def test_a_venue_that_cannot_pay_says_why_and_stops_no_other(localnet):
+async def test_a_venue_that_cannot_pay_says_why_and_stops_no_other(localnet, settings):
+    settings.MAX_PRICE_IMPACT_BPS = 10_000
     shown = await ask(amount="1000000000")
 
     raydium, meteora = shown["quotes"]

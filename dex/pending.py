@@ -1,0 +1,163 @@
+"""The swaps of this process that are under way, applied to what was read of the pools.
+
+Many orders at once would otherwise all quote the same pool as it was before any of them.
+A swap counts from the moment its route is chosen until the accounts that were read
+certainly hold it (it landed at slot L, and they are of slot L or later), or until it is
+known not to land.
+
+Between its landing and the moment this process hears of it a swap counts twice: it is in
+the accounts already and is applied once more. Nothing in the accounts could tell. That
+lasts for one round of status polls, and the error is on the careful side: for orders in
+the same direction the quote is too low. For orders the other way it is too high, which is
+why an order's floor follows the lower of both quotes. A swap that another process carries
+is not known here until the accounts show it.
+
+Only the route and the ranking read this. The simulation, the comparison with it, a quote
+made again while building, and every refusal of an order go by the accounts as they were
+read.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+
+from solders.pubkey import Pubkey
+
+from .errors import QuoteRefused
+from .solana.market import PoolKey
+from .types import Account, Quote, Snapshot
+from .venues.base import Venue
+
+logger = logging.getLogger(__name__)
+
+# For how many slots a landed swap is still remembered: a node that lags may show the
+# pool once more as it was before.
+LAG_SLOTS = 32
+
+
+@dataclass(eq=False, slots=True)
+class Reservation:
+    """One swap that is under way. Its pool, amount and direction are those of `quote`.
+
+    What it will pay follows from the accounts it is applied to, so a new quote of the
+    same pool changes nothing here.
+    """
+
+    quote: Quote
+    landed_slot: int | None = None
+
+    @property
+    def pool(self) -> PoolKey:
+        return self.quote.venue, self.quote.pool
+
+    def is_in(self, slot: int) -> bool:
+        """Whether accounts of this slot hold the swap for certain."""
+        return self.landed_slot is not None and self.landed_slot <= slot
+
+
+@dataclass(slots=True)
+class _Overlay:
+    """What the pending swaps that were tried so far change in one pool."""
+
+    changed: dict[Pubkey, Account] = field(default_factory=dict)
+    tried: int = 0
+    applied: int = 0
+    is_unknown: bool = False  # what the last one leaves is not known: it ends there
+
+
+class PendingSwaps:
+    """Remembers as many swaps as are under way or landed within the last LAG_SLOTS.
+
+    One more swap costs one `after_swap`; a new snapshot, or the end of a swap that did
+    not land, applies those of the pool anew when somebody asks for it. For one event loop.
+    """
+
+    def __init__(self, venues: Mapping[str, Venue]) -> None:
+        self._venues = venues
+        # In the order in which they were reserved; None says nothing.
+        self._swaps: dict[PoolKey, dict[Reservation, None]] = {}
+        self._base: Snapshot | None = None
+        self._overlays: dict[PoolKey, _Overlay] = {}
+
+    def __len__(self) -> int:
+        return sum(map(len, self._swaps.values()))
+
+    def reserve(self, quote: Quote) -> Reservation:
+        """Count a swap from now on. Call it with no await after the choice of its route."""
+        reservation = Reservation(quote)
+        self._swaps.setdefault(reservation.pool, {})[reservation] = None
+        return reservation
+
+    def landed(self, reservation: Reservation, slot: int) -> None:
+        """Count it only on accounts older than `slot`, where it landed."""
+        reservation.landed_slot = slot
+        if self._base is not None and reservation.is_in(self._base.slot):
+            self._overlays.pop(reservation.pool, None)
+
+    def release(self, reservation: Reservation) -> None:
+        """Count it no more: it will not land. Does nothing when it is forgotten already."""
+        swaps = self._swaps.get(reservation.pool, {})
+        if reservation in swaps:
+            del swaps[reservation]
+            self._overlays.pop(reservation.pool, None)
+        if not swaps:
+            self._swaps.pop(reservation.pool, None)
+
+    def applied_to(self, snapshot: Snapshot, pools: Collection[PoolKey]) -> Snapshot:
+        """Return the snapshot as it will be once the pending swaps of `pools` landed."""
+        if snapshot is not self._base:
+            self._begin(snapshot)
+        changed: dict[Pubkey, Account] = {}
+        for pool in pools:
+            changed |= self._overlay(pool, snapshot).changed
+        return _with(snapshot, changed)
+
+    def applied_in(self, pool: PoolKey) -> int:
+        """How many swaps the last `applied_to` applied in a pool."""
+        overlay = self._overlays.get(pool)
+        return overlay.applied if overlay else 0
+
+    def _begin(self, snapshot: Snapshot) -> None:
+        """Start anew from these accounts; forget what they have held for long."""
+        self._base = snapshot
+        self._overlays.clear()
+        for pool, swaps in list(self._swaps.items()):
+            kept = {r: None for r in swaps if not r.is_in(snapshot.slot - LAG_SLOTS)}
+            if kept:
+                self._swaps[pool] = kept
+            else:
+                del self._swaps[pool]
+
+    def _overlay(self, pool: PoolKey, snapshot: Snapshot) -> _Overlay:
+        overlay = self._overlays.setdefault(pool, _Overlay())
+        swaps = [r for r in self._swaps.get(pool, ()) if not r.is_in(snapshot.slot)]
+        for reservation in swaps[overlay.tried :]:
+            overlay.tried += 1
+            if not overlay.is_unknown:
+                self._apply(reservation, overlay, snapshot)
+        return overlay
+
+    def _apply(
+        self, reservation: Reservation, overlay: _Overlay, snapshot: Snapshot
+    ) -> None:
+        venue = self._venues[reservation.quote.venue]
+        seen = _with(snapshot, overlay.changed)
+        try:
+            overlay.changed |= venue.after_swap(reservation.quote, seen)
+        except QuoteRefused as refusal:
+            # Where the program would refuse, the swap changes nothing in the pool.
+            overlay.is_unknown = refusal.code == "unsupported"
+        except Exception:
+            # One odd pool must not keep every order from being routed.
+            logger.exception("%s cannot apply a swap to %s", *reservation.pool)
+            overlay.is_unknown = True
+        else:
+            overlay.applied += 1
+
+
+def _with(snapshot: Snapshot, changed: Mapping[Pubkey, Account]) -> Snapshot:
+    if not changed:
+        return snapshot
+    return replace(snapshot, accounts={**snapshot.accounts, **changed})

@@ -1,0 +1,118 @@
+"""The shapes of answers that no model has, for the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from .serializers import OrderSerializer, TokenSerializer, VenueSerializer
+
+
+class _FieldErrorSerializer(serializers.Serializer[Any]):
+    field = serializers.CharField()
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class ProblemSerializer(serializers.Serializer[Any]):
+    """RFC 9457 problem details. `code` is stable; `detail` is for people."""
+
+    type = serializers.CharField(help_text="about:blank; see code.")
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField()
+    instance = serializers.CharField()
+    code = serializers.CharField()
+    requestId = serializers.CharField(help_text="Also the header X-Request-ID.")
+    errors = _FieldErrorSerializer(many=True, required=False)  # type: ignore[assignment]
+    orderId = serializers.UUIDField(
+        required=False, help_text="With outcome_unknown: the order to look for."
+    )
+    orderStatus = serializers.CharField(
+        required=False, help_text="With cancel_conflict: where the order stands."
+    )
+
+
+class PlacedSerializer(serializers.Serializer[Any]):
+    orderId = serializers.UUIDField()
+    wsUrl = serializers.CharField()
+
+
+class OrderPageSerializer(serializers.Serializer[Any]):
+    orders = OrderSerializer(many=True)
+    nextCursor = serializers.CharField(allow_null=True)
+
+
+_IMPACT = "How far below the price before the swap it pays, fees excluded; rounded up."
+_NETWORK_FEE = "The signature's fee and the priority fee for the swap's compute limit."
+_RENT = (
+    "Locked in the token account that the swap must create to receive; null while the "
+    "wallet is not known."
+)
+_NET = (
+    "The output less the network fee and the rent, at the price of SOL in the same pools' "
+    "slot. The quote with the most of it is taken. Null when no pool prices SOL."
+)
+_PENDING = "Swaps of the engine under way in the pool, counted in; 0 in /api/quotes."
+
+
+class QuoteSerializer(serializers.Serializer[Any]):
+    venue = serializers.CharField()
+    pool = serializers.CharField()
+    amountIn = serializers.CharField()
+    amountOut = serializers.CharField()
+    price = serializers.CharField(help_text="Whole tokens out per whole token in.")
+    feeAmount = serializers.CharField()
+    feeToken = serializers.CharField()
+    feeBps = serializers.IntegerField()
+    priceImpactBps = serializers.IntegerField(help_text=_IMPACT)
+    slot = serializers.IntegerField()
+    networkFeeLamports = serializers.CharField(help_text=_NETWORK_FEE)
+    rentLamports = serializers.CharField(allow_null=True, help_text=_RENT)
+    netAmountOut = serializers.CharField(allow_null=True, help_text=_NET)
+    pendingSwaps = serializers.IntegerField(help_text=_PENDING)
+
+
+class _LostSerializer(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    reason = serializers.CharField()
+
+
+class VenueAnswerSerializer(serializers.Serializer[Any]):
+    """One venue's answer: a quote, or only why there is none."""
+
+    venue = serializers.CharField()
+    pool = serializers.CharField(allow_null=True)
+    amountIn = serializers.CharField(required=False)
+    amountOut = serializers.CharField(required=False)
+    price = serializers.CharField(required=False)
+    feeAmount = serializers.CharField(required=False)
+    feeToken = serializers.CharField(required=False)
+    feeBps = serializers.IntegerField(required=False)
+    priceImpactBps = serializers.IntegerField(required=False, help_text=_IMPACT)
+    slot = serializers.IntegerField(required=False)
+    networkFeeLamports = serializers.CharField(required=False, help_text=_NETWORK_FEE)
+    rentLamports = serializers.CharField(
+        required=False, allow_null=True, help_text=_RENT
+    )
+    netAmountOut = serializers.CharField(
+        required=False, allow_null=True, help_text=_NET
+    )
+    pendingSwaps = serializers.IntegerField(required=False, help_text=_PENDING)
+    lost = _LostSerializer(required=False, help_text="Why it is not the route.")
+
+
+class QuotesSerializer(serializers.Serializer[Any]):
+    route = QuoteSerializer(
+        allow_null=True, help_text="What an order would take now; null when nothing."
+    )
+    quotes = VenueAnswerSerializer(many=True)
+
+
+class TokensSerializer(serializers.Serializer[Any]):
+    tokens = TokenSerializer(many=True)
+
+
+class VenuesSerializer(serializers.Serializer[Any]):
+    venues = VenueSerializer(many=True)
