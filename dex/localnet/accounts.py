@@ -124,9 +124,15 @@ class Bank:
 
     def owned_by(self, program: Pubkey, slot: int) -> Iterable[tuple[Pubkey, Account]]:
         """Iterate over the accounts of one program as of `slot`."""
+        for address, account in self.every(slot):
+            if account.owner == program:
+                yield address, account
+
+    def every(self, slot: int) -> Iterable[tuple[Pubkey, Account]]:
+        """Iterate over all accounts as of `slot`."""
         for address in self._versions:
             account = self.get(address, slot)
-            if account is not None and account.owner == program:
+            if account is not None:
                 yield address, account
 
     def versions(self) -> int:

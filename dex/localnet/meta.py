@@ -5,17 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from solders.message import MessageV0
 from solders.pubkey import Pubkey
 
-from dex.amounts import to_whole
 from dex.solana.addresses import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 from dex.types import Account
 
 from . import base58
+from .parsing.amounts import token_amount
 from .programs import token_layout as layout
 from .runtime import Loaded, Outcome
 
 Read = Callable[[Pubkey], Account | None]
+# What a transaction costs of its block's room. Source: agave `cost-model`
+# (`block_cost_limits.rs`), `loaded_accounts_data_size` of SIMD-0186.
+UNITS_PER_SIGNATURE = 720
+UNITS_PER_WRITE_LOCK = 300
+DATA_BYTES_PER_UNIT = 4
+UNITS_PER_PAGE = 8
+PAGE_BYTES = 32 * 1024
+ACCOUNT_BASE_BYTES = 64
 
 
 def transaction_meta(loaded: Loaded, outcome: Outcome, read: Read) -> dict[str, Any]:
@@ -34,8 +43,9 @@ def transaction_meta(loaded: Loaded, outcome: Outcome, read: Read) -> dict[str, 
         "preTokenBalances": _token_balances(loaded, before, read),
         "postTokenBalances": _token_balances(loaded, after, read),
         "rewards": [],
-        "loadedAddresses": {"readonly": [], "writable": []},
+        "loadedAddresses": _loaded_addresses(loaded),
         "computeUnitsConsumed": outcome.units,
+        "costUnits": _cost_units(loaded, outcome),
     }
 
 
@@ -52,14 +62,36 @@ def inner_instructions(outcome: Outcome) -> list[dict[str, Any]]:
     ]
 
 
-def token_amount(amount: int, decimals: int) -> dict[str, Any]:
-    """Return an amount as nodes show it; `uiAmount` is theirs, never used for money."""
-    return {
-        "amount": str(amount),
-        "decimals": decimals,
-        "uiAmount": amount / 10**decimals,
-        "uiAmountString": to_whole(amount, decimals),
-    }
+def loaded_accounts_data_size(before: Mapping[Pubkey, Account | None]) -> int:
+    """Return the bytes that were loaded before a transaction ran, as nodes count."""
+    return sum(
+        ACCOUNT_BASE_BYTES + len(account.data)
+        for account in before.values()
+        if account is not None
+    )
+
+
+def _loaded_addresses(loaded: Loaded) -> dict[str, list[str]]:
+    """Return the addresses from lookup tables, which follow the message's own."""
+    message = loaded.message
+    if not isinstance(message, MessageV0):
+        return {"writable": [], "readonly": []}
+    looked_up = [str(key) for key in loaded.keys[len(message.account_keys) :]]
+    tables = message.address_table_lookups
+    writable = sum(len(table.writable_indexes) for table in tables)
+    return {"writable": looked_up[:writable], "readonly": looked_up[writable:]}
+
+
+def _cost_units(loaded: Loaded, outcome: Outcome) -> int:
+    data_bytes = sum(len(bytes(each.data)) for each in loaded.instructions)
+    pages = -(-loaded_accounts_data_size(outcome.before) // PAGE_BYTES)
+    return (
+        UNITS_PER_SIGNATURE * loaded.signers
+        + UNITS_PER_WRITE_LOCK * sum(meta.is_writable for meta in loaded.metas)
+        + data_bytes // DATA_BYTES_PER_UNIT
+        + outcome.units
+        + UNITS_PER_PAGE * pages
+    )
 
 
 def _balances(loaded: Loaded, accounts: Mapping[Pubkey, Account | None]) -> list[int]:
@@ -78,7 +110,8 @@ def _token_balances(
         if not layout.is_token_account(account.data):
             continue
         mint = layout.mint_of(account.data)
-        mint_account = read(mint)
+        # A mint that this transaction made is not on the chain yet.
+        mint_account = accounts.get(mint) or read(mint)
         if mint_account is None:
             continue
         decimals = layout.decimals_of(mint_account.data)

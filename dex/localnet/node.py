@@ -76,6 +76,10 @@ class Node:
         """Iterate over the accounts of one program as of `slot`."""
         yield from self.ledger.bank.owned_by(program, slot)
 
+    def every_account(self, slot: int) -> Iterator[tuple[Pubkey, Account]]:
+        """Iterate over all accounts as of `slot`."""
+        yield from self.ledger.bank.every(slot)
+
     def status(self, signature: str, *, search_history: bool) -> Status | None:
         """Return where a transaction landed; old ones only when history is searched."""
         status = self.ledger.status(signature, search_history=search_history)
@@ -114,6 +118,15 @@ class Node:
             found += [each for each in page if not self._hides(each.signature)]
             before = page[-1].signature
         return found
+
+    def landed_in(self, slot: int) -> list[Record]:
+        """Return the transactions of one slot, in the order in which they landed."""
+        records = self.ledger.store.history.landed_in(slot)
+        return [record for record in records if not self._hides(record.signature)]
+
+    def transaction_count(self, slot: int) -> int:
+        """Return how many transactions have landed in `slot` and before."""
+        return self.ledger.store.history.count(slot)
 
     def blockhash_slot(self, slot: int) -> int:
         """Return the slot whose blockhash is this node's newest as of `slot`."""

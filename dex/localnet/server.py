@@ -10,7 +10,17 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from .http_faults import deliver, refusal
-from .methods import accounts, chain, control, history, tokens, transactions
+from .methods import (
+    accounts,
+    blocks,
+    chain,
+    cluster,
+    control,
+    history,
+    simulation,
+    tokens,
+    transactions,
+)
 from .methods.bodies import answer_body, parse_error
 from .network import Network
 from .node import Node
@@ -20,9 +30,12 @@ from .websocket import make_socket_app
 MAX_BODY_BYTES = 1024 * 1024
 METHODS = {
     **accounts.METHODS,
+    **blocks.METHODS,
     **chain.METHODS,
+    **cluster.METHODS,
     **control.METHODS,
     **history.METHODS,
+    **simulation.METHODS,
     **tokens.METHODS,
     **transactions.METHODS,
 }

@@ -74,10 +74,21 @@ class History:
         found: int = row.fetchone()[0]
         return found
 
-    def count(self) -> int:
-        row = self._db.execute("SELECT coalesce(max(id), 0) FROM transactions")
-        found: int = row.fetchone()[0]
-        return found
+    def count(self, until_slot: int | None = None) -> int:
+        """Return how many transactions have landed, up to a slot (None: now)."""
+        row = self._db.execute(
+            "SELECT id FROM transactions WHERE :slot IS NULL OR slot <= :slot "
+            "ORDER BY id DESC LIMIT 1",
+            {"slot": until_slot},
+        ).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def landed_in(self, slot: int) -> list[Record]:
+        """Return the transactions of one slot, in the order in which they landed."""
+        rows = self._db.execute(
+            f"SELECT {COLUMNS} FROM transactions WHERE slot = ? ORDER BY id", (slot,)
+        )
+        return [_record(row) for row in rows]
 
     def mentioning(
         self,
