@@ -100,7 +100,7 @@ class RaydiumCpmm:
             fee_mint=side_in.mint,
             fee_bps=round_div(rates.trade + rates.creator, 100),
             price_impact_bps=price_impact_bps(
-                curve.curve_in * side_out.reserve, curve.curve_out * side_in.reserve
+                curve.curve_in * side_out.reserve // side_in.reserve, curve.curve_out
             ),
             slot=snapshot.slot,
             compute_units=SWAP_UNITS
