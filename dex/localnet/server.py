@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
+from .browsers import open_to_browsers
 from .http_faults import deliver, refusal
 from .methods import (
     accounts,
@@ -51,7 +52,7 @@ def make_app(node: Node) -> web.Application:
             return refused
         try:
             parsed = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return web.json_response(parse_error())
         try:
             answers = answer_body(METHODS, node, parsed)
@@ -69,6 +70,7 @@ def make_app(node: Node) -> web.Application:
     app = web.Application(client_max_size=MAX_BODY_BYTES)
     app.router.add_post("/", answer)
     app.router.add_get("/health", health)
+    open_to_browsers(app)
     return app
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
+from solders.instruction import Instruction
+from solders.message import Message
 from solders.system_program import TransferParams, transfer
+from solders.transaction import VersionedTransaction
 
 from dex.localnet.genesis import FAUCET
 from dex.localnet.ledger import Status
-from dex.localnet.market import sign_transaction
 from dex.localnet.node import Node
 from dex.localnet.runtime import Loaded, load
 from dex.localnet.transaction_errors import transaction_text
+from dex.solana.addresses import MEMO_PROGRAM
 
 from .accounts import with_context
 from .chain import require_health
@@ -73,7 +76,10 @@ def _status_json(node: Node, status: Status | None) -> Any:
 
 
 def request_airdrop(node: Node, params: Params) -> Any:
-    """Pay lamports from the faucet, in a transaction like any other."""
+    """Pay lamports from the faucet, in a transaction like any other.
+
+    It is of the legacy version, as real faucets sign it: every client can read it.
+    """
     ledger = node.ledger
     payment = transfer(
         TransferParams(
@@ -83,8 +89,10 @@ def request_airdrop(node: Node, params: Params) -> Any:
         )
     )
     # The memo makes equal airdrops different transactions.
-    memo = f"airdrop:{secrets.token_hex(8)}"
-    raw = sign_transaction(ledger, FAUCET, [payment], memo)
+    memo = Instruction(MEMO_PROGRAM, f"airdrop:{secrets.token_hex(8)}".encode(), [])
+    blockhash = ledger.clock.blockhash(ledger.clock.slot())
+    message = Message.new_with_blockhash([payment, memo], FAUCET.pubkey(), blockhash)
+    raw = bytes(VersionedTransaction(message, [FAUCET]))
     loaded = load(raw)
     ledger.land(raw, loaded)
     return loaded.signature
