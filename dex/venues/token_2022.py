@@ -124,7 +124,7 @@ def associated_account_size(mint: Account | None) -> int:
     if mint is None or mint.owner != TOKEN_2022_PROGRAM:
         return TOKEN_ACCOUNT_SIZE
     size = _EXTENSIONS_START + _EXTENSION_HEADER
-    if any(kind == _TRANSFER_FEE_CONFIG for kind, _, _ in _extensions(mint.data)):
+    if any(kind == _TRANSFER_FEE_CONFIG for kind, _, _ in extensions(mint.data)):
         size += _EXTENSION_HEADER + 8
     return size
 
@@ -136,7 +136,7 @@ def _read_extensions(data: bytes, address: Pubkey, epoch: int) -> TransferFee:
         return transfer_fee
     if len(data) < _EXTENSIONS_START or data[165] != _ACCOUNT_TYPE_MINT:
         raise QuoteRefused("pool_unreadable", f"{address} is not a mint.")
-    for kind, start, length in _extensions(data):
+    for kind, start, length in extensions(data):
         if start + length > len(data):
             raise QuoteRefused(
                 "pool_unreadable", f"The extensions of mint {address} are cut off."
@@ -155,8 +155,11 @@ def _read_extensions(data: bytes, address: Pubkey, epoch: int) -> TransferFee:
     return transfer_fee
 
 
-def _extensions(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Iterate over the type, the start and the length of each extension's data."""
+def extensions(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Iterate over the type, the start and the length of each extension's data.
+
+    Mints and token accounts have them at the same place.
+    """
     position = _EXTENSIONS_START
     while position + _EXTENSION_HEADER <= len(data):
         kind, length = struct.unpack_from("<HH", data, position)

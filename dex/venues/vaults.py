@@ -18,12 +18,14 @@ from dex.solana.addresses import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 from dex.types import Account, Accounts, Quote
 
 from .base import existing_account
+from .token_2022 import TOKEN_ACCOUNT_SIZE, extensions
 
-TOKEN_ACCOUNT_SIZE = 165
 _EXTENSIONS_START = 166
 _ACCOUNT_TYPE_TOKEN_ACCOUNT = 2
 _INITIALIZED = 1
 _TRANSFER_FEE_AMOUNT = 2  # an extension: what the account withholds for its mint
+_IMMUTABLE_OWNER = 7
+_UNSAFE_EXTENSIONS = {8: "a required memo", 11: "a guard against programs"}
 
 # What one checked transfer costs when a pool's program calls it.
 TRANSFER_UNITS: Mapping[Pubkey, int] = {TOKEN_PROGRAM: 1_051, TOKEN_2022_PROGRAM: 5_418}
@@ -35,7 +37,7 @@ def read_vault_amount(
     """Return the base units in a pool's vault.
 
     Raises QuoteRefused: `pool_unreadable` when it is no token account of `mint`,
-    `pool_disabled` when it is frozen.
+    `pool_disabled` when it is frozen, `token_unsafe` when an extension could stop it.
     """
     account = existing_account(accounts, address, "vault")
     data = account.data
@@ -49,6 +51,14 @@ def read_vault_amount(
         )
     if data[108] != _INITIALIZED:
         raise QuoteRefused("pool_disabled", f"The vault {address} is frozen.")
+    for kind, _, _ in extensions(data):
+        if kind not in (_TRANSFER_FEE_AMOUNT, _IMMUTABLE_OWNER):
+            feature = _UNSAFE_EXTENSIONS.get(kind, f"extension {kind}")
+            raise QuoteRefused(
+                "token_unsafe",
+                f"The vault {address} has {feature}, so it may refuse the swap. "
+                "Use another pool.",
+            )
     return int.from_bytes(data[64:72], "little")
 
 
@@ -76,14 +86,10 @@ def _move(account: Account, amount: int) -> Account:
 def _withhold(account: Account, fee: int) -> Account:
     """Add a transfer fee to what Token-2022 keeps in the receiving account."""
     data = bytearray(account.data)
-    position = _EXTENSIONS_START
-    while fee and position + 4 <= len(data):
-        kind, length = struct.unpack_from("<HH", data, position)
-        if kind == _TRANSFER_FEE_AMOUNT:
-            (held,) = struct.unpack_from("<Q", data, position + 4)
-            struct.pack_into("<Q", data, position + 4, held + fee)
-            break
-        position += 4 + length
+    for kind, start, _ in extensions(account.data):
+        if fee and kind == _TRANSFER_FEE_AMOUNT:
+            (held,) = struct.unpack_from("<Q", data, start)
+            struct.pack_into("<Q", data, start, held + fee)
     return replace(account, data=bytes(data))
 
 
