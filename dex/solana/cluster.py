@@ -11,6 +11,7 @@ from typing import Any, Self
 from solders.message import MessageV0
 from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
+from yarl import URL
 
 from dex.errors import WrongChain
 from dex.types import Blockhash, Fill, Outcome, SignedTransaction, Simulation
@@ -26,6 +27,7 @@ from .rpc import RpcClient
 from .sender import Sender
 from .simulation import simulate
 from .statuses import StatusPoller
+from .subscriptions import SignatureSocket
 from .tracking import Tracker
 
 logger = logging.getLogger(__name__)
@@ -34,7 +36,8 @@ logger = logging.getLogger(__name__)
 class Cluster:
     """Reads, simulates, sends and settles over one RPC client, which it closes.
 
-    All intervals are seconds; those left out follow from the slot time.
+    All intervals are seconds; those left out follow from the slot time. `socket_urls`
+    names the WebSocket of some or all endpoints, by the endpoint's name.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class Cluster:
         resend_interval_s: float = 2.0,
         expiry_interval_s: float | None = None,
         allow_single_rpc: bool = False,
+        socket_urls: Mapping[str, URL] | None = None,
     ) -> None:
         self.rpc = rpc
         self.market = Market(rpc, venues, slot_time_s=slot_time_s)
@@ -67,18 +71,28 @@ class Cluster:
             ),
             allow_single=allow_single_rpc,
         )
+        self._sockets = {
+            name: SignatureSocket(self._tracker, name, url)
+            for name, url in (socket_urls or {}).items()
+        }
         self._loops: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Start the sender, the status pollers and the death proof."""
+        """Start the sender, the status pollers, their sockets and the death proof."""
         pollers = [
-            StatusPoller(self._tracker, endpoint, interval_s=self._status_interval_s)
+            StatusPoller(
+                self._tracker,
+                endpoint,
+                interval_s=self._status_interval_s,
+                socket=self._sockets.get(endpoint.name),
+            )
             for endpoint in self.rpc.endpoints
         ]
         rounds = [
             self._sender.resend,
             self._death_proof.examine,
             *(poller.poll for poller in pollers),
+            *(socket.keep_up for socket in self._sockets.values()),
         ]
         self._loops = [asyncio.create_task(self._repeat(step)) for step in rounds]
 

@@ -3,30 +3,46 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 from dex.errors import RpcError, RpcUnavailable
 
 from .decoding import context_slot
 from .endpoint import Endpoint
+from .subscriptions import SignatureSocket
 from .tracking import Tracked, Tracker
 
 # https://solana.com/docs/rpc/http/getsignaturestatuses
 MAX_SIGNATURES = 256
 
 
+# Hints that come close together are one reason to ask, not many.
+HINTS_GATHER_S = 0.02
+# How much longer it may wait while a socket tells what landed. It asks all the same: what
+# a socket says, or does not say, decides nothing.
+RELYING_FACTOR = 4
+
+
 class StatusPoller:
     """Asks one endpoint again and again what became of everything that is open.
 
-    Each endpoint has a loop of its own, so that a slow one delays nobody.
+    Each endpoint has a loop of its own, so that a slow one delays nobody. `socket` is
+    that of the same endpoint: a hint of it ends the pause between two polls.
     """
 
     def __init__(
-        self, tracker: Tracker, endpoint: Endpoint, *, interval_s: float
+        self,
+        tracker: Tracker,
+        endpoint: Endpoint,
+        *,
+        interval_s: float,
+        socket: SignatureSocket | None = None,
     ) -> None:
         self._tracker = tracker
         self._endpoint = endpoint
         self._interval_s = interval_s
+        self._socket = socket
 
     async def poll(self) -> None:
         """Wait until something is open, ask once, and pause."""
@@ -36,7 +52,19 @@ class StatusPoller:
             for start in range(0, len(tracked), MAX_SIGNATURES)
         ]
         await asyncio.gather(*(self._ask(page) for page in pages))
-        await asyncio.sleep(self._interval_s)
+        await self._pause()
+
+    async def _pause(self) -> None:
+        socket = self._socket
+        if socket is None:
+            await asyncio.sleep(self._interval_s)
+            return
+        factor = RELYING_FACTOR if socket.is_prompt else 1
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._interval_s * factor):
+                await socket.hint.wait()
+                await asyncio.sleep(HINTS_GATHER_S)
+        socket.hint.clear()
 
     async def _ask(self, page: list[Tracked]) -> None:
         signatures = [tracked.transaction.signature for tracked in page]

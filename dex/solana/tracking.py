@@ -7,7 +7,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from dex.types import Expired, Landed, LandedWithError, Outcome, SignedTransaction
 
@@ -39,6 +39,14 @@ class Tracked:
     dead_at: dict[str, int] = field(default_factory=dict)
 
 
+class Watcher(Protocol):
+    """Whoever is told, at once, what is followed and what no longer is."""
+
+    def opened(self, tracked: Tracked) -> None: ...
+
+    def closed(self, tracked: Tracked) -> None: ...
+
+
 class Tracker:
     """Holds what is open, and decides an outcome from what the endpoints say."""
 
@@ -47,6 +55,7 @@ class Tracker:
         endpoints: Collection[str],
         decode_error: Callable[[Any, bytes], TransactionError],
     ) -> None:
+        self.watchers: list[Watcher] = []
         self._endpoints = frozenset(endpoints)
         self._decode_error = decode_error
         self._tracked: dict[str, Tracked] = {}
@@ -65,6 +74,8 @@ class Tracker:
         if tracked is None:
             outcome = asyncio.get_running_loop().create_future()
             tracked = self._tracked[signature] = Tracked(transaction, outcome)
+            for watcher in self.watchers:
+                watcher.opened(tracked)
         tracked.waiters += 1
         tracked.resend = tracked.resend or resend
         self._occupied.set()
@@ -74,6 +85,8 @@ class Tracker:
             tracked.waiters -= 1
             if not tracked.waiters:
                 del self._tracked[signature]
+                for watcher in self.watchers:
+                    watcher.closed(tracked)
                 if not self._tracked:
                     self._occupied.clear()
 
@@ -81,10 +94,21 @@ class Tracker:
         """Return what is not decided yet; wait while that is nothing."""
         while True:
             await self._occupied.wait()
-            undecided = [t for t in self._tracked.values() if not t.outcome.done()]
+            undecided = self.undecided()
             if undecided:
                 return undecided
             await asyncio.sleep(0)  # those who wait for them are about to leave
+
+    def undecided(self) -> list[Tracked]:
+        return [t for t in self._tracked.values() if not t.outcome.done()]
+
+    @property
+    def count(self) -> int:
+        """How many transactions are followed."""
+        return len(self._tracked)
+
+    def is_open(self, signature: str) -> bool:
+        return signature in self._tracked
 
     def hear(self, tracked: Tracked, endpoint: str, status: Any) -> None:
         """Take what an endpoint's getSignatureStatuses says; None: it knows nothing."""

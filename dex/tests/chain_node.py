@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from solders.hash import Hash
@@ -12,6 +12,7 @@ from solders.instruction import Instruction
 from solders.keypair import Keypair
 from solders.message import MessageV0
 from solders.transaction import VersionedTransaction
+from yarl import URL
 
 from dex.solana.cluster import Cluster
 from dex.solana.rpc import RpcClient
@@ -94,9 +95,12 @@ async def until(condition: Callable[[], bool]) -> None:
 
 @contextlib.asynccontextmanager
 async def stage(
-    nodes: int = 2, *, down: int = 0, **options: Any
+    nodes: int = 2, *, down: int = 0, sockets: Sequence[URL] = (), **options: Any
 ) -> AsyncIterator[tuple[Cluster, list[ChainNode]]]:
-    """Run a cluster over `nodes` scripted nodes and `down` endpoints nobody serves."""
+    """Run a cluster over `nodes` scripted nodes and `down` endpoints nobody serves.
+
+    The first nodes have the `sockets`, in order.
+    """
     async with contextlib.AsyncExitStack() as stack:
         chain = [
             ChainNode(await stack.enter_async_context(scripted_node()))
@@ -105,7 +109,9 @@ async def stage(
         urls = [entry.node.url for entry in chain]
         urls += [f"http://127.0.0.1:{port}" for port in range(9, 9 + down)]
         rpc = RpcClient(urls, timeout_s=5, batch_size=25, expected_genesis=None)
-        settings = {
+        names = [entry.node.name for entry in chain]
+        settings: dict[str, Any] = {
+            "socket_urls": dict(zip(names, sockets, strict=False)),
             "slot_time_s": 0.001,
             "status_interval_s": 0.001,
             "expiry_interval_s": 0.001,

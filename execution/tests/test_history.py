@@ -42,3 +42,13 @@ def test_slippage_is_positive_when_less_than_quoted_was_paid(filled, slippage_bp
     assert shown["slippageBps"] == slippage_bps
     assert shown["amountIn"] == "2"
     assert shown["fees"] == {"networkLamports": "5000"}
+
+
+def test_a_fill_that_moved_nothing_is_shown_all_the_same():
+    order = Order(token_in=SOL, token_out=USDC)
+    attempt = Attempt(venue="raydium", quoted_amount_out=1_000_000)
+
+    shown = history.filled(order, attempt, Fill("sig", 7, 0, 0, 5_000, 60_000))
+
+    assert (shown["amountIn"], shown["amountOut"], shown["price"]) == ("0", "0", "0")
+    assert shown["slippageBps"] == 10_000
