@@ -9,18 +9,17 @@ from typing import Any
 from solders.hash import Hash
 from solders.pubkey import Pubkey
 
-from dex.solana.addresses import CLOCK_SYSVAR
 from dex.types import Account
 
 from .accounts import Bank
 from .meta import transaction_meta
 from .runtime import Loaded, Outcome, execute, load
 from .slipping import with_highest_floor
-from .slots import SlotClock, clock_account_data
+from .slots import SlotClock
 from .store import Record, Store
+from .sysvars import SYSVARS, sysvar_account
 from .transaction_errors import TransactionError
 
-SYSVAR_OWNER = Pubkey.from_string("Sysvar1111111111111111111111111111111111111")
 # Statuses that nodes know without searching their history.
 STATUS_CACHE_SLOTS = 300
 # Of these the newest are in memory; the others are looked up in the file.
@@ -78,9 +77,9 @@ class Ledger:
 
     def account(self, address: Pubkey, slot: int | None = None) -> Account | None:
         """Return an account as of `slot` (None: now)."""
-        if address == CLOCK_SYSVAR:
-            clock = self.clock.sysvar(self.clock.slot() if slot is None else slot)
-            return Account(SYSVAR_OWNER, 1_169_280, clock_account_data(clock))
+        if address in SYSVARS:
+            now = self.clock.slot() if slot is None else slot
+            return sysvar_account(address, self.clock.sysvar(now))
         return self.bank.get(address, slot)
 
     def put(self, changes: Iterable[tuple[Pubkey, Account | None]]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from solders.pubkey import Pubkey
 
 from dex.localnet.programs import token_layout as layout
+from dex.localnet.sysvars import EPOCH_SCHEDULE_SYSVAR, RENT_SYSVAR, SYSVAR_OWNER
 from dex.solana.addresses import CLOCK_SYSVAR, TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 from dex.types import Account
 
@@ -18,11 +19,6 @@ from .instructions import LOOKUP_TABLE_PROGRAM
 from .lookup_table import parse_lookup_table_account
 from .reader import NotParsable, Reader
 
-SYSVAR_OWNER = Pubkey.from_string("Sysvar1111111111111111111111111111111111111")
-RENT_SYSVAR = Pubkey.from_string("SysvarRent111111111111111111111111111111111")
-EPOCH_SCHEDULE_SYSVAR = Pubkey.from_string(
-    "SysvarEpochSchedu1e111111111111111111111111"
-)
 MULTISIG_SIZE = 355
 Read = Callable[[Pubkey], Account | None]
 
