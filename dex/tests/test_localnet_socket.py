@@ -105,7 +105,8 @@ async def test_batch_is_answered_in_order(socket):
         (
             "accountSubscribe",
             [str(OTHER), {"encoding": "base1"}],
-            "Invalid params: unknown variant `base1`.",
+            "Invalid params: encoding: unknown variant `base1`, expected one of "
+            "`binary`, `base58`, `base64`, `jsonParsed`.",
         ),
         (
             "programSubscribe",

@@ -218,7 +218,7 @@ async def test_logs_are_told_to_those_who_asked_for_the_address(localnet, socket
 
     signature = airdrop(localnet)
 
-    record = localnet.ledger.store.transaction(signature)
+    record = localnet.ledger.store.history.transaction(signature)
     expected = {
         "context": {"slot": record.slot},
         "value": {
