@@ -178,10 +178,10 @@ class Ledger:
         changes = self.bank.take_unsaved()
         slot = self.clock.slot()
         tidies = slot >= self._tidy_at
-        self.store.accounts.save(changes)
         if tidies:
             self._tidy(slot)
         if changes.newest or tidies:
+            self.store.accounts.save(changes)
             self.store.set_meta(last_slot=str(slot))
         self.store.commit()
         commit = Commit(

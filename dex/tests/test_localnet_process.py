@@ -3,114 +3,93 @@
 from __future__ import annotations
 
 import base64
-import json
 import signal
-import socket
-import subprocess
-import sys
-import urllib.request
 from pathlib import Path
-from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from solders.hash import Hash
 from solders.keypair import Keypair
 from solders.message import MessageV0
 from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 
-ROOT = Path(__file__).resolve().parents[2]
+from .localnet_process import LocalnetProcess, free_port
+
 WALLET = Keypair.from_seed(bytes([7]) * 32)
 OTHER = Keypair.from_seed(bytes([8]) * 32).pubkey()
 SOL = 10**9
 
 
-class Process:
-    """`manage.py localnet` as a child, ready when its line is out."""
+def start(folder: Path) -> LocalnetProcess:
+    return LocalnetProcess(folder, free_port(), fund=WALLET.pubkey())
 
-    def __init__(self, folder: Path, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}"
-        self.child = subprocess.Popen(
-            [
-                *(sys.executable, "manage.py", "localnet", "--no-market"),
-                *("--port", str(port), "--ledger", str(folder)),
-                *("--fund", str(WALLET.pubkey())),
-            ],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            text=True,
+
+def send_payment(process: LocalnetProcess) -> str:
+    """Pay one SOL and return the signature."""
+    latest = process.call("getLatestBlockhash", {"commitment": "confirmed"})
+    pay = TransferParams(from_pubkey=WALLET.pubkey(), to_pubkey=OTHER, lamports=SOL)
+    blockhash = Hash.from_string(latest["value"]["blockhash"])
+    message = MessageV0.try_compile(WALLET.pubkey(), [transfer(pay)], [], blockhash)
+    raw = base64.b64encode(bytes(VersionedTransaction(message, [WALLET]))).decode()
+    options = {"encoding": "base64", "skipPreflight": True}
+    signature: str = process.call("sendTransaction", raw, options)
+    return signature
+
+
+def survive_kills(folder: Path, rounds: int) -> None:
+    """Kill localnet right after each answer, and look for everything it answered."""
+    signatures: list[str] = []
+    slot, chains = 0, set()
+    for _ in range(rounds):
+        with start(folder) as process:
+            slot = check(process, signatures, slot)
+            chains.add(process.call("getGenesisHash"))
+            signatures.append(send_payment(process))
+            assert process.end(signal.SIGKILL) == -signal.SIGKILL
+    with start(folder) as process:
+        check(process, signatures, slot)
+    assert len(chains) == 1
+
+
+def check(process: LocalnetProcess, signatures: list[str], slot: int) -> int:
+    """Look for every payment that was answered; return the slot, which never goes back."""
+    for start in range(0, len(signatures), 256):
+        asked = signatures[start : start + 256]
+        found = process.call(
+            "getSignatureStatuses", asked, {"searchTransactionHistory": True}
         )
-        assert self.child.stdout is not None
-        assert self.child.stdout.readline().startswith("localnet ready")
-
-    def call(self, method: str, *params: Any) -> Any:
-        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-        request = urllib.request.Request(self.url, json.dumps(body).encode())
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return json.load(answer)["result"]
-
-    def send_payment(self) -> str:
-        latest = self.call("getLatestBlockhash", {"commitment": "confirmed"})
-        payment = transfer(
-            TransferParams(from_pubkey=WALLET.pubkey(), to_pubkey=OTHER, lamports=SOL)
-        )
-        message = MessageV0.try_compile(
-            WALLET.pubkey(),
-            [payment],
-            [],
-            Hash.from_string(latest["value"]["blockhash"]),
-        )
-        raw = bytes(VersionedTransaction(message, [WALLET]))
-        options = {"encoding": "base64", "skipPreflight": True}
-        signature: str = self.call(
-            "sendTransaction", base64.b64encode(raw).decode(), options
-        )
-        return signature
-
-    def end(self, number: signal.Signals) -> int:
-        self.child.send_signal(number)
-        code = self.child.wait(10)
-        assert self.child.stdout is not None
-        self.child.stdout.close()
-        return code
+        assert [status["err"] for status in found["value"]] == [None] * len(asked)
+    processed = {"commitment": "processed"}
+    balance = process.call("getBalance", str(OTHER), processed)
+    assert balance["value"] == len(signatures) * SOL
+    now: int = process.call("getSlot", processed)
+    assert now >= slot
+    return now
 
 
-@pytest.fixture
-def port() -> int:
-    """A port that is free, and whose next two are most likely free as well."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        found: int = probe.getsockname()[1]
-    return min(found, 65_000)
+def test_what_was_answered_survives_sigkill(tmp_path):
+    survive_kills(tmp_path, 3)
 
 
-def test_what_was_answered_survives_sigkill(tmp_path, port):
-    process = Process(tmp_path, port)
-    genesis_hash = process.call("getGenesisHash")
-    signatures = []
-    for _ in range(3):
-        signatures.append(process.send_payment())
-        slot = process.call("getSlot", {"commitment": "processed"})
-        process.end(signal.SIGKILL)
-        process = Process(tmp_path, port)
-
-        statuses = process.call(
-            "getSignatureStatuses", signatures, {"searchTransactionHistory": True}
-        )
-
-        assert [status["err"] for status in statuses["value"]] == [None] * len(
-            signatures
-        )
-        assert process.call("getSlot", {"commitment": "processed"}) >= slot
-    balance = process.call("getBalance", str(OTHER), {"commitment": "confirmed"})
-    assert balance["value"] == 3 * SOL
-    assert process.call("getGenesisHash") == genesis_hash
-    process.end(signal.SIGKILL)
+@pytest.mark.prove
+@pytest.mark.timeout(1_200)
+def test_what_was_answered_survives_sigkill_200_times(tmp_path):
+    survive_kills(tmp_path, 200)
 
 
-def test_sigterm_ends_it_cleanly(tmp_path, port):
-    process = Process(tmp_path, port)
-    process.send_payment()
+def test_sigterm_ends_it_cleanly(tmp_path):
+    with start(tmp_path) as process:
+        send_payment(process)
 
-    assert process.end(signal.SIGTERM) == 0
+        assert process.end(signal.SIGTERM) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["ledger.sqlite3"]
+
+
+def test_a_bad_fault_ends_it_at_once_with_the_reason(tmp_path, capsys):
+    options = ["--ledger", str(tmp_path), "--fault"]
+
+    with pytest.raises(CommandError, match="node is 2; there are 2 nodes"):
+        call_command("localnet", *options, "hide,node=2")
+    with pytest.raises(CommandError, match="'probability' in the fault"):
+        call_command("localnet", *options, "hide,probability")

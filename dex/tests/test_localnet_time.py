@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 import struct
+import time
 
 import pytest
 
 from dex.localnet.network import Network
+from dex.localnet.runtime import load
 from dex.localnet.store import LedgerUnusable
 from dex.localnet.testing import land
 from dex.solana.addresses import CLOCK_SYSVAR
@@ -58,6 +60,96 @@ def test_older_commitments_see_older_accounts(tmp_path):
     assert clock.commitment_of(record.slot) == "finalized"
     assert seen("finalized")
     ledger.close()
+
+
+def test_slots_to_finalize_scale_what_finalized_means(tmp_path):
+    network = open_network(tmp_path, slots_to_confirm=1, slots_to_finalize=4)
+    ledger, clock = network.ledger, network.ledger.clock
+    record = land(ledger, WALLET, pay(SOL))
+    assert record is not None
+
+    settled = []
+    for _ in range(5):
+        finalized = ledger.account(OTHER, clock.slot_for("finalized"))
+        settled.append((clock.commitment_of(record.slot), finalized is not None))
+        clock.advance(slots=1)
+
+    assert settled == [
+        ("processed", False),
+        ("confirmed", False),
+        ("confirmed", False),
+        ("confirmed", False),
+        ("finalized", True),
+    ]
+    ledger.close()
+
+
+def test_older_commitments_see_older_accounts_after_a_restart_too(tmp_path):
+    network = open_network(tmp_path, slots_to_confirm=2)
+    slots = []
+    for _ in range(3):
+        land(network.ledger, WALLET, pay(SOL))
+        slots.append(network.ledger.clock.slot())
+        network.advance(1, None)
+    network.ledger.close()
+
+    network = open_network(tmp_path, slots_to_confirm=2)
+
+    def paid(slot: int) -> int:
+        account = network.ledger.account(OTHER, slot)
+        return 0 if account is None else account.lamports // SOL
+
+    assert [paid(slot) for slot in [slots[0] - 1, *slots]] == [0, 1, 2, 3]
+    assert network.ledger.clock.slot_for("confirmed") == slots[1]
+    network.ledger.close()
+
+
+def test_slot_and_block_time_never_go_back_when_the_hosts_clock_does(
+    tmp_path, monkeypatch
+):
+    network = Network.open(tmp_path, slot_time_s=0.4)
+    network.advance(1_000, None)
+    clock = network.ledger.clock
+    before = clock.slot(), clock.unix_timestamp(clock.slot())
+    network.ledger.close()
+    host = time.time
+    monkeypatch.setattr(time, "time", lambda: host() - 86_400)
+
+    network = Network.open(tmp_path, slot_time_s=0.4)
+
+    clock = network.ledger.clock
+    assert clock.slot() >= before[0]
+    assert clock.unix_timestamp(clock.slot()) >= before[1]
+    network.ledger.close()
+    monkeypatch.undo()
+    network = Network.open(tmp_path, slot_time_s=0.4)
+    ahead_s = network.ledger.clock.now() - time.time()
+    assert 399 < ahead_s < 401  # the 1,000 slots alone: the host's mistake is gone
+    network.ledger.close()
+
+
+def test_a_ledger_of_the_format_before_is_taken_over(tmp_path):
+    network = open_network(tmp_path)
+    land_raw(network, signed(network, pay(SOL)))
+    genesis_hash = network.ledger.genesis_hash
+    network.ledger.close()
+    database = sqlite3.connect(tmp_path / "ledger.sqlite3")
+    database.executescript(
+        "ALTER TABLE pending DROP COLUMN slips; DROP TABLE versions; "
+        "PRAGMA user_version = 1"
+    )
+    database.close()
+
+    network = open_network(tmp_path)
+
+    assert network.ledger.genesis_hash == genesis_hash
+    assert lamports(network, OTHER) == SOL
+    network.faults.add({"kind": "landLate", "delayS": 1})
+    raw = signed(network, pay(SOL), memo="late")
+    network.nodes[0].submit(raw, load(raw))
+    network.advance(0, 1)
+    assert lamports(network, OTHER) == 2 * SOL
+    network.ledger.close()
 
 
 def test_restart_keeps_accounts_genesis_hash_slot_and_blockhashes(tmp_path):
