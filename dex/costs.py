@@ -20,10 +20,10 @@ ACCOUNT_OVERHEAD_BYTES = 128
 MAX_UNIT_LIMIT = 1_400_000
 # The compute limit is the need and a fifth: the pool may move in between.
 UNIT_MARGIN_PERCENT = 120
-# What a transaction uses beside its swap: the limits, the memo, the swap's event; and
-# where the output account must be created, that too.
-OTHER_UNITS = 3_000
-CREATE_ACCOUNT_UNITS = 15_000
+# What a transaction of ours uses beside its swap: two limits and a memo. Where it creates
+# the output account, about so much more: the search for its address takes longer for some.
+OTHER_UNITS = 587
+CREATE_ACCOUNT_UNITS = 10_000
 
 # The amount at which SOL is priced: about what a swap with a new account costs. The fee
 # alone would be nothing in whole base units of a token that is dear.
