@@ -22,9 +22,10 @@ from .chain import known_chain
 from .errors import DexError, RpcUnavailable
 from .models import Token
 from .router import find_route, load_venues, wanted_swap
+from .solana.decoding import is_count
 from .solana.endpoint import Endpoint
 from .solana.market import Market
-from .solana.rpc import RpcClient
+from .solana.rpc import MAX_BEHIND_SLOTS, RpcClient
 from .types import Route
 from .venues.base import Venue
 
@@ -32,11 +33,19 @@ logger = logging.getLogger(__name__)
 
 
 class EndpointHealth(TypedDict):
-    """What one endpoint answered just now; `error` is "" when it is well."""
+    """What one endpoint answered just now; `error` is "" when it is well.
+
+    `circuit` is closed, open (it is given a rest) or half_open (it is being tried);
+    `score` is from 0 to 1 by its latest answers, `behind` the slots by which it is behind
+    the best endpoint.
+    """
 
     ok: bool
     latencyMs: float | None
     slot: int | None
+    behind: int | None
+    circuit: str
+    score: float
     error: str
 
 
@@ -93,7 +102,7 @@ class Desk:
             raise RpcUnavailable(f"No quote within {timeout_s:g} s.") from error
 
     def health(self, timeout_s: float = 2.0) -> dict[str, EndpointHealth]:
-        """Ask every endpoint for its slot; the answers by the endpoint's name."""
+        """Ask every endpoint for its slot; how each is doing, by its name."""
         tools = self._open()
         if not self._knows_chain:
             try:
@@ -137,34 +146,46 @@ class Desk:
 
 
 async def _health(rpc: RpcClient, timeout_s: float) -> dict[str, EndpointHealth]:
-    answers = await asyncio.gather(
-        *(_ask_slot(endpoint, timeout_s) for endpoint in rpc.endpoints)
-    )
-    names = [endpoint.name for endpoint in rpc.endpoints]
-    return dict(zip(names, answers, strict=True))
+    asked = (_ask_slot(endpoint, timeout_s) for endpoint in rpc.endpoints)
+    errors = await asyncio.gather(*asked)
+    # Only now: how far one is behind is known when all have answered.
+    return {
+        endpoint.name: _seen(rpc, endpoint, error)
+        for endpoint, error in zip(rpc.endpoints, errors, strict=True)
+    }
 
 
-async def _ask_slot(endpoint: Endpoint, timeout_s: float) -> EndpointHealth:
+async def _ask_slot(endpoint: Endpoint, timeout_s: float) -> str:
+    """Note the endpoint's slot; return why it is not well, or ""."""
     try:
         async with asyncio.timeout(timeout_s):
             slot = await endpoint.call("getSlot", [{"commitment": "confirmed"}])
     except TimeoutError:
-        return _unwell(f"no answer within {timeout_s:g} s")
+        endpoint.mark_slow()
+        return f"no answer within {timeout_s:g} s"
     except DexError as error:
-        return _unwell(f"{error.code}: {error}")
-    if not isinstance(slot, int):
-        return _unwell("the answer is no slot")
-    latency_ms = endpoint.latency_ms
+        return f"{error.code}: {error}"
+    if not is_count(slot):
+        return "the answer is no slot"
+    endpoint.health.reached(slot)
+    return ""
+
+
+def _seen(rpc: RpcClient, endpoint: Endpoint, error: str) -> EndpointHealth:
+    health, behind = endpoint.health, rpc.behind(endpoint)
+    if not error and behind > MAX_BEHIND_SLOTS:
+        error = f"lags {behind} slots behind"
+    answered = not error or health.slot is not None
+    latency_ms = None if error else health.latency_ms
     return {
-        "ok": True,
+        "ok": not error,
         "latencyMs": None if latency_ms is None else round(latency_ms, 1),
-        "slot": slot,
-        "error": "",
+        "slot": health.slot,
+        "behind": behind if answered else None,
+        "circuit": health.circuit.value,
+        "score": round(health.score, 2),
+        "error": error,
     }
-
-
-def _unwell(error: str) -> EndpointHealth:
-    return {"ok": False, "latencyMs": None, "slot": None, "error": error}
 
 
 async def _close(tools: _Tools) -> None:

@@ -16,6 +16,7 @@ from dex.router import load_venues
 from dex.solana.cluster import Cluster
 from dex.solana.meeting import check_allowed, meet
 from dex.solana.rpc import RpcClient
+from dex.solana.subscriptions import socket_urls
 from dex.solana.wallet import Wallet
 
 from .engine import Engine, Intervals
@@ -47,6 +48,7 @@ async def open_runner(role: str) -> AsyncIterator[Runner]:
             venues,
             slot_time_s=settings.SLOT_TIME_S,
             allow_single_rpc=settings.ALLOW_SINGLE_RPC,
+            socket_urls=socket_urls(settings.SOLANA_RPC_URLS, settings.SOLANA_WS_URLS),
         )
         engine = Engine(
             cluster=await stack.enter_async_context(cluster),

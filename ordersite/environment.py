@@ -107,6 +107,17 @@ class Environment:
             raise _refusal(name, "must name each address once")
         return values
 
+    def optional_urls(
+        self, name: str, *, schemes: tuple[str, ...], as_many_as: list[str]
+    ) -> list[str] | None:
+        """Return None when it is not set, none for "off", else one for each of a list."""
+        if self.text(name).lower() in FALSE:
+            return []
+        values = self.urls(name, schemes=schemes, default=[])
+        if values and len(values) != len(as_many_as):
+            raise _refusal(name, f"must be off, or name {len(as_many_as)} addresses")
+        return values or None
+
 
 def check_url(name: str, value: str, schemes: tuple[str, ...]) -> None:
     """Raise ImproperlyConfigured unless `value` is a whole URL with one of `schemes`."""

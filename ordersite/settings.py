@@ -162,6 +162,12 @@ _localnet_urls = [f"http://127.0.0.1:{LOCALNET_PORT + 2 * node}" for node in ran
 SOLANA_RPC_URLS = env.urls(
     "SOLANA_RPC_URLS", schemes=("http", "https"), default=_localnet_urls
 )
+# None: beside the endpoints. []: none.
+SOLANA_WS_URLS = env.optional_urls(
+    "SOLANA_WS_URLS", schemes=("ws", "wss"), as_many_as=SOLANA_RPC_URLS
+)
+# Dumps of real pools that `up` copies into its localnet; see `localnet --fork`.
+LOCALNET_FORK = [Path(name) for name in env.words("LOCALNET_FORK", default=[])]
 USES_OWN_LOCALNET = not env.text("SOLANA_RPC_URLS")
 WALLET_KEYPAIR = Path(
     env.text("WALLET_KEYPAIR", default=str(VAR_DIR / "wallet.json"))

@@ -132,6 +132,9 @@ def test_health_names_each_endpoint(
         "ok": False,
         "latencyMs": None,
         "slot": None,
+        "behind": None,
+        "circuit": "closed",
+        "score": 0.8,
         "error": "rpc_unavailable: 127.0.0.1:9: ClientConnectorError",
     }
 
@@ -154,6 +157,35 @@ def test_an_endpoint_that_answers_oddly_is_unwell(
 
     assert not health[node.name]["ok"]
     assert error in health[node.name]["error"]
+
+
+def test_an_endpoint_that_lags_is_unwell(desk: Desk, settings: Settings):
+    @contextlib.asynccontextmanager
+    async def open_nodes() -> Any:
+        async with (
+            scripted_node(getSlot=1_000) as ahead,
+            scripted_node(getSlot=987) as behind,
+        ):
+            yield ahead, behind
+
+    with in_background(open_nodes) as (ahead, behind):
+        settings.SOLANA_RPC_URLS = [ahead.url, behind.url]
+        health = desk.health()
+
+    assert (health[ahead.name]["ok"], health[ahead.name]["behind"]) == (True, 0)
+    assert (health[behind.name]["ok"], health[behind.name]["behind"]) == (False, 13)
+    assert health[behind.name]["error"] == "lags 13 slots behind"
+
+
+def test_an_endpoint_that_fails_again_and_again_is_given_a_rest(
+    desk: Desk, settings: Settings
+):
+    settings.SOLANA_RPC_URLS = ["http://127.0.0.1:9"]
+
+    (health,) = [desk.health()["127.0.0.1:9"] for _ in range(6)][5:]
+
+    assert (health["circuit"], health["ok"]) == ("open", False)
+    assert "given a rest after: 127.0.0.1:9: ClientConnectorError" in health["error"]
 
 
 def test_an_endpoint_of_another_chain_is_unwell(desk: Desk, settings: Settings):

@@ -23,6 +23,7 @@ NONSENSE = {
     "PG_CONN": ("mysql://u:s3cret@host/db",),
     "REDIS_URL": ("http://:s3cret@host", "redis://host:port/0", "redis://[::1"),
     "SOLANA_RPC_URLS": ("ws://host", "http://host,ftp://host", "http://h,http://h"),
+    "SOLANA_WS_URLS": ("http://host", "ws://alone", "ws://h,ws://h", "maybe"),
     "PUBLIC_WS_URL": ("https://host",),
     "COMPUTE_UNIT_PRICE": ("-1",),
 }

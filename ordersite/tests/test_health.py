@@ -34,7 +34,7 @@ def ask(client: Client) -> tuple[int, dict[str, Any]]:
         for name, check in answer["checks"].items()
         if not check["ok"]
     }
-    assert answer["status"] == ("not_ready" if failed else "ready")
+    assert answer["status"] == ("ready" if response.status_code == 200 else "not_ready")
     return response.status_code, failed
 
 
@@ -72,7 +72,7 @@ def test_a_halt_is_named_with_its_reason(client: Client, prepared: RunningLocaln
     )
 
 
-def test_one_dead_endpoint_is_named_and_the_other_is_well(
+def test_one_dead_endpoint_is_named_and_the_site_stays_up(
     client: Client, prepared: RunningLocalnet, settings: Settings
 ):
     settings.SOLANA_RPC_URLS = [prepared.urls[0], "http://127.0.0.1:1"]
@@ -80,8 +80,31 @@ def test_one_dead_endpoint_is_named_and_the_other_is_well(
 
     status, failed = ask(client)
 
-    assert status == 503
+    assert status == 200
     assert list(failed) == ["rpc 127.0.0.1:1"]
+
+
+def test_without_any_endpoint_the_site_is_not_ready(
+    client: Client, prepared: RunningLocalnet, settings: Settings
+):
+    settings.SOLANA_RPC_URLS = ["http://127.0.0.1:1", "http://127.0.0.1:9"]
+    desk.close()
+
+    status, failed = ask(client)
+
+    assert status == 503
+    assert list(failed) == ["rpc 127.0.0.1:1", "rpc 127.0.0.1:9"]
+
+
+def test_each_endpoint_shows_how_it_is_doing(client: Client, prepared: RunningLocalnet):
+    checks = client.get("/readyz").json()["checks"]
+
+    for name in names(prepared):
+        figures = checks[name]
+        assert (figures["circuit"], figures["behind"]) == ("closed", 0)
+        assert 0.5 < figures["score"] <= 1
+        assert figures["latencyMs"] > 0
+        assert figures["detail"] == f"slot {figures['slot']}"
 
 
 def test_redis_down_is_named(
