@@ -26,7 +26,9 @@ async def post(client, body=HEALTH):
 
 async def balance(client) -> int:
     """Ask the other node, which no fault strikes."""
-    return (await client.call("getBalance", str(OTHER), CONFIRMED, node=1))["value"]
+    answer = await client.call("getBalance", str(OTHER), CONFIRMED, node=1)
+    lamports: int = answer["value"]
+    return lamports
 
 
 async def test_too_many_requests_says_when_to_come_back_and_does_nothing(client):
@@ -107,7 +109,7 @@ async def test_a_slow_node_acts_at_once_and_answers_late(client):
 
 async def test_the_answer_to_a_batch_is_lost_after_all_of_it_has_landed(client):
     await strike(client, "errorAfterLanding", seed=1)
-    ways = set()
+    ways: set[object] = set()
     for number in range(12):
         batch = [sending(client, f"{number}:{part}") for part in ("a", "b")]
         try:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from dex.localnet import testing
 from dex.localnet.ledger import Commit
 from dex.localnet.network import Network
 from dex.localnet.runtime import load
-from dex.localnet.testing import land
+from dex.localnet.store import Record
 
 from .ledger_client import (
     OTHER,
@@ -30,6 +31,12 @@ def forking(tmp_path):
     network.ledger.close()
 
 
+def land(network: Network, memo: str = "") -> Record:
+    record = testing.land(network.ledger, WALLET, pay(SOL), memo=memo)
+    assert record is not None
+    return record
+
+
 def known(network: Network, signature: str) -> bool:
     return network.ledger.status(signature, search_history=True) is not None
 
@@ -43,10 +50,10 @@ def mentioned(network: Network) -> list[str]:
 
 def test_a_fork_takes_back_accounts_statuses_records_and_mentions(forking):
     ledger = forking.ledger
-    kept = land(ledger, WALLET, pay(SOL), memo="kept")
+    kept = land(forking, "kept")
     forking.advance(1, None)
     balance = lamports(forking, WALLET.pubkey())
-    taken = [land(ledger, WALLET, pay(SOL), memo=memo) for memo in ("one", "two")]
+    taken = [land(forking, memo) for memo in ("one", "two")]
     ledger.commit()
 
     count = ledger.fork(1, ledger.clock.now() + 60)
@@ -67,7 +74,7 @@ def test_a_fork_takes_back_accounts_statuses_records_and_mentions(forking):
 
 def test_what_a_fork_took_back_lands_again_later_in_its_order(forking):
     ledger = forking.ledger
-    records = [land(ledger, WALLET, pay(SOL), memo=str(n)) for n in range(5)]
+    records = [land(forking, str(n)) for n in range(5)]
     before = records[-1].slot
     forking.faults.add({**FORK, "delayS": 60})
 
@@ -77,13 +84,14 @@ def test_what_a_fork_took_back_lands_again_later_in_its_order(forking):
 
     assert mentioned(forking) == [record.signature for record in records[::-1]]
     again = ledger.store.history.transaction(records[0].signature)
+    assert again is not None
     assert again.slot == before + 3
     assert lamports(forking, OTHER) == 5 * SOL
 
 
 def test_what_is_too_old_by_then_is_gone_for_good(forking):
     forking.ledger.fork(1, 0)  # nothing to take back
-    record = land(forking.ledger, WALLET, pay(SOL))
+    record = land(forking)
 
     forking.ledger.fork(2, forking.ledger.clock.now() + 60)
     forking.advance(151, 60)
@@ -94,9 +102,9 @@ def test_what_is_too_old_by_then_is_gone_for_good(forking):
 
 def test_a_fork_never_takes_back_what_is_confirmed(forking):
     ledger = forking.ledger
-    confirmed = land(ledger, WALLET, pay(SOL), memo="confirmed")
+    confirmed = land(forking, "confirmed")
     forking.advance(2, None)
-    land(ledger, WALLET, pay(SOL), memo="processed")
+    land(forking, "processed")
 
     assert ledger.fork(150, 0) == 1
 
@@ -106,7 +114,7 @@ def test_a_fork_never_takes_back_what_is_confirmed(forking):
 
 def test_what_was_confirmed_stays_when_more_slots_are_asked_later(tmp_path):
     network = open_network(tmp_path, slots_to_confirm=0)
-    record = land(network.ledger, WALLET, pay(SOL))
+    record = land(network)
     network.ledger.close()
 
     network = open_network(tmp_path, slots_to_confirm=30)
@@ -119,7 +127,7 @@ def test_what_was_confirmed_stays_when_more_slots_are_asked_later(tmp_path):
 
 def test_a_fork_and_what_it_took_back_survive_a_restart(tmp_path):
     network = open_network(tmp_path, slots_to_confirm=2)
-    record = land(network.ledger, WALLET, pay(SOL))
+    record = land(network)
     network.ledger.commit()
     network.faults.add({**FORK, "delayS": 60})
     network.tick()
@@ -138,7 +146,7 @@ def test_a_fork_and_what_it_took_back_survive_a_restart(tmp_path):
 def test_a_fork_after_a_restart_takes_back_what_landed_before_it(tmp_path):
     network = open_network(tmp_path, slots_to_confirm=2)
     balance = lamports(network, WALLET.pubkey())
-    land(network.ledger, WALLET, pay(SOL))
+    land(network)
     network.ledger.close()
 
     network = open_network(tmp_path, slots_to_confirm=2)
@@ -152,7 +160,7 @@ def test_a_fork_after_a_restart_takes_back_what_landed_before_it(tmp_path):
 def test_listeners_hear_of_a_fork_and_of_the_landing_again(forking):
     heard: list[Commit] = []
     forking.listeners.append(heard.append)
-    record = land(forking.ledger, WALLET, pay(SOL))
+    record = land(forking)
     forking.ledger.commit()
     forking.faults.add(FORK)
 
@@ -172,7 +180,7 @@ def test_listeners_hear_of_a_fork_and_of_the_landing_again(forking):
 
 def test_forks_leave_time_for_what_they_took_back_to_settle(forking):
     forking.faults.add({"kind": "fork", "slots": 2, "delayS": 0})
-    record = land(forking.ledger, WALLET, pay(SOL))
+    record = land(forking)
 
     settled = []
     for _ in range(6):
