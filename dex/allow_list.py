@@ -1,4 +1,4 @@
-"""The allow-list of a localnet: all that its genesis holds."""
+"""The allow-list of a localnet: all that it began with, forked pools included."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def allow_genesis(genesis: dict[str, Any]) -> tuple[int, int]:
                 "venue": entry["venue"],
                 "token_a": tokens[entry["tokenA"]],
                 "token_b": tokens[entry["tokenB"]],
-                "note": "localnet genesis",
+                "note": entry["note"],
             },
         )
         added[1] += created

@@ -93,6 +93,11 @@ class Site:
             "localnet",
             *("localnet", "--port", str(port), "--nodes", str(LOCALNET_NODES)),
             *("--ledger", str(folder), "--market", "--fund", str(wallet.address)),
+            *(
+                word
+                for dump in settings.LOCALNET_FORK
+                for word in ("--fork", str(dump))
+            ),
         )
         self._supervisor.start(localnet)
         for node in range(LOCALNET_NODES):

@@ -99,6 +99,11 @@ class GenesisPool:
     quote_depth: int
     accounts: tuple[tuple[Pubkey, Account], ...]
 
+    @property
+    def state(self) -> bytes:
+        """Return the pool's own account at genesis."""
+        return self.accounts[0][1].data
+
 
 @cache
 def pools() -> tuple[GenesisPool, ...]:

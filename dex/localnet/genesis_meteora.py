@@ -97,7 +97,7 @@ def pool(
         (address, _owned(state)),
         (reserve_x, new_vault(mint_x, address, held[0])),
         (reserve_y, new_vault(mint_y, address, held[1])),
-        (oracle, _owned(_oracle())),
+        (oracle, _owned(new_oracle())),
     ]
     for index in indexes:
         seed = index.to_bytes(8, "little", signed=True)
@@ -142,8 +142,8 @@ def _pair(
     return bytes(data)
 
 
-def _oracle() -> bytes:
-    """An oracle with room for 100 observations and none made."""
+def new_oracle() -> bytes:
+    """Return an oracle with room for 100 observations and none made."""
     return (discriminator("Oracle") + struct.pack("<QQQ", 0, 0, 100)).ljust(
         3_232, b"\0"
     )

@@ -93,12 +93,17 @@ def pool(
     )
     lp_data = layout.new_mint(decimals=9, supply=supply, authority=AUTHORITY)
     lp_rent = rent_exempt_minimum(len(lp_data))
-    observed = discriminator("ObservationState") + b"\0\0\0" + bytes(address)
     made = [
         (address, owned(state)),
         (vaults[0], new_vault(mint0, AUTHORITY, amounts[mint0])),
         (vaults[1], new_vault(mint1, AUTHORITY, amounts[mint1])),
         (lp_mint, Account(TOKEN_PROGRAM, lp_rent, lp_data)),
-        (observation, owned(observed.ljust(OBSERVATION_SIZE, b"\0"))),
+        (observation, owned(new_observation(address))),
     ]
     return address, made
+
+
+def new_observation(pool: Pubkey) -> bytes:
+    """Return the price history of a pool, with nothing observed."""
+    head = discriminator("ObservationState") + b"\0\0\0" + bytes(pool)
+    return head.ljust(OBSERVATION_SIZE, b"\0")

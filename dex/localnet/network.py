@@ -10,45 +10,31 @@ from collections.abc import (
     Callable,
     Collection,
     Iterable,
-    Iterator,
     Mapping,
 )
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from solders.pubkey import Pubkey
 
-from dex.solana.addresses import (
-    SYSTEM_PROGRAM,
-    TOKEN_PROGRAM,
-    WRAPPED_SOL_MINT,
-    associated_token_address,
-)
 from dex.types import Account
 
 from . import genesis, pausing
 from .fault_rules import BadRule, Limits
 from .faults import Faults
+from .fork import Fork
+from .fork_pools import ForkedPool
+from .funding import funding
 from .ledger import Commit, Ledger
 from .market import Market
 from .node import Node
 from .opening import open_ledger
-from .programs import token_layout as layout
 from .slots import SLOTS_TO_FINALIZE
 
 logger = logging.getLogger(__name__)
 
-# What a funded wallet holds at least, in whole tokens.
-NATIVE_SOL = 10_000
-FUNDING = {
-    "SOL": 1_000_000,
-    "USDC": 100_000_000,
-    "RAY": 50_000_000,
-    "MET": 200_000_000,
-    "A": 100_000_000,
-    "B": 200_000_000,
-}
 TICK_S = 0.05
 SLOTS_BETWEEN_TRADES = 5
 
@@ -57,9 +43,17 @@ class Network:
     """One ledger behind several nodes."""
 
     def __init__(
-        self, ledger: Ledger, *, nodes: int, control: bool, market: bool, seed: int
+        self,
+        ledger: Ledger,
+        *,
+        nodes: int,
+        control: bool,
+        market: bool,
+        seed: int,
+        fork: Fork,
     ) -> None:
         self.ledger = ledger
+        self.fork = fork
         self.nodes = [Node(self, index) for index in range(nodes)]
         self.faults = Faults(
             Limits(nodes, ledger.clock.slots_to_confirm), ledger.clock.now, seed
@@ -94,6 +88,7 @@ class Network:
         seed: int = 0,
         control: bool = False,
         fund: Collection[Pubkey] = (),
+        fork: Fork = Fork(),  # noqa: B008 (it is frozen)
     ) -> Network:
         """Open the ledger in `folder`, or begin one; LedgerUnusable when another has it.
 
@@ -101,12 +96,19 @@ class Network:
         """
         ledger = open_ledger(
             folder,
-            genesis=genesis.accounts,
+            genesis=lambda: chain(genesis.accounts(), fork.accounts),
             slot_time_s=slot_time_s,
             slots_to_confirm=slots_to_confirm,
             slots_to_finalize=slots_to_finalize,
         )
-        network = cls(ledger, nodes=nodes, control=control, market=market, seed=seed)
+        network = cls(
+            ledger,
+            nodes=nodes,
+            control=control,
+            market=market,
+            seed=seed,
+            fork=fork,
+        )
         try:
             for rule in faults:
                 network.faults.add(rule)
@@ -126,19 +128,20 @@ class Network:
             listener(commit)
 
     def fund(self, owner: Pubkey) -> None:
-        """Raise a wallet's SOL and every genesis token to at least what it is given."""
+        """Raise a wallet's SOL and every token to at least what it is given."""
         self.funded.add(owner)
-        self.ledger.put(_funding(self.ledger, owner))
+        self.ledger.put(funding(self.ledger, self.fork, owner))
 
     def pause(self, venues: Collection[str]) -> None:
         """Switch swaps off in every pool of these venues, and on in all others."""
         self.paused_venues = set(venues)
         changes: list[tuple[Pubkey, Account | None]] = []
-        for pool in genesis.pools():
+        pools: list[genesis.GenesisPool | ForkedPool] = [*genesis.pools()]
+        for pool in [*pools, *self.fork.pools]:
             account = self.ledger.account(pool.address)
-            assert account is not None, "genesis pools are never closed"
+            assert account is not None, "pools are never closed"
             data = pausing.with_status(
-                account.data, pool.venue, paused=pool.venue in venues
+                account.data, pool.state, pool.venue, paused=pool.venue in venues
             )
             changes.append((pool.address, replace(account, data=data)))
         self.ledger.put(changes)
@@ -223,30 +226,3 @@ class Network:
             logger.critical("localnet stops: %r", error, exc_info=error)
             self.broken.set()
             self.ledger.abandon()
-
-
-def _funding(ledger: Ledger, owner: Pubkey) -> Iterator[tuple[Pubkey, Account | None]]:
-    wallet = ledger.account(owner) or Account(SYSTEM_PROGRAM, 0, b"")
-    lamports = max(wallet.lamports, NATIVE_SOL * 10**9)
-    yield owner, replace(wallet, lamports=lamports)
-    for token in genesis.TOKENS.values():
-        address = associated_token_address(owner, token.mint)
-        existing = ledger.account(address)
-        amount = token.units(FUNDING[token.symbol])
-        held = 0
-        if existing is not None and existing.owner == TOKEN_PROGRAM:
-            held = layout.amount_of(existing.data)
-        if held >= amount:
-            continue
-        yield address, genesis.token_account(token.mint, owner, amount)
-        if token.mint != WRAPPED_SOL_MINT:
-            yield token.mint, _minted(ledger, token.mint, amount - held)
-
-
-def _minted(ledger: Ledger, mint: Pubkey, amount: int) -> Account:
-    """Return the mint with a supply that counts the new tokens."""
-    account = ledger.account(mint)
-    assert account is not None, "genesis mints are never closed"
-    supply = int.from_bytes(account.data[36:44], "little") + amount
-    data = account.data[:36] + supply.to_bytes(8, "little") + account.data[44:]
-    return replace(account, data=data)

@@ -7,12 +7,13 @@ RAYDIUM_STATUS, RAYDIUM_SWAP_OFF = 329, 0b100
 METEORA_STATUS, METEORA_DISABLED = 82, 1
 
 
-def with_status(data: bytes, venue: str, *, paused: bool) -> bytes:
-    """Return a pool's bytes with swaps switched off or on."""
+def with_status(data: bytes, first: bytes, venue: str, *, paused: bool) -> bytes:
+    """Return a pool's bytes with swaps off, or as they were in its `first` bytes."""
     changed = bytearray(data)
     if venue == "raydium":
-        changed[RAYDIUM_STATUS] &= ~RAYDIUM_SWAP_OFF
-        changed[RAYDIUM_STATUS] |= RAYDIUM_SWAP_OFF if paused else 0
+        status = first[RAYDIUM_STATUS]
+        changed[RAYDIUM_STATUS] = status | (RAYDIUM_SWAP_OFF if paused else 0)
     else:
-        changed[METEORA_STATUS] = METEORA_DISABLED if paused else 0
+        status = first[METEORA_STATUS]
+        changed[METEORA_STATUS] = METEORA_DISABLED if paused else status
     return bytes(changed)

@@ -15,7 +15,7 @@ VENUES = {"raydium", "meteora"}
 
 
 def localnet_genesis(node: Node, params: Params) -> Any:
-    """List the tokens and pools of the genesis, for an operator's allow-list."""
+    """List the tokens and pools this chain began with, for an operator's allow-list."""
     tokens = [
         {
             "mint": str(token.mint),
@@ -26,15 +26,37 @@ def localnet_genesis(node: Node, params: Params) -> Any:
         }
         for token in genesis.TOKENS.values()
     ]
+    tokens += [
+        {
+            "mint": str(forked.mint),
+            "symbol": forked.symbol,
+            "name": forked.name,
+            "decimals": forked.decimals,
+            "tokenProgram": str(forked.token_program),
+        }
+        for forked in node.network.fork.tokens
+    ]
     pools = [
         {
             "address": str(pool.address),
             "venue": pool.venue,
             "tokenA": str(pool.base.mint),
             "tokenB": str(pool.quote.mint),
+            "note": "localnet genesis",
         }
         for pool in genesis.pools()
     ]
+    for copied in node.network.fork.pools:
+        mint_a, mint_b = map(str, copied.held)
+        pools.append(
+            {
+                "address": str(copied.address),
+                "venue": copied.venue,
+                "tokenA": mint_a,
+                "tokenB": mint_b,
+                "note": "forked into localnet",
+            }
+        )
     return {"tokens": tokens, "pools": pools}
 
 

@@ -14,6 +14,9 @@ from django.core.management.base import BaseCommand, CommandError
 from solders.pubkey import Pubkey
 
 from dex.localnet.fault_rules import BadRule, rule_from_text
+from dex.localnet.fork import load_fork
+from dex.localnet.fork_dumps import BadDump
+from dex.localnet.fork_report import report
 from dex.localnet.network import Network
 from dex.localnet.server import serving
 from dex.localnet.slots import SLOTS_TO_FINALIZE
@@ -31,7 +34,8 @@ class Command(BaseCommand):
             "--port",
             type=int,
             default=settings.LOCALNET_PORT,
-            help="port of the first node; the next ones take every second port above",
+            help="port of the first node; the next ones take every second port above "
+            "(0: any free ports)",
         )
         parser.add_argument("--nodes", type=int, default=2)
         parser.add_argument(
@@ -99,10 +103,19 @@ class Command(BaseCommand):
             metavar="PUBKEY",
             help="wallet to keep funded (repeatable)",
         )
+        parser.add_argument(
+            "--fork",
+            action="append",
+            default=[],
+            type=Path,
+            metavar="FILE.json",
+            help="copy the pools of this account dump into the ledger (repeatable)",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         _check(options)
         try:
+            fork = load_fork(options["fork"])
             network = Network.open(
                 options["ledger"],
                 nodes=options["nodes"],
@@ -117,10 +130,13 @@ class Command(BaseCommand):
                 seed=options["seed"],
                 control=options["control"],
                 fund=options["fund"],
+                fork=fork,
             )
-        except (LedgerUnusable, BadRule) as error:
+        except (LedgerUnusable, BadRule, BadDump) as error:
             raise CommandError(str(error)) from None
         try:
+            for line in report(fork, network.ledger):
+                self.stdout.write(line)
             asyncio.run(self._serve(network, options["host"], options["port"]))
         finally:
             network.ledger.close()
@@ -131,7 +147,7 @@ class Command(BaseCommand):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopping.set)
-        ports = [port + 2 * node.index for node in network.nodes]
+        ports = [port and port + 2 * node.index for node in network.nodes]
         async with contextlib.AsyncExitStack() as stack:
             try:
                 urls = await stack.enter_async_context(

@@ -1,0 +1,95 @@
+"""Copies of real pools on localnet, from dumps of their accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from solders.pubkey import Pubkey
+
+from dex.token_names import MAX_SYMBOL, metaplex_address, read_name, short_name
+from dex.types import Account
+
+from . import genesis
+from .fork_checks import check_kind, check_same
+from .fork_dumps import BadDump, read_dumps
+from .fork_missing import Parts
+from .fork_pools import ForkedPool, find_pools
+
+# A funded wallet gets this share of what the pools hold of a forked token.
+FUNDED_SHARE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class ForkedToken:
+    """A token that only forked pools trade. `funding` in base units for each wallet."""
+
+    mint: Pubkey
+    token_program: Pubkey
+    symbol: str
+    name: str
+    decimals: int
+    funding: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """Pools copied from dumps; `made` says what no dump held."""
+
+    pools: tuple[ForkedPool, ...] = ()
+    tokens: tuple[ForkedToken, ...] = ()
+    accounts: tuple[tuple[Pubkey, Account], ...] = ()
+    made: tuple[str, ...] = ()
+
+
+def load_fork(paths: Sequence[Path]) -> Fork:
+    """Read dumps and complete their pools. Raises BadDump."""
+    if not paths:
+        return Fork()
+    dumps = read_dumps(paths)
+    born = dict(genesis.accounts())
+    for address, account in dumps.accounts.items():
+        check_kind(address, account)
+        if address in born:
+            check_same(address, account, born[address])
+    parts = Parts(dumps, born)
+    pools = tuple(find_pools(parts))
+    if not pools:
+        names = ", ".join(map(str, paths))
+        raise BadDump(f"No pool of Raydium CPMM or Meteora DLMM is in {names}.")
+    held: dict[Pubkey, int] = {}
+    for pool in pools:
+        for mint, amount in pool.held.items():
+            held[mint] = held.get(mint, 0) + amount
+    parts.supplies(held)
+    return Fork(
+        pools,
+        tuple(_tokens(parts, held, born)),
+        tuple(parts.accounts.items()),
+        tuple(parts.made),
+    )
+
+
+def _tokens(
+    parts: Parts, held: Mapping[Pubkey, int], born: Mapping[Pubkey, Account]
+) -> Iterator[ForkedToken]:
+    taken = set(genesis.TOKENS)
+    for mint, amount in held.items():
+        if mint in born:
+            continue
+        account = parts.require(mint, "mint")
+        named = read_name(mint, account, parts.get(metaplex_address(mint)))
+        named = named or short_name(mint)
+        symbol = named.symbol
+        if symbol in taken:  # of localnet's own, or of another forked token
+            symbol = f"{symbol[: MAX_SYMBOL - 10]}.{short_name(mint).symbol}"
+        taken.add(symbol)
+        yield ForkedToken(
+            mint=mint,
+            token_program=account.owner,
+            symbol=symbol,
+            name=named.name,
+            decimals=account.data[44],
+            funding=amount // FUNDED_SHARE,
+        )

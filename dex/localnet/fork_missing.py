@@ -1,0 +1,111 @@
+"""What dumps leave out and programs cannot do without: made, or asked for by address."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from solders.pubkey import Pubkey
+
+from dex.solana.addresses import TOKEN_2022_PROGRAM
+from dex.types import Account
+
+from . import genesis
+from .fork_dumps import BadDump, Dumps
+from .programs import token_layout as layout
+from .programs.invocation import rent_exempt_minimum
+from .programs.transfer_fee import account_extensions
+
+
+class Parts:
+    """The accounts of forked pools, as they come together.
+
+    `accounts` are those that localnet's own genesis has not; `made` says in a line each
+    what no dump held.
+    """
+
+    def __init__(self, dumps: Dumps, born: Mapping[Pubkey, Account]) -> None:
+        self.accounts = {
+            address: account
+            for address, account in dumps.accounts.items()
+            if address not in born
+        }
+        self.made: list[str] = []
+        self._vault_amounts = dumps.vault_amounts
+        self._born = born
+
+    def get(self, address: Pubkey) -> Account | None:
+        return self.accounts.get(address) or self._born.get(address)
+
+    def require(self, address: Pubkey, what: str) -> Account:
+        """Return an account that nothing else tells; BadDump names it to be dumped."""
+        account = self.get(address)
+        if account is None:
+            raise BadDump(
+                f"The {what} {address} is missing, and nothing else tells what it holds. "
+                f"Add it: `solana account {address} --output json`."
+            )
+        return account
+
+    def mint(self, address: Pubkey, token_program: Pubkey, decimals: int) -> None:
+        """Make a mint that is missing; of Token-2022 without any extension."""
+        if self.get(address) is not None:
+            return
+        data = layout.new_mint(
+            decimals=decimals, supply=0, authority=genesis.FAUCET.pubkey()
+        )
+        self.accounts[address] = genesis.with_rent(token_program, data)
+        plain = ", without extensions" if token_program == TOKEN_2022_PROGRAM else ""
+        self.made.append(f"the mint {address} ({decimals} decimals{plain})")
+
+    def vault(self, address: Pubkey, mint: Pubkey, owner: Pubkey) -> int:
+        """Return what a vault holds in base units; make it from `vault_amounts`."""
+        found = self.get(address)
+        if found is not None:
+            if not layout.is_token_account(found.data):
+                raise BadDump(f"The vault {address} is no token account.")
+            return layout.amount_of(found.data)
+        if address not in self._vault_amounts:
+            raise BadDump(
+                f"The vault {address} is missing. Add it: `solana account {address} "
+                "--output json`, or what it holds under `vault_amounts`."
+            )
+        amount = self._vault_amounts[address]
+        mint_account = self.require(mint, "mint")
+        self.accounts[address] = token_account(mint, mint_account, owner, amount)
+        self.made.append(f"the vault {address} (holding {amount})")
+        return amount
+
+    def state(self, address: Pubkey, owner: Pubkey, data: bytes, what: str) -> None:
+        """Make a program's account that no quote reads, if it is missing."""
+        if self.get(address) is None:
+            rent = rent_exempt_minimum(len(data))
+            self.accounts[address] = Account(owner, rent, data)
+            self.made.append(f"the {what} {address}")
+
+    def supplies(self, held: Mapping[Pubkey, int]) -> None:
+        """Let every mint have issued at least what the vaults hold of it."""
+        for mint, amount in held.items():
+            account = self.accounts.get(mint)
+            if account is None:
+                continue  # genesis has it
+            supply = max(int.from_bytes(account.data[36:44], "little"), amount)
+            self.accounts[mint] = Account(
+                account.owner, account.lamports, with_supply(account.data, supply)
+            )
+
+
+def with_supply(mint_data: bytes, supply: int) -> bytes:
+    """Return a mint's bytes with another supply in base units."""
+    return mint_data[:36] + supply.to_bytes(8, "little") + mint_data[44:]
+
+
+def token_account(
+    mint: Pubkey, account: Account, owner: Pubkey, amount: int
+) -> Account:
+    """Return a funded token account of a mint of either token program."""
+    if account.owner != TOKEN_2022_PROGRAM:
+        return genesis.token_account(mint, owner, amount)
+    data = layout.new_token_account(mint, owner, amount)
+    return genesis.with_rent(
+        TOKEN_2022_PROGRAM, data + account_extensions(account.data)
+    )

@@ -1,0 +1,55 @@
+"""What a user should know of the pools that were forked into a ledger."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+from solders.pubkey import Pubkey
+
+from dex.errors import QuoteRefused
+
+from .fork import Fork
+from .fork_pools import ForkedPool
+from .ledger import Ledger
+from .market import VENUES, read_snapshot
+
+
+def report(fork: Fork, ledger: Ledger) -> Iterator[str]:
+    """Say of each pool whether it is new here, and what keeps it from trading."""
+    for pool in fork.pools:
+        name, digest = f"fork {pool.address}", hashlib.sha256(pool.state).hexdigest()
+        known = ledger.store.meta().get(name)
+        state = "copied"
+        if known == digest:
+            state = "was copied before; its state here goes on"
+        elif known is not None:
+            state = (
+                "was copied before from another dump, whose state here goes on; to "
+                "begin with this one, start a new ledger with --ledger"
+            )
+        else:
+            ledger.store.set_meta(**{name: digest})
+        yield f"{pool.venue} pool {pool.address}: {state}"
+        refusals = [_refusal(pool, mint, ledger) for mint in pool.held]
+        if all(refusals):
+            yield f"{pool.venue} pool {pool.address}: no swaps now: {refusals[0]}"
+    yield from (f"made, as no dump held it: {line}" for line in fork.made)
+    ledger.commit()
+
+
+def _refusal(pool: ForkedPool, mint_in: Pubkey, ledger: Ledger) -> str:
+    """Say why a swap of a thousandth of the pool is refused; "" when it is not."""
+    venue = VENUES[pool.venue]
+    snapshot = read_snapshot(ledger, venue, pool.address)
+    try:
+        venue.quote(pool.address, snapshot, mint_in, pool.held[mint_in] // 1_000 or 1)
+    except QuoteRefused as refusal:
+        if refusal.code != "pool_not_open":
+            return refusal.reason
+        clock = snapshot.clock
+        return (
+            f"{refusal.reason} Localnet is at slot {clock.slot} and unix time "
+            f"{clock.unix_timestamp}; `localnet_advance` (with --control) moves both."
+        )
+    return ""
