@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from solders.hash import Hash
+from solders.hash import Hash, ParseHashError
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
@@ -192,20 +192,27 @@ def wrong_type(name: str, value: Any, expected: str) -> RpcError:
 def pubkey(text: str) -> Pubkey:
     try:
         return Pubkey.from_string(text)
-    except ValueError:
-        raise invalid("Invalid param: Invalid") from None
+    except ValueError as error:
+        raise _malformed(error) from None
 
 
 def signature(text: str) -> str:
     """Check that a text is a signature, and return it."""
     try:
         return str(Signature.from_string(text))
-    except ValueError:
-        raise invalid("Invalid param: Invalid") from None
+    except ValueError as error:
+        raise _malformed(error) from None
 
 
 def blockhash(text: str) -> Hash:
     try:
         return Hash.from_string(text)
-    except ValueError:
-        raise invalid("Invalid param: Invalid") from None
+    except ParseHashError as error:
+        raise _malformed(error) from None
+
+
+def _malformed(error: Exception) -> RpcError:
+    """Say in the words of real nodes why a text is no key, signature or hash."""
+    return invalid(
+        f"Invalid param: {'WrongSize' if 'size' in str(error) else 'Invalid'}"
+    )
