@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import resource
 import signal
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -20,12 +19,11 @@ ROOT = Path(__file__).resolve().parents[2]
 class LocalnetProcess:
     """`manage.py localnet`, ready when its line is out."""
 
-    def __init__(self, folder: Path, port: int, *options: str, fund: Pubkey) -> None:
-        self.url = f"http://127.0.0.1:{port}"
+    def __init__(self, folder: Path, *options: str, fund: Pubkey) -> None:
         self.child = subprocess.Popen(
             [
                 *(sys.executable, "manage.py", "localnet", "--no-market"),
-                *("--port", str(port), "--ledger", str(folder)),
+                *("--port", "0", "--ledger", str(folder)),
                 *("--fund", str(fund), *options),
             ],
             cwd=ROOT,
@@ -33,7 +31,9 @@ class LocalnetProcess:
             text=True,
         )
         assert self.child.stdout is not None
-        assert self.child.stdout.readline().startswith("localnet ready")
+        said, _, urls = self.child.stdout.readline().partition(": ")
+        assert said == "localnet ready"
+        self.url = urls.split()[0]
 
     def __enter__(self) -> Self:
         return self
@@ -70,11 +70,3 @@ class LocalnetProcess:
         assert self.child.stdout is not None
         self.child.stdout.close()
         return code
-
-
-def free_port() -> int:
-    """Return a port that is free, and whose next three are most likely free as well."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        found: int = probe.getsockname()[1]
-    return min(found, 65_000)

@@ -27,7 +27,7 @@ from .localnet_orders import (
     signed_orders,
     swaps,
 )
-from .localnet_process import LocalnetProcess, free_port
+from .localnet_process import LocalnetProcess
 
 # Signed at once: all of them are sent within the life of one blockhash.
 CHUNK = 10_000
@@ -121,7 +121,7 @@ def load(folder: Path, count: int) -> list[Figures]:
     network.ledger.close()
     ledger = folder / "ledger"
     figures = []
-    with LocalnetProcess(ledger, free_port(), fund=WALLET.pubkey()) as process:
+    with LocalnetProcess(ledger, fund=WALLET.pubkey()) as process:
         for start in range(0, count, CHUNK):
             numbers = range(start, min(start + CHUNK, count))
             latest = process.call("getLatestBlockhash", {"commitment": "confirmed"})

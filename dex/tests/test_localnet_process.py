@@ -14,7 +14,7 @@ from solders.message import MessageV0
 from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 
-from .localnet_process import LocalnetProcess, free_port
+from .localnet_process import LocalnetProcess
 
 WALLET = Keypair.from_seed(bytes([7]) * 32)
 OTHER = Keypair.from_seed(bytes([8]) * 32).pubkey()
@@ -22,7 +22,7 @@ SOL = 10**9
 
 
 def start(folder: Path) -> LocalnetProcess:
-    return LocalnetProcess(folder, free_port(), fund=WALLET.pubkey())
+    return LocalnetProcess(folder, fund=WALLET.pubkey())
 
 
 def send_payment(process: LocalnetProcess) -> str:
