@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass, replace
 
 from solders.hash import Hash
@@ -12,7 +13,6 @@ from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
 from dex.localnet.programs import token_layout as layout
-from dex.localnet.programs.transfer_fee import account_extensions
 from dex.localnet.runtime import Outcome, execute, load
 from dex.solana.addresses import (
     SYSTEM_PROGRAM,
@@ -79,5 +79,6 @@ def user_account(accounts: Accounts, mint: Pubkey, amount: int) -> Account:
     reserve = 0 if mint == WRAPPED_SOL_MINT else None
     data = layout.new_token_account(mint, USER.pubkey(), amount, native_reserve=reserve)
     if len(mint_account.data) > layout.MINT_SIZE:
-        data += account_extensions(mint_account.data)
+        # Of Token-2022: an immutable owner, and nothing withheld for a transfer fee.
+        data += b"\x02" + struct.pack("<HHHH8x", 7, 0, 2, 8)
     return Account(mint_account.owner, RICH, data)

@@ -105,8 +105,13 @@ def test_an_odd_pool_is_refused_with_its_reason_and_fails_on_localnet(name):
 
     assert refused.value.code == without_state.value.code == code
     assert refused.value.reason.endswith(".")
-    quote = replace(sound_quote(pool), amount_in=amount)
-    quote = replace(quote, **programs_of(pool))
+    token_in, token_out = pool.tokens
+    quote = replace(
+        sound_quote(pool),
+        amount_in=amount,
+        token_program_in=token_in.program,
+        token_program_out=token_out.program,
+    )
     swap = venue.swap_instruction(quote, at, user=USER.pubkey(), min_amount_out=1)
     expected = {"Custom": error} if isinstance(error, int) else error
     assert run_swap(swap, at, quote).outcome.error == {
@@ -127,14 +132,6 @@ def sound_quote(pool: CpmmPool | DlmmPair) -> Quote:
         return quote
     arrays = tuple(pool.array_address(index) for index in pool.array_indices())
     return replace(quote, route_accounts=arrays)
-
-
-def programs_of(pool: CpmmPool | DlmmPair) -> dict[str, Pubkey]:
-    token_in, token_out = pool.tokens
-    return {
-        "token_program_in": token_in.program,
-        "token_program_out": token_out.program,
-    }
 
 
 @pytest.mark.parametrize("kind", [5, 8, 11, 13, 15])
