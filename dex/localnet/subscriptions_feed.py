@@ -53,7 +53,9 @@ class Feed:
         self._listeners[listener.identity] = listener
         self._by_key.setdefault(subscription.key, {})[listener.identity] = listener
         if self._follower is None:
-            self._follower = asyncio.create_task(self._follow())
+            name = f"slots of node {self._node.index}"
+            self._follower = asyncio.create_task(self._follow(), name=name)
+            self._follower.add_done_callback(self._follower_ended)
         return listener
 
     def remove(self, listener: Listener) -> None:
@@ -113,6 +115,11 @@ class Feed:
                 seen = slots
                 self.look(list(self._listeners.values()))
             await asyncio.sleep(LOOK_S)
+
+    def _follower_ended(self, follower: asyncio.Task[None]) -> None:
+        error = None if follower.cancelled() else follower.exception()
+        if error is not None:
+            self._node.network.give_up(error)
 
 
 def _notification(listener: Listener, result: Any) -> dict[str, Any]:

@@ -32,7 +32,9 @@ def make_socket_app(node: Node) -> web.Application:
 
     async def connect(request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse(
-            heartbeat=HEARTBEAT_S, max_msg_size=MAX_MESSAGE_BYTES, compress=False
+            heartbeat=HEARTBEAT_S,
+            max_msg_size=MAX_MESSAGE_BYTES,
+            compress=False,
         )
         await socket.prepare(request)
         open_sockets.add(socket)
@@ -51,8 +53,8 @@ def make_socket_app(node: Node) -> web.Application:
         node.network.listeners.remove(feed.hear)
 
     async def close_all(app: web.Application) -> None:
-        for socket in list(open_sockets):
-            await socket.close(code=WSCloseCode.GOING_AWAY)
+        leaving = [socket.close(code=WSCloseCode.GOING_AWAY) for socket in open_sockets]
+        await asyncio.gather(*leaving)
 
     app = web.Application()
     app.router.add_get("/{path:.*}", connect)

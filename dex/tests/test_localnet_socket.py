@@ -200,6 +200,35 @@ async def test_ping_is_answered(socket):
         await pong
 
 
+async def test_nothing_runs_for_a_node_to_which_nobody_subscribes(localnet, socket):
+    def followers() -> list[str]:
+        names = [task.get_name() for task in asyncio.all_tasks()]
+        return [name for name in names if name.startswith("slots of")]
+
+    before = followers()
+    identity = await socket.call("slotSubscribe")
+    during = followers()
+    await socket.call("slotUnsubscribe", identity)
+
+    assert (before, during, followers()) == ([], ["slots of node 0"], [])
+
+
+async def test_client_that_never_says_goodbye_does_not_hold_up_the_end():
+    async with running_localnet(nodes=1) as localnet:
+        host, port = socket_url(localnet.urls[0])[5:-1].split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(
+            b"GET / HTTP/1.1\r\nHost: localnet\r\nConnection: Upgrade\r\n"
+            b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        )
+        assert b"101 Switching" in await reader.readuntil(b"\r\n\r\n")
+        began = asyncio.get_running_loop().time()
+
+    assert asyncio.get_running_loop().time() - began < 5
+    writer.transport.abort()
+
+
 async def test_client_that_does_not_read_is_cut_off(localnet, monkeypatch):
     monkeypatch.setattr(websocket, "MAX_UNREAD_BYTES", 2_000_000)
     ledger = localnet.ledger
