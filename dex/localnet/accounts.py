@@ -135,10 +135,6 @@ class Bank:
             if account is not None:
                 yield address, account
 
-    def versions(self) -> int:
-        """Return how many states are held, of all accounts together."""
-        return sum(map(len, self._versions.values()))
-
     def take_unsaved(self) -> Changes:
         """Return what changed since the last call."""
         unsaved, self._unsaved = self._unsaved, _Unsaved()

@@ -54,11 +54,13 @@ def _preflight(node: Node, loaded: Loaded, options: Options) -> None:
 def get_signature_statuses(node: Node, params: Params) -> Any:
     signatures = [signature(text) for text in params.texts(0, most=MAX_STATUSES)]
     search = params.options(1).flag("searchTransactionHistory")
+    # Read first: what is not known below had not landed in this slot or before.
+    slot = node.current_slot("processed")
     statuses = [
         _status_json(node, node.status(text, search_history=search))
         for text in signatures
     ]
-    return with_context(node.current_slot("processed"), statuses)
+    return with_context(slot, statuses)
 
 
 def _status_json(node: Node, status: Status | None) -> Any:
