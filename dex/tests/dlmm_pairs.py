@@ -73,7 +73,7 @@ def bins(draw: st.DrawFn, price: int, distance: int) -> BinAmounts:
         x=x,
         y=y,
         price=price,
-        liquidity=price * x + (y << 64) + (10**6 << 64),
+        liquidity=min(price * x + (y + 10**6 << 64), 2**128 - 1),
         open_orders=draw(st.integers(0, 10**6)),
         processing_orders=begun,
         remaining_orders=draw(st.integers(0, begun)),

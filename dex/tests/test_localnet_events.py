@@ -228,6 +228,34 @@ def test_errors_are_logged_as_anchor_logs_them():
     )
 
 
+def test_arguments_that_are_cut_off_are_anchors_error_102():
+    pool = CpmmPool((10**6, 10**6))
+    at, quote, swap = cpmm_swap(pool, 1_000)
+    pair = DlmmPair({0: BinAmounts(y=10**6)})
+    pair_at = snapshot(pair.accounts())
+    pair_quote = VENUE.quote(pair.address, pair_at, X, 1_000)
+    pair_swap = VENUE.swap_instruction(
+        pair_quote, pair_at, user=USER.pubkey(), min_amount_out=1
+    )
+    for whole, seen, asked in ((swap, at, quote), (pair_swap, pair_at, pair_quote)):
+        cut = Instruction(
+            whole.program_id, bytes(whole.data)[:-1], list(whole.accounts)
+        )
+        code, (line,) = failure(run_swap(cut, seen, asked))
+        assert code == 102
+        assert "Error Code: InstructionDidNotDeserialize." in line
+
+
+def test_a_host_fee_is_refused_rather_than_ignored():
+    pair = DlmmPair({0: BinAmounts(y=10**6)})
+    at = snapshot(pair.accounts())
+    quote = VENUE.quote(pair.address, at, X, 1_000)
+    swap = VENUE.swap_instruction(quote, at, user=USER.pubkey(), min_amount_out=1)
+    run = run_swap(with_account(swap, 9, key("host")), at, quote)
+    assert run.outcome.error == {"InstructionError": [0, "InvalidArgument"]}
+    assert "host fees" in run.outcome.logs[2]
+
+
 def test_an_account_that_is_not_the_expected_one_is_named_with_both_addresses():
     at, quote, swap = cpmm_swap(CpmmPool((10**6, 10**6)), 1_000)
     stranger = USER.pubkey()

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 
 import pytest
 from solders.pubkey import Pubkey
 
 from dex.errors import QuoteRefused
 from dex.solana.addresses import MEMO_PROGRAM, associated_token_address
-from dex.types import Account, Clock
+from dex.types import Account
 from dex.venues.dlmm_layout import decode_pair
-from dex.venues.meteora import apply_swap, swap_exact_in
+from dex.venues.meteora import apply_swap, check_known_state, swap_exact_in
 
 from .builders import Token, TransferFees, key, snapshot
 from .builders_dlmm import METEORA, ONE_Q64, BinAmounts, DlmmPair
 from .meteora_quotes import VENUE, X, Y, quote
+from .swap_runs import USER as TRADER
+from .swap_runs import run_swap
 
 USER = key("user")
 
@@ -174,9 +177,19 @@ def test_the_time_of_the_last_update_changes_only_with_the_active_bin():
     assert updates == [(0, 5), (-1, 1_800_000_000)]
 
 
-def test_a_pair_that_pays_farming_rewards_is_not_written():
+def test_the_state_of_a_pair_that_pays_farming_rewards_is_not_known():
     pair = DlmmPair({0: BinAmounts(y=1_000)}, reward_mint=key("reward"))
-    swap = swap_exact_in(pair.address, snapshot(pair.accounts()), X, 10).inner
+    at = snapshot(pair.accounts())
+    swap = swap_exact_in(pair.address, at, X, 10)
     with pytest.raises(QuoteRefused) as refused:
-        apply_swap(pair.pair_data(), pair.arrays(), swap, Clock(1, 0, 1))
+        check_known_state(swap.pair, swap.inner)
     assert refused.value.code == "unsupported"
+    answer = VENUE.quote(pair.address, at, X, 10)
+    swapped = replace(at, accounts={**at.accounts, **VENUE.after_swap(answer, at)})
+    assert VENUE.quote(pair.address, swapped, X, 990).amount_out == 990
+    run = run_swap(
+        VENUE.swap_instruction(answer, at, user=TRADER.pubkey(), min_amount_out=1),
+        at,
+        answer,
+    )
+    assert run.outcome.error == {"InstructionError": [0, "InvalidArgument"]}

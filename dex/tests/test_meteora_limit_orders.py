@@ -11,7 +11,7 @@ from solders.pubkey import Pubkey
 from dex.errors import QuoteRefused
 from dex.types import Snapshot
 from dex.venues.dlmm_layout import decode_pair
-from dex.venues.meteora import apply_swap, swap_exact_in
+from dex.venues.meteora import apply_swap, check_known_state, swap_exact_in
 
 from .builders import snapshot
 from .builders_dlmm import ONE_Q64, BinAmounts, DlmmPair
@@ -203,12 +203,16 @@ def test_open_orders_met_without_filling_one_unit_leave_an_unknown_state():
     dear = BinAmounts(y=10, open_orders=10, price=ONE_Q64 // 4)
     pair = DlmmPair({0: dear}, function_type=2)
     at = snapshot(pair.accounts())
-    quote = VENUE.quote(pair.address, at, X, 43)  # 40 for the makers' Y, 3 for nothing
-    assert quote.amount_out == 10
-    with pytest.raises(QuoteRefused) as refused:
-        VENUE.after_swap(quote, at)
-    assert refused.value.code == "unsupported"
-    assert after(pair, at, X, 44)
+    for amount, amount_out in ((43, 10), (44, 11)):  # makers take 40 of it
+        done = swap_exact_in(pair.address, at, X, amount)
+        assert done.amount_out == amount_out
+        if amount_out == 11:
+            check_known_state(done.pair, done.inner)
+            continue
+        with pytest.raises(QuoteRefused) as refused:
+            check_known_state(done.pair, done.inner)
+        assert refused.value.code == "unsupported"
+        assert VENUE.quote(pair.address, after(pair, at, X, amount), X, 40)
 
 
 def after(pair: DlmmPair, at: Snapshot, mint_in: Pubkey, amount: int) -> Snapshot:

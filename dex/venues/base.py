@@ -25,6 +25,10 @@ class Venue(Protocol):
         """
         ...
 
+    def mints(self, pool: Pubkey, accounts: Accounts) -> tuple[Pubkey, Pubkey]:
+        """Return the two mints of a pool; raises QuoteRefused when it is none of ours."""
+        ...
+
     def quote(
         self, pool: Pubkey, snapshot: Snapshot, mint_in: Pubkey, amount_in: int
     ) -> Quote:
@@ -48,10 +52,9 @@ class Venue(Protocol):
         """Return every account of `snapshot` that a swap like `quote` changes.
 
         Pool, quantity and direction are those of `quote`; what it pays follows from
-        `snapshot`, which may be another one than the quote's. The accounts are as the
-        program leaves them, so that a later quote on them is exact; those that no quote
-        reads (oracles) are left out. Raises QuoteRefused where the program would fail,
-        and `unsupported` where the state it leaves is not known.
+        `snapshot`, which may be another one than the quote's. A later quote on these
+        accounts is exact; what no quote reads (oracles, rewards) may be left as it was.
+        Raises QuoteRefused where the program would fail.
         """
         ...
 

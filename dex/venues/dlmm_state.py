@@ -26,7 +26,7 @@ from solders.pubkey import Pubkey
 from dex.errors import QuoteRefused
 from dex.types import Clock
 
-from .dlmm_layout import bin_offset, decode_pair
+from .dlmm_layout import Pair, bin_offset, decode_pair
 from .dlmm_math import BinFill
 from .dlmm_swap import PairSwap
 from .integers import U32_MAX, U64_MAX, U128_MAX, overflow
@@ -48,15 +48,10 @@ def apply_swap(
 ) -> tuple[bytes, dict[Pubkey, bytes]]:
     """Return the pair and its bin arrays after `swap`.
 
-    Raises QuoteRefused `unsupported` where no record and no public source shows what the
-    program writes: on a pair that pays farming rewards (each swap moves them on), and when
-    open orders take in less than buys one base unit of them.
+    What a later quote reads is exact for every swap; check_known_state says where other
+    fields are not. Raises QuoteRefused `math_overflow` where the program does.
     """
     pair = decode_pair(pair_data)
-    if pair.has_rewards:
-        raise _unknown_state("The pair pays farming rewards")
-    if any(fill.open_in and not fill.open_out for fill in swap.fills):
-        raise _unknown_state("The swap meets limit orders without filling any")
     state = bytearray(pair_data)
     struct.pack_into(
         "<2Ii",
@@ -72,6 +67,19 @@ def apply_swap(
     side = 0 if swap.fee_in_x else 1
     _add(state, _PROTOCOL_FEES + 8 * side, 8, swap.protocol_fee)
     return bytes(state), _write_bins(arrays, swap)
+
+
+def check_known_state(pair: Pair, swap: PairSwap) -> None:
+    """Raise QuoteRefused `unsupported` where what the program writes is not known.
+
+    No record and no public source shows it on a pair that pays farming rewards (each swap
+    moves them on), and when open orders take in less than buys one base unit of them (it
+    may count them as begun or not). No quote depends on either.
+    """
+    if pair.has_rewards:
+        raise _unknown_state("The pair pays farming rewards")
+    if any(fill.open_in and not fill.open_out for fill in swap.fills):
+        raise _unknown_state("The swap meets limit orders without filling any")
 
 
 def _write_bins(arrays: Mapping[Pubkey, bytes], swap: PairSwap) -> dict[Pubkey, bytes]:

@@ -29,7 +29,7 @@ from .dlmm_pool import (
     read_pair,
     swap_exact_in,
 )
-from .dlmm_state import apply_swap
+from .dlmm_state import apply_swap, check_known_state
 from .dlmm_swap import MAX_BIN_ARRAYS, PairSwap, compute_swap
 from .integers import price_impact_bps, round_div
 from .vaults import TRANSFER_UNITS, vaults_after
@@ -41,6 +41,7 @@ __all__ = [
     "PairSwap",
     "PoolSwap",
     "apply_swap",
+    "check_known_state",
     "compute_swap",
     "swap_exact_in",
 ]
@@ -84,6 +85,10 @@ class MeteoraDlmm:
             }
             named += [bin_array_address(pool, index) for index in sorted(indices)]
         return named
+
+    def mints(self, pool: Pubkey, accounts: Accounts) -> tuple[Pubkey, Pubkey]:
+        """Return X and Y."""
+        return read_pair(accounts, pool).mints
 
     def quote(
         self, pool: Pubkey, snapshot: Snapshot, mint_in: Pubkey, amount_in: int

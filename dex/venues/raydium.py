@@ -72,6 +72,10 @@ class RaydiumCpmm:
             return [pool]
         return [pool, state.config, *state.vaults, *state.mints]
 
+    def mints(self, pool: Pubkey, accounts: Accounts) -> tuple[Pubkey, Pubkey]:
+        """Return tokens 0 and 1."""
+        return read_pool(accounts, pool).mints
+
     def quote(
         self, pool: Pubkey, snapshot: Snapshot, mint_in: Pubkey, amount_in: int
     ) -> Quote:

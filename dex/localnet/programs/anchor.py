@@ -18,6 +18,7 @@ from dex.types import Account, Snapshot
 from . import token_layout as layout
 from .invocation import Invocation
 
+NOT_DESERIALIZED = 102
 CONSTRAINT_HAS_ONE = 2001
 CONSTRAINT_RAW = 2003
 CONSTRAINT_SEEDS = 2006
@@ -31,6 +32,7 @@ NOT_INITIALIZED = 3012
 
 # What Anchor says of its own errors. Source: anchor, `lang/src/error.rs`.
 MESSAGES = {
+    NOT_DESERIALIZED: "The program could not deserialize the given instruction",
     CONSTRAINT_HAS_ONE: "A has one constraint was violated",
     CONSTRAINT_RAW: "A raw constraint was violated",
     CONSTRAINT_SEEDS: "A seeds constraint was violated",

@@ -1,8 +1,9 @@
 """Meteora DLMM: swap2.
 
 Checks and errors: MeteoraAg/dlmm-sdk, `idls/dlmm.json` 0.12. The arithmetic and the state
-it writes are the venue's own. The oracle is left untouched: no quote reads it. Swaps of
-pairs with farming rewards are refused.
+it writes are the venue's own. The oracle is left untouched: no quote reads it. Swaps that
+leave a state which is not known are refused: those of pairs with farming rewards, and
+those with an account for host fees.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from .anchor import (
     CONSTRAINT_RAW,
     CONSTRAINT_SEEDS,
     INVALID_PROGRAM,
+    NOT_DESERIALIZED,
     NOT_ENOUGH_KEYS,
     WRONG_OWNER,
     AnchorProgram,
@@ -84,7 +86,7 @@ CODES = {
     MINT_X,
     MINT_Y,
     ORACLE,
-    _HOST_FEE,
+    HOST_FEE,
     USER,
     PROGRAM_X,
     PROGRAM_Y,
@@ -108,9 +110,9 @@ def process(call: Invocation) -> None:
     try:
         amount_in, min_amount_out, hooks = struct.unpack("<QQI", call.data[8:])
     except struct.error:
-        raise InstructionError("InvalidInstructionData") from None
+        raise refuse(call, PROGRAM_ERRORS, NOT_DESERIALIZED) from None
     if hooks:
-        raise InstructionError("InvalidInstructionData")
+        raise _unsupported(call, "accounts of transfer hooks")
     _check_accounts(call)
     swap_for_y = _direction(call)
     mint_in = call.address(MINT_X if swap_for_y else MINT_Y)
@@ -125,6 +127,12 @@ def process(call: Invocation) -> None:
     call.consume(meteora.UNITS_PER_BIN * len(swap.inner.fills))
     if swap.amount_out < min_amount_out:
         raise refuse(call, PROGRAM_ERRORS, EXCEEDED_SLIPPAGE)
+    compute(
+        call,
+        PROGRAM_ERRORS,
+        CODES,
+        lambda: meteora.check_known_state(swap.pair, swap.inner),
+    )
     _write_state(call, swap.inner)
     user = call.address(USER)
     emit(call, EVENT_AUTHORITY, encode_swap(call.address(PAIR), user, swap))
@@ -162,6 +170,13 @@ def _check_accounts(call: Invocation) -> None:
     expected = bitmap_extension_address(call.address(PAIR))
     if extension not in (expected, call.program):
         raise refuse(call, PROGRAM_ERRORS, WRONG_OWNER, BITMAP_EXTENSION)
+    if call.address(HOST_FEE) != call.program:
+        raise _unsupported(call, "an account for host fees")
+
+
+def _unsupported(call: Invocation, what: str) -> InstructionError:
+    call.log(f"localnet does not support {what} here")
+    return InstructionError("InvalidArgument")
 
 
 def _direction(call: Invocation) -> bool:

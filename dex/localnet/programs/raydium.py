@@ -20,6 +20,7 @@ from . import token_layout as layout
 from .anchor import (
     CONSTRAINT_RAW,
     CONSTRAINT_SEEDS,
+    NOT_DESERIALIZED,
     REQUIRE_GT,
     WRONG_OWNER,
     AnchorProgram,
@@ -90,7 +91,7 @@ def process(call: Invocation) -> None:
     try:
         first, second = struct.unpack("<QQ", call.data[8:])
     except struct.error:
-        raise InstructionError("InvalidInstructionData") from None
+        raise refuse(call, PROGRAM_ERRORS, NOT_DESERIALIZED) from None
     _check_accounts(call)
     mint_in, pool = call.address(MINT_IN), call.address(POOL)
     if exact_in:
