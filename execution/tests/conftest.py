@@ -49,10 +49,11 @@ class Stage:
         token_out: str = "B",
         amount_in: int = 100_000_000,
         slippage_bps: int = 100,
+        max_price_impact_bps: int | None = None,
     ) -> UUID:
         """Place an order of `amount_in` base units."""
         return await self.database.run(
-            _place, token_in, token_out, amount_in, slippage_bps
+            _place, token_in, token_out, amount_in, slippage_bps, max_price_impact_bps
         )
 
     def set_localnet(self, **options: Any) -> None:
@@ -110,13 +111,20 @@ class Stage:
         return list(reversed(listed))
 
 
-def _place(symbol_in: str, symbol_out: str, amount_in: int, slippage_bps: int) -> UUID:
+def _place(
+    symbol_in: str,
+    symbol_out: str,
+    amount_in: int,
+    slippage_bps: int,
+    max_price_impact_bps: int | None,
+) -> UUID:
     request = OrderRequest(
         order_type="market",
         token_in=Token.objects.get(symbol=symbol_in),
         token_out=Token.objects.get(symbol=symbol_out),
         amount_in=amount_in,
         slippage_bps=slippage_bps,
+        max_price_impact_bps=max_price_impact_bps,
     )
     return place_order(request, owner=local_owner()).order_id
 
