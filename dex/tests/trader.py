@@ -19,6 +19,7 @@ from dex.router import find_route, load_venues
 from dex.solana.addresses import associated_token_address
 from dex.solana.cluster import Cluster
 from dex.solana.rpc import RpcClient
+from dex.solana.subscriptions import socket_urls
 from dex.solana.transactions import compose_swap
 from dex.solana.wallet import Wallet, create_wallet
 from dex.types import (
@@ -110,9 +111,12 @@ def _sign(wallet: Wallet, message: MessageV0, height: int) -> SignedTransaction:
 
 
 @contextlib.asynccontextmanager
-async def trading(folder: Path) -> AsyncIterator[Trader]:
+async def trading(
+    folder: Path, *, sockets: bool = False, **network: object
+) -> AsyncIterator[Trader]:
+    """Run a localnet with these options, and a cluster over it, `sockets` included."""
     wallet = create_wallet(folder / "wallet.json")
-    async with running_localnet(fund=[wallet.address]) as localnet:
+    async with running_localnet(fund=[wallet.address], **network) as localnet:
         rpc = RpcClient(
             localnet.urls, timeout_s=5, batch_size=25, expected_genesis=None
         )
@@ -123,6 +127,7 @@ async def trading(folder: Path) -> AsyncIterator[Trader]:
             slot_time_s=0.02,
             resend_interval_s=0.02,
             expiry_interval_s=0.01,
+            socket_urls=socket_urls(localnet.urls, None) if sockets else None,
         ) as cluster:
             genesis = localnet.control("localnet_genesis")
             mints = {
