@@ -49,6 +49,9 @@ class PaperVenue:
             ]
         return named
 
+    def mints(self, pool: Pubkey, accounts: Accounts) -> tuple[Pubkey, Pubkey]:
+        return MINT_IN, MINT_OUT
+
     def quote(
         self, pool: Pubkey, snapshot: Snapshot, mint_in: Pubkey, amount_in: int
     ) -> Quote:

@@ -1,0 +1,106 @@
+"""Show and extend the allow-list of pools."""
+
+from __future__ import annotations
+
+import asyncio
+from argparse import ArgumentParser, ArgumentTypeError
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
+from solders.pubkey import Pubkey
+
+from dex.allowing import allow_pool
+from dex.chain import known_chain
+from dex.errors import DexError
+from dex.models import Pool
+from dex.pool_facts import PoolFacts, read_pool_facts
+from dex.router import load_venues
+from dex.solana.rpc import RpcClient
+
+
+class Command(BaseCommand):
+    help = "Show the pools that orders may be routed through, or add one."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        actions = parser.add_subparsers(dest="action", required=True)
+        actions.add_parser("list", help="list the pools on the allow-list")
+        add = actions.add_parser("add", help="read a pool from the chain and allow it")
+        add.add_argument("address", type=_address)
+        add.add_argument("--note", default="", help="shown in the admin")
+        add.add_argument(
+            "--disabled",
+            action="store_true",
+            help="add it switched off, also when no swap works in it now",
+        )
+        for side in "ab":
+            add.add_argument(
+                f"--symbol-{side}", help=f"symbol of token {side.upper()}, if it is new"
+            )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            if options["action"] == "list":
+                self._list()
+            else:
+                self._add(options)
+        except DexError as error:
+            raise CommandError(str(error)) from error
+        except DatabaseError as error:
+            raise CommandError(f"The database: {error}".strip()) from error
+
+    def _list(self) -> None:
+        pools = Pool.objects.select_related("token_a", "token_b")
+        for pool in pools:
+            tokens = (pool.token_a, pool.token_b)
+            off = "" if pool.enabled else "disabled"
+            if pool.enabled and not all(token.enabled for token in tokens):
+                off = "token disabled"
+            pair = "/".join(map(str, tokens))
+            line = (
+                f"{pool.address:44}  {pool.venue:8}  {pair:24}  {off:14}  {pool.note}"
+            )
+            self.stdout.write(line.rstrip())
+        if not pools:
+            self.stdout.write(
+                "No pools yet. Add one with `manage.py pools add ADDRESS`."
+            )
+
+    def _add(self, options: dict[str, Any]) -> None:
+        if len(options["note"]) > 200:
+            raise CommandError("A note has at most 200 characters.")
+        chain = known_chain()
+        if chain is None:
+            raise CommandError(
+                "This database has not met its chain yet: run `manage.py prepare` first."
+            )
+        facts = asyncio.run(_read(options["address"], chain.genesis_hash))
+        lines = allow_pool(
+            facts,
+            enabled=not options["disabled"],
+            note=options["note"],
+            symbols=(options["symbol_a"], options["symbol_b"]),
+        )
+        for line in lines:
+            self.stdout.write(line)
+
+
+async def _read(address: Pubkey, genesis_hash: str) -> PoolFacts:
+    rpc = RpcClient(
+        settings.SOLANA_RPC_URLS,
+        timeout_s=settings.RPC_TIMEOUT_S,
+        batch_size=settings.RPC_BATCH_SIZE,
+        expected_genesis=genesis_hash,
+    )
+    try:
+        return await read_pool_facts(rpc, load_venues(), address)
+    finally:
+        await rpc.close()
+
+
+def _address(text: str) -> Pubkey:
+    try:
+        return Pubkey.from_string(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not a Solana address") from None
