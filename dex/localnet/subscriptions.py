@@ -50,9 +50,8 @@ class Subscription:
     def hear(self, commit: Commit) -> None:
         """Take note of what a commit made durable."""
 
-    def due(self) -> Iterator[Any]:
-        """Yield the results to send now, each once."""
-        slot = self.node.current_slot(self.commitment)
+    def due(self, slot: int) -> Iterator[Any]:
+        """Yield the results to send now that `slot` has the commitment, each once."""
         # A node that began to lag does not take back what it said.
         if slot >= self.slot:
             yield from self._due(slot)

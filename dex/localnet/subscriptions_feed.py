@@ -81,20 +81,23 @@ class Feed:
         signatures = (record.signature for record in commit.records)
         for key in itertools.chain((None,), commit.accounts, signatures):
             concerned.update(self._by_key.get(key, {}))
-        for listener in concerned.values():
-            self._tell(listener, commit)
+        self.look(concerned.values(), commit)
 
-    def look(self, listeners: Iterable[Listener]) -> None:
-        """Send what is due to these listeners now."""
+    def look(self, listeners: Iterable[Listener], commit: Commit | None = None) -> None:
+        """Send these listeners what is due, after they heard of the commit, if any."""
+        slots = self._slots()
         for listener in listeners:
-            self._tell(listener, None)
+            self._tell(listener, commit, slots[listener.subscription.commitment])
 
-    def _tell(self, listener: Listener, commit: Commit | None) -> None:
+    def _slots(self) -> dict[str, int]:
+        return {name: self._node.current_slot(name) for name in COMMITMENTS}
+
+    def _tell(self, listener: Listener, commit: Commit | None, slot: int) -> None:
         subscription = listener.subscription
         try:
             if commit is not None:
                 subscription.hear(commit)
-            for result in subscription.due():
+            for result in subscription.due(slot):
                 listener.send(_notification(listener, result))
             if subscription.waiting > MOST_WAITING:
                 raise OverflowError(f"{subscription.waiting} notifications wait")
@@ -108,9 +111,9 @@ class Feed:
 
     async def _follow(self) -> None:
         """Look after everybody whenever a slot gained a commitment."""
-        seen: list[int] = []
+        seen: dict[str, int] = {}
         while True:
-            slots = [self._node.current_slot(name) for name in COMMITMENTS]
+            slots = self._slots()
             if slots != seen:
                 seen = slots
                 self.look(list(self._listeners.values()))
