@@ -181,21 +181,21 @@ def fill_bin(
         fee, maker_in, remaining_in + open_in, rules.protocol_share
     )
     return BinFill(
-        bin_id=bin_id,
-        array_index=array_index,
-        price=price,
-        consumed=consumed,
-        paid=paid,
-        fee=fee,
-        protocol_fee=protocol_fee,
-        maker_fee=maker_fee,
-        order_fee=order_fee,
-        maker_in=maker_in,
-        maker_out=maker_out,
-        remaining_in=remaining_in,
-        remaining_out=remaining_out,
-        open_in=open_in,
-        open_out=open_out,
+        bin_id,
+        array_index,
+        price,
+        consumed,
+        paid,
+        fee,
+        protocol_fee,
+        maker_fee,
+        order_fee,
+        maker_in,
+        maker_out,
+        remaining_in,
+        remaining_out,
+        open_in,
+        open_out,
     )
 
 
@@ -208,10 +208,10 @@ def _split_fee(
     makers' part and half of the orders' part. A fee that bought nothing goes to nobody.
     Source: `split_fee` of `commons/src/quote.rs` at 20ad886.
     """
-    net_in = maker_in + orders_in
-    if not net_in:
-        return 0, 0, 0
-    makers = ceil_div(fee * maker_in, net_in)
+    if not orders_in:
+        kept = fee * protocol_share // BASIS_POINT_MAX
+        return (fee - kept, 0, kept) if maker_in else (0, 0, 0)
+    makers = ceil_div(fee * maker_in, maker_in + orders_in)
     order_fee = (fee - makers) * _LIMIT_ORDER_FEE_SHARE // BASIS_POINT_MAX
     maker_fee = makers - makers * protocol_share // BASIS_POINT_MAX
     return maker_fee, order_fee, fee - maker_fee - order_fee
