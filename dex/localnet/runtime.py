@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -12,50 +12,79 @@ from solders.message import MessageV0
 from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
-from dex.solana.addresses import MEMO_PROGRAM, SYSTEM_PROGRAM
+from dex.solana.addresses import MEMO_PROGRAM, MEMO_V1_PROGRAM, SYSTEM_PROGRAM
 from dex.types import Account, Clock
 
-from .programs import PROGRAMS
-from .programs.compute_budget import read_budget
+from .lookup import load_addresses
+from .programs import PROGRAMS, RESERVED, is_executable
+from .programs.compute_budget import Budget, read_budget
 from .programs.invocation import Execution, Invocation, rent_exempt_minimum, run
 from .transaction_errors import InstructionError, TransactionError
 
 Read = Callable[[Pubkey], Account | None]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a transaction did. `changes` holds every account as it is afterwards."""
-
-    error: Any
-    logs: list[str]
-    units: int
-    fee: int
-    inner: dict[int, list[dict[str, Any]]]
-    before: Mapping[Pubkey, Account | None]
-    changes: Mapping[Pubkey, Account | None] = field(default_factory=dict)
+# What counts for each account beside its data (SIMD-186).
+BYTES_PER_LOADED_ACCOUNT = 64
 
 
 class Loaded:
-    """A transaction taken apart once: keys, rights, instructions, budget."""
+    """A transaction taken apart once: keys, rights, instructions, budget.
 
-    def __init__(self, transaction: VersionedTransaction) -> None:
+    `keys` are the static ones, then what lookup tables give to write, then to read;
+    those come with `resolved`.
+    """
+
+    def __init__(
+        self,
+        transaction: VersionedTransaction,
+        *,
+        writable: Sequence[Pubkey] = (),
+        readonly: Sequence[Pubkey] = (),
+    ) -> None:
         message = transaction.message
         self.transaction = transaction
         self.message = message
-        self.keys: list[Pubkey] = message.account_keys
+        self.static_keys: list[Pubkey] = message.account_keys
+        self.loaded_writable = tuple(writable)
+        self.loaded_readonly = tuple(readonly)
+        self.keys = [*self.static_keys, *writable, *readonly]
         self.instructions = message.instructions
         self.blockhash = message.recent_blockhash
         self.signature = str(transaction.signatures[0])
         header = message.header
         self.signers = header.num_required_signatures
         self.writable_signers = self.signers - header.num_readonly_signed_accounts
-        self.first_readonly = len(self.keys) - header.num_readonly_unsigned_accounts
+        self.first_readonly = (
+            len(self.static_keys) - header.num_readonly_unsigned_accounts
+        )
+
+    @property
+    def has_lookups(self) -> bool:
+        message = self.message
+        return isinstance(message, MessageV0) and bool(message.address_table_lookups)
+
+    def resolved(self, read: Read, slot: int) -> Loaded:
+        """Return it with the addresses that its lookup tables give in `slot`.
+
+        Raises TransactionError when a table is missing, no table, or too short.
+        """
+        if not isinstance(self.message, MessageV0) or not self.has_lookups:
+            return self
+        writable, readonly = load_addresses(self.message, read, slot)
+        loaded = Loaded(self.transaction, writable=writable, readonly=readonly)
+        if len(set(loaded.keys)) != len(loaded.keys):
+            raise TransactionError("AccountLoadedTwice")
+        return loaded
 
     @cached_property
     def metas(self) -> list[AccountMeta]:
+        called = {self.keys[each.program_id_index] for each in self.instructions}
         return [
-            AccountMeta(key, position < self.signers, self._is_writable(position))
+            AccountMeta(
+                key,
+                position < self.signers,
+                # Whatever the header says: nobody writes a program that is called.
+                self._is_writable(position) and key not in called | RESERVED,
+            )
             for position, key in enumerate(self.keys)
         ]
 
@@ -66,8 +95,9 @@ class Loaded:
     def _is_writable(self, position: int) -> bool:
         if position < self.signers:
             return position < self.writable_signers
-        # A program that is called cannot be written, whatever the header says.
-        return position < self.first_readonly and self.keys[position] not in PROGRAMS
+        if position < len(self.static_keys):
+            return position < self.first_readonly
+        return position < len(self.static_keys) + len(self.loaded_writable)
 
     @property
     def memo(self) -> str | None:
@@ -75,10 +105,27 @@ class Loaded:
         memos = [
             bytes(instruction.data)
             for instruction in self.instructions
-            if self.keys[instruction.program_id_index] == MEMO_PROGRAM
+            if self.keys[instruction.program_id_index]
+            in (MEMO_PROGRAM, MEMO_V1_PROGRAM)
         ]
         texts = [f"[{len(memo)}] {memo.decode(errors='replace')}" for memo in memos]
         return "; ".join(texts) or None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a transaction did. `changes` holds every account as it is afterwards."""
+
+    loaded: Loaded
+    error: Any
+    logs: list[str]
+    units: int
+    fee: int
+    inner: dict[int, list[dict[str, Any]]]
+    before: Mapping[Pubkey, Account | None]
+    changes: Mapping[Pubkey, Account | None] = field(default_factory=dict)
+    # What a program returned last, and which one it was.
+    return_data: tuple[Pubkey, bytes] | None = None
 
 
 def load(raw: bytes) -> Loaded:
@@ -91,8 +138,6 @@ def load(raw: bytes) -> Loaded:
     loaded = Loaded(transaction)
     if len(set(loaded.keys)) != len(loaded.keys):
         raise TransactionError("AccountLoadedTwice")
-    if isinstance(loaded.message, MessageV0) and loaded.message.address_table_lookups:
-        raise TransactionError("AddressLookupTableNotFound")
     return loaded
 
 
@@ -102,17 +147,22 @@ def execute(loaded: Loaded, read: Read, clock: Clock) -> Outcome:
     Raises TransactionError when it cannot land at all. A program's refusal is an
     Outcome with an error: it lands, pays its fee and changes nothing else.
     """
-    budget = read_budget(loaded.keys, loaded.instructions)
-    before = {key: read(key) for key in loaded.keys}
+    loaded = loaded.resolved(read, clock.slot)
+    keys = loaded.keys
+    budget = read_budget(keys, loaded.instructions)
+    before = {key: read(key) for key in keys}
     fee = budget.fee(loaded.signers)
-    payer = _charge(before[loaded.keys[0]], fee)
-    execution = Execution(before.get, loaded.keys, PROGRAMS, clock, budget.unit_limit)
-    execution.changes[loaded.keys[0]] = payer
-    error = _run_all(loaded, execution)
+    payer = _charge(before[keys[0]], fee)
+    execution = Execution(before.get, keys, PROGRAMS, clock, budget.unit_limit)
+    execution.changes[keys[0]] = payer
+    error = _load_error(loaded, before, budget)
+    if error is None:
+        error = _run_all(loaded, execution)
     if error is None:
         error = _rent_error(loaded, before, execution)
-    changes = {loaded.keys[0]: payer} if error else execution.changes
+    changes = {keys[0]: payer} if error else execution.changes
     return Outcome(
+        loaded=loaded,
         error=error,
         logs=execution.logs,
         units=execution.units,
@@ -123,6 +173,7 @@ def execute(loaded: Loaded, read: Read, clock: Clock) -> Outcome:
             key: account if account.lamports else None
             for key, account in changes.items()
         },
+        return_data=execution.return_data,
     )
 
 
@@ -134,20 +185,42 @@ def _charge(payer: Account | None, fee: int) -> Account:
     left = payer.lamports - fee
     if left < 0:
         raise TransactionError("InsufficientFundsForFee")
-    if 0 < left < rent_exempt_minimum(0):
+    least = rent_exempt_minimum(0)
+    if 0 < left < least <= payer.lamports:
         raise TransactionError({"InsufficientFundsForRent": {"account_index": 0}})
     return replace(payer, lamports=left)
 
 
-def _run_all(loaded: Loaded, execution: Execution) -> Any:
+def _load_error(
+    loaded: Loaded, before: Mapping[Pubkey, Account | None], budget: Budget
+) -> Any:
+    """Say why the accounts cannot be loaded: it pays the fee, but nothing runs."""
+    size = sum(
+        len(account.data) + BYTES_PER_LOADED_ACCOUNT
+        for account in before.values()
+        if account is not None
+    )
+    if size > budget.loaded_bytes:
+        return "MaxLoadedAccountsDataSizeExceeded"
     for instruction in loaded.instructions:
-        if loaded.keys[instruction.program_id_index] not in PROGRAMS:
+        program = loaded.keys[instruction.program_id_index]
+        if program in PROGRAMS:
+            continue
+        account = before[program]
+        if account is None:
             return "ProgramAccountNotFound"
+        if not is_executable(account):
+            return "InvalidProgramForExecution"
+    return None
+
+
+def _run_all(loaded: Loaded, execution: Execution) -> Any:
+    keys, metas = loaded.keys, loaded.metas
     for index, instruction in enumerate(loaded.instructions):
         invocation = Invocation(
             execution,
-            loaded.keys[instruction.program_id_index],
-            [loaded.metas[position] for position in instruction.accounts],
+            keys[instruction.program_id_index],
+            [metas[position] for position in instruction.accounts],
             bytes(instruction.data),
             index,
         )
@@ -161,13 +234,22 @@ def _run_all(loaded: Loaded, execution: Execution) -> Any:
 def _rent_error(
     loaded: Loaded, before: Mapping[Pubkey, Account | None], execution: Execution
 ) -> Any:
-    """Name the first account that was left with less than its rent, if any."""
+    """Name the first account that was left with less than its rent, if any.
+
+    One that held less before may stay so, if it keeps its size and gains nothing.
+    """
     for position, key in enumerate(loaded.keys):
         account = execution.changes.get(key)
         if account is None or account.lamports == 0:
             continue
+        size = len(account.data)
+        if account.lamports >= rent_exempt_minimum(size):
+            continue
         was = before[key]
-        unchanged = was is not None and was.lamports == account.lamports
-        if account.lamports < rent_exempt_minimum(len(account.data)) and not unchanged:
+        if (
+            was is None
+            or len(was.data) != size
+            or not account.lamports <= was.lamports < rent_exempt_minimum(size)
+        ):
             return {"InsufficientFundsForRent": {"account_index": position}}
     return None

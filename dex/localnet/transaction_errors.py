@@ -43,10 +43,13 @@ TRANSACTION_TEXT = {
 
 
 class InstructionError(Exception):
-    """A program refuses; `error` is a name or {"Custom": code}, as nodes show it."""
+    """A program refuses; `error` is a name or {"Custom": code}, as nodes show it.
 
-    def __init__(self, error: str | dict[str, int]) -> None:
-        super().__init__(instruction_text(error))
+    `text` is for the logs, where it is not the usual sentence.
+    """
+
+    def __init__(self, error: str | dict[str, int], text: str = "") -> None:
+        super().__init__(text or instruction_text(error))
         self.error = error
 
 

@@ -8,25 +8,57 @@ from solders.pubkey import Pubkey
 
 from dex.solana.addresses import (
     ASSOCIATED_TOKEN_PROGRAM,
+    CLOCK_SYSVAR,
     COMPUTE_BUDGET_PROGRAM,
+    LOOKUP_TABLE_PROGRAM,
     MEMO_PROGRAM,
+    MEMO_V1_PROGRAM,
     SYSTEM_PROGRAM,
     TOKEN_2022_PROGRAM,
     TOKEN_PROGRAM,
 )
+from dex.types import Account
 from dex.venues import meteora as meteora_venue
 from dex.venues import raydium as raydium_venue
 
-from . import associated_token, compute_budget, memo, meteora, raydium, system, token
-from .invocation import Program
+from . import (
+    associated_token,
+    compute_budget,
+    lookup_tables,
+    memo,
+    meteora,
+    raydium,
+    system,
+    token,
+    token_2022,
+)
+from .invocation import NATIVE_PROGRAMS, Program
 
 PROGRAMS: Mapping[Pubkey, Program] = {
     SYSTEM_PROGRAM: system.process,
     COMPUTE_BUDGET_PROGRAM: compute_budget.process,
     TOKEN_PROGRAM: token.process,
-    TOKEN_2022_PROGRAM: token.process,
+    TOKEN_2022_PROGRAM: token_2022.process,
     ASSOCIATED_TOKEN_PROGRAM: associated_token.process,
     MEMO_PROGRAM: memo.process,
+    MEMO_V1_PROGRAM: memo.process_v1,
+    LOOKUP_TABLE_PROGRAM: lookup_tables.process,
     raydium_venue.PROGRAM_ID: raydium.process,
     meteora_venue.PROGRAM_ID: meteora.process,
 }
+# Nobody writes these, whatever a transaction says.
+RESERVED = NATIVE_PROGRAMS | {CLOCK_SYSVAR}
+LOADERS = frozenset(
+    Pubkey.from_string(text)
+    for text in (
+        "NativeLoader1111111111111111111111111111111",
+        "BPFLoader1111111111111111111111111111111111",
+        "BPFLoader2111111111111111111111111111111111",
+        "BPFLoaderUpgradeab1e11111111111111111111111",
+    )
+)
+
+
+def is_executable(account: Account) -> bool:
+    """Say whether an account is a program."""
+    return account.owner in LOADERS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from solders.instruction import CompiledInstruction
 from solders.pubkey import Pubkey
@@ -10,25 +10,47 @@ from solders.pubkey import Pubkey
 from dex.localnet.transaction_errors import TransactionError
 from dex.solana.addresses import COMPUTE_BUDGET_PROGRAM
 
-from .invocation import Invocation
+from .invocation import NATIVE_PROGRAMS, Invocation
 
 UNITS = 150
 UNITS_PER_INSTRUCTION = 200_000
+# Each of a native program's, which runs inside the node (SIMD-170).
+UNITS_PER_NATIVE_INSTRUCTION = 3_000
 MAX_UNITS = 1_400_000
 LAMPORTS_PER_SIGNATURE = 5_000
+MIN_HEAP_BYTES, MAX_HEAP_BYTES = 32 * 1024, 256 * 1024
+HEAP_STEP_BYTES = 1024
+MAX_LOADED_BYTES = 64 * 1024 * 1024
+UINT64_MAX = 2**64 - 1
+
+HEAP, LIMIT, PRICE, LOADED_BYTES = 1, 2, 3, 4
+# Bytes that a value takes behind the tag.
+WIDTHS = {HEAP: 4, LIMIT: 4, PRICE: 8, LOADED_BYTES: 4}
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """A transaction's compute limit, and its price in micro-lamports per unit."""
+    """What a transaction asks for: compute units, their price in micro-lamports, and
+    how many bytes of accounts and of heap it may use.
+    """
 
     unit_limit: int
-    unit_price: int
+    unit_price: int = 0
+    loaded_bytes: int = MAX_LOADED_BYTES
+    heap_bytes: int = MIN_HEAP_BYTES
 
     def fee(self, signatures: int) -> int:
         """Return the fee in lamports: per signature, plus price × limit, rounded up."""
         priority = -(-self.unit_price * self.unit_limit // 1_000_000)
-        return LAMPORTS_PER_SIGNATURE * signatures + priority
+        return LAMPORTS_PER_SIGNATURE * signatures + min(priority, UINT64_MAX)
+
+
+@dataclass
+class _Requests:
+    """Values asked for so far, by tag, and the units of a transaction that asks none."""
+
+    values: dict[int, int] = field(default_factory=dict)
+    default_units: int = 0
 
 
 def process(call: Invocation) -> None:
@@ -38,25 +60,42 @@ def process(call: Invocation) -> None:
 
 def read_budget(keys: list[Pubkey], instructions: list[CompiledInstruction]) -> Budget:
     """Read the budget a transaction asks for; TransactionError when it is malformed."""
-    limit: int | None = None
-    price: int | None = None
-    others = 0
+    requests = _Requests()
     for index, instruction in enumerate(instructions):
-        if keys[instruction.program_id_index] != COMPUTE_BUDGET_PROGRAM:
-            others += 1
-            continue
-        data = bytes(instruction.data)
-        tag, value = data[:1], int.from_bytes(data[1:], "little")
-        if tag == b"\x02" and len(data) == 5 and limit is None:
-            limit = value
-        elif tag == b"\x03" and len(data) == 9 and price is None:
-            price = value
-        elif tag in (b"\x02", b"\x03") and len(data) in (5, 9):
-            raise TransactionError({"DuplicateInstruction": index})
-        elif tag not in (b"\x01", b"\x04") or len(data) != 5:
-            raise TransactionError(
-                {"InstructionError": [index, "InvalidInstructionData"]}
-            )
-    if limit is None:
-        limit = others * UNITS_PER_INSTRUCTION
-    return Budget(min(limit, MAX_UNITS), price or 0)
+        program = keys[instruction.program_id_index]
+        if program in NATIVE_PROGRAMS:
+            requests.default_units += UNITS_PER_NATIVE_INSTRUCTION
+        else:
+            requests.default_units += UNITS_PER_INSTRUCTION
+        if program == COMPUTE_BUDGET_PROGRAM:
+            _read(requests.values, index, bytes(instruction.data))
+    values = requests.values
+    loaded_bytes = values.get(LOADED_BYTES, MAX_LOADED_BYTES)
+    if loaded_bytes == 0:
+        raise TransactionError("InvalidLoadedAccountsDataSizeLimit")
+    return Budget(
+        min(values.get(LIMIT, requests.default_units), MAX_UNITS),
+        values.get(PRICE, 0),
+        min(loaded_bytes, MAX_LOADED_BYTES),
+        values.get(HEAP, MIN_HEAP_BYTES),
+    )
+
+
+def _read(values: dict[int, int], index: int, data: bytes) -> None:
+    """Read one request; what stands behind its value is ignored."""
+    tag = data[0] if data else 0
+    width = WIDTHS.get(tag)
+    if width is None or len(data) < 1 + width:
+        raise _invalid(index)
+    if tag in values:
+        raise TransactionError({"DuplicateInstruction": index})
+    value = int.from_bytes(data[1 : 1 + width], "little")
+    if tag == HEAP and (
+        not MIN_HEAP_BYTES <= value <= MAX_HEAP_BYTES or value % HEAP_STEP_BYTES
+    ):
+        raise _invalid(index)
+    values[tag] = value
+
+
+def _invalid(index: int) -> TransactionError:
+    return TransactionError({"InstructionError": [index, "InvalidInstructionData"]})

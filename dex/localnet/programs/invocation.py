@@ -44,6 +44,8 @@ class Execution:
     changes: dict[Pubkey, Account] = field(default_factory=dict)
     logs: list[str] = field(default_factory=list)
     units: int = 0
+    # What a program returned last, and which one it was.
+    return_data: tuple[Pubkey, bytes] | None = None
     # Calls that programs made, by the index of the transaction's instruction.
     inner: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
 
@@ -65,6 +67,8 @@ class Invocation:
     data: bytes
     index: int
     depth: int = 1
+    # Accounts that this program wrote, as they were before; checked when it ends.
+    written: dict[Pubkey, Account] = field(default_factory=dict)
 
     def address(self, position: int) -> Pubkey:
         """Return the address at a position; NotEnoughAccountKeys when there is none."""
@@ -83,30 +87,35 @@ class Invocation:
         return self.address(position)
 
     def write(self, position: int, account: Account) -> None:
-        """Change an account under the rules of the runtime.
+        """Change an account; the runtime checks when the program ends or calls another.
 
-        Only its owner changes its data or takes lamports, and only if it is writable.
+        A native program is checked at once.
         """
         meta = self._meta(position)
         before = self.execution.account(meta.pubkey)
-        if not meta.is_writable:
-            changed = before.data == account.data
-            raise InstructionError(
-                "ReadonlyLamportChange" if changed else "ReadonlyDataModified"
-            )
-        if before.owner != self.program:
-            if account.data != before.data or account.owner != before.owner:
-                raise InstructionError("ExternalAccountDataModified")
-            if account.lamports < before.lamports:
-                raise InstructionError("ExternalAccountLamportSpend")
+        if self.program in NATIVE_PROGRAMS:
+            check_change(self.program, meta, before, account)
+        else:
+            self.written.setdefault(meta.pubkey, before)
         self.execution.changes[meta.pubkey] = account
+
+    def check_written(self) -> None:
+        """Refuse what this program was not allowed to write, in the order of accounts."""
+        for meta in self.accounts:
+            before = self.written.pop(meta.pubkey, None)
+            if before is not None:
+                now = self.execution.account(meta.pubkey)
+                check_change(self.program, meta, before, now)
 
     def log(self, text: str) -> None:
         self.execution.logs.append(f"Program log: {text}")
 
     def log_data(self, data: bytes) -> None:
-        encoded = base64.b64encode(data).decode()
-        self.execution.logs.append(f"Program data: {encoded}")
+        self.execution.logs.append(f"Program data: {_base64(data)}")
+
+    def give_back(self, data: bytes) -> None:
+        """Set the return data, which callers and simulations read."""
+        self.execution.return_data = (self.program, data)
 
     def consume(self, units: int) -> None:
         """Use compute units; ComputationalBudgetExceeded beyond the limit."""
@@ -126,6 +135,7 @@ class Invocation:
     ) -> None:
         """Call another program; `signed_by` are addresses derived from this program."""
         self.consume(CALL_UNITS)
+        self.check_written()
         if program not in self.execution.keys:
             raise InstructionError("MissingAccount")
         if self.depth == MAX_DEPTH:
@@ -164,19 +174,47 @@ class Invocation:
         return self.accounts[position]
 
 
+def check_change(
+    program: Pubkey, meta: AccountMeta, before: Account, after: Account
+) -> None:
+    """Refuse a change as the runtime does: only its owner changes an account's data or
+    takes its lamports, and only if the account is writable.
+    """
+    owned = before.owner == program
+    if after.lamports != before.lamports:
+        if after.lamports < before.lamports and not owned:
+            raise InstructionError("ExternalAccountLamportSpend")
+        if not meta.is_writable:
+            raise InstructionError("ReadonlyLamportChange")
+    if after.data != before.data:
+        if not meta.is_writable:
+            raise InstructionError("ReadonlyDataModified")
+        if not owned:
+            raise InstructionError("ExternalAccountDataModified")
+    if after.owner != before.owner and not (
+        owned and meta.is_writable and not any(after.data)
+    ):
+        raise InstructionError("ModifiedProgramId")
+
+
 def run(invocation: Invocation) -> None:
     """Run one program with the log lines that real nodes write around it."""
     execution, program = invocation.execution, invocation.program
     logs = execution.logs
     logs.append(f"Program {program} invoke [{invocation.depth}]")
     used_before = execution.units
+    execution.return_data = None
     try:
         execution.programs[program](invocation)
+        invocation.check_written()
     except InstructionError as error:
         _log_units(invocation, used_before)
         logs.append(f"Program {program} failed: {error}")
         raise
     _log_units(invocation, used_before)
+    returned = execution.return_data
+    if returned is not None and returned[0] == program:
+        logs.append(f"Program return: {program} {_base64(returned[1])}")
     logs.append(f"Program {program} success")
 
 
@@ -188,3 +226,7 @@ def _log_units(invocation: Invocation, used_before: int) -> None:
         f"Program {invocation.program} consumed {execution.units - used_before} "
         f"of {execution.unit_limit - used_before} compute units"
     )
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()

@@ -1,4 +1,7 @@
-"""The memo program: log a text, and check that the accounts it names have signed."""
+"""The memo programs: log a text, and check that the accounts it names have signed.
+
+Two are in use: version 3, which logs, and version 1, which does not.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,13 @@ from dex.localnet.transaction_errors import InstructionError
 
 from .invocation import Invocation
 
-# Fitted to the program itself: 287 units for a memo of 38 bytes without signers.
-BASE_UNITS = 249
-UNITS_PER_SIGNER = 218
+# About what version 1 uses; it depends on the letters.
+V1_UNITS = 260
 
 
 def process(call: Invocation) -> None:
-    """Log the memo; ProgramFailedToComplete when it is not UTF-8."""
-    call.consume(BASE_UNITS + len(call.data) + UNITS_PER_SIGNER * len(call.accounts))
+    """Log the memo; an error when it is not UTF-8 or a named account has not signed."""
+    call.consume(_units(len(call.data), len(call.accounts)))
     if call.accounts:
         call.log("Signed by:")
         for position in range(len(call.accounts)):
@@ -21,5 +23,36 @@ def process(call: Invocation) -> None:
     call.log(f"Memo (len {len(call.data)})")
     try:
         call.log(call.data.decode())
+    except UnicodeDecodeError as error:
+        raise InstructionError(
+            "ProgramFailedToComplete", _invalid_utf8(call.data, error)
+        ) from None
+
+
+def process_v1(call: Invocation) -> None:
+    """Accept the memo silently; InvalidInstructionData when it is not UTF-8."""
+    call.consume(V1_UNITS + len(call.data) // 2)
+    try:
+        call.data.decode()
     except UnicodeDecodeError:
-        raise InstructionError("ProgramFailedToComplete") from None
+        raise InstructionError("InvalidInstructionData") from None
+
+
+def _units(length: int, signers: int) -> int:
+    """Return what version 3 uses (measured): each log costs 100 units, or its length."""
+    units = 274 + 13 * (len(str(length)) - 1) + max(0, length - 100)
+    if length == 0:
+        units = 232
+    if signers:
+        units += 111 + 115 * signers
+    return units
+
+
+def _invalid_utf8(data: bytes, error: UnicodeDecodeError) -> str:
+    """Say it as the runtime does (Rust's Utf8Error)."""
+    if error.reason == "unexpected end of data":
+        where = f"incomplete utf-8 byte sequence from index {error.start}"
+    else:
+        length = error.end - error.start
+        where = f"invalid utf-8 sequence of {length} bytes from index {error.start}"
+    return f"{where}: {list(data)}"

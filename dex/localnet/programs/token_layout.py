@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from solders.pubkey import Pubkey
 
+from dex.solana.addresses import TOKEN_PROGRAM
+
 MINT_SIZE = 82
 ACCOUNT_SIZE = 165
 # Behind the base layout of Token-2022: one byte for the kind, then type-length-value.
@@ -13,6 +15,12 @@ EXTENSIONS_START = 166
 KIND_MINT, KIND_ACCOUNT = 1, 2
 TRANSFER_FEE_CONFIG, TRANSFER_FEE_AMOUNT, IMMUTABLE_OWNER = 1, 2, 7
 INITIALIZED, FROZEN = 1, 2
+MULTISIG_SIZE, MAX_SIGNERS = 355, 11
+# Offsets in a mint.
+MINT_AUTHORITY, SUPPLY, MINT_INITIALIZED, FREEZE_AUTHORITY = 0, 36, 45, 46
+# Offsets in a token account.
+OWNER, DELEGATE, STATE, NATIVE = 32, 72, 108, 109
+DELEGATED_AMOUNT, CLOSE_AUTHORITY = 121, 129
 
 
 def new_mint(*, decimals: int, supply: int, authority: Pubkey | None) -> bytes:
@@ -72,6 +80,34 @@ def with_amount(data: bytes, amount: int) -> bytes:
     return data[:64] + amount.to_bytes(8, "little") + data[72:]
 
 
+def optional_address(data: bytes, at: int) -> Pubkey | None:
+    """Return the address behind a four-byte tag, None when the tag is zero."""
+    return Pubkey(data[at + 4 : at + 36]) if data[at] == 1 else None
+
+
+def with_optional_address(data: bytes, at: int, address: Pubkey) -> bytes:
+    return put(data, at, _optional(bytes(address), 32))
+
+
+def without_address(data: bytes, at: int, program: Pubkey) -> bytes:
+    """Take an optional address away; SPL Token leaves its bytes behind the tag."""
+    size = 4 if program == TOKEN_PROGRAM else 36
+    return put(data, at, bytes(size))
+
+
+def number(data: bytes, at: int) -> int:
+    return int.from_bytes(data[at : at + 8], "little")
+
+
+def with_number(data: bytes, at: int, value: int) -> bytes:
+    return put(data, at, value.to_bytes(8, "little"))
+
+
+def put(data: bytes, at: int, value: bytes) -> bytes:
+    """Return the data with `value` written over what stands at an offset."""
+    return data[:at] + value + data[at + len(value) :]
+
+
 def is_frozen(data: bytes) -> bool:
     return data[108] == FROZEN
 
@@ -82,7 +118,7 @@ def native_reserve(data: bytes) -> int | None:
 
 
 def close_authority(data: bytes) -> Pubkey:
-    return Pubkey(data[133:165]) if data[129] == 1 else owner_of(data)
+    return optional_address(data, CLOSE_AUTHORITY) or owner_of(data)
 
 
 def decimals_of(mint_data: bytes) -> int:

@@ -36,13 +36,19 @@ def withhold(account_data: bytes, fee: int) -> bytes:
     return account_data[:at] + total.to_bytes(8, "little") + account_data[at + 8 :]
 
 
-def account_extensions(mint_data: bytes) -> bytes:
-    """Return the extensions, already initialised, of an associated account of a mint."""
-    values = [(layout.IMMUTABLE_OWNER, b"")]
-    if layout.extension(mint_data, layout.TRANSFER_FEE_CONFIG) is not None:
-        values.append((layout.TRANSFER_FEE_AMOUNT, bytes(8)))
-    encoded = b"".join(
-        kind.to_bytes(2, "little") + len(value).to_bytes(2, "little") + value
-        for kind, value in values
-    )
-    return bytes([layout.KIND_ACCOUNT]) + encoded
+def account_extensions(mint_data: bytes) -> list[tuple[int, bytes]]:
+    """Return (type, value) of the extensions that every account of a mint needs."""
+    if layout.extension(mint_data, layout.TRANSFER_FEE_CONFIG) is None:
+        return []
+    return [(layout.TRANSFER_FEE_AMOUNT, bytes(8))]
+
+
+def size_with(data: bytes, extensions: list[tuple[int, bytes]]) -> int:
+    """Return the bytes an account or mint takes with these extensions beside its own."""
+    lengths = {kind: length for kind, _, length in layout.extensions(data)}
+    lengths.update((kind, len(value)) for kind, value in extensions)
+    if not lengths:
+        return min(len(data), layout.ACCOUNT_SIZE)
+    size = layout.EXTENSIONS_START + sum(4 + length for length in lengths.values())
+    # Two bytes more, so that nothing is mistaken for a multisignature.
+    return size + 2 if size == layout.MULTISIG_SIZE else size

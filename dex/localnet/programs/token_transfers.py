@@ -1,0 +1,159 @@
+"""Transfers of both token programs. They check in different orders.
+
+Sources: solana-program/token, `p-token/src/processor/shared/transfer.rs`;
+solana-program/token-2022, `program/src/processor.rs`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from . import token_layout as layout
+from .invocation import Invocation
+from .token_checks import (
+    ACCOUNT_FROZEN,
+    FEE_MISMATCH,
+    INSUFFICIENT_FUNDS,
+    INVALID_STATE,
+    MINT_DECIMALS_MISMATCH,
+    MINT_MISMATCH,
+    MINT_REQUIRED_FOR_TRANSFER,
+    OVERFLOW,
+    authorize,
+    mint,
+    refuse,
+    require_accounts,
+    require_own,
+    token_account,
+    unpack,
+)
+from .token_layout import DELEGATE, DELEGATED_AMOUNT
+from .transfer_fee import transfer_fee, withhold
+
+UINT64_MAX = 2**64 - 1
+
+
+def transfer(call: Invocation, body: bytes) -> None:
+    (amount,) = unpack(call, "<Q", body)
+    _transfer(call, amount, None)
+
+
+def transfer_checked(call: Invocation, body: bytes) -> None:
+    amount, decimals = unpack(call, "<QB", body)
+    _transfer(call, amount, decimals)
+
+
+def transfer_2022(call: Invocation, body: bytes) -> None:
+    (amount,) = unpack(call, "<Q", body)
+    move_2022(call, amount, None)
+
+
+def transfer_checked_2022(call: Invocation, body: bytes) -> None:
+    amount, decimals = unpack(call, "<QB", body)
+    move_2022(call, amount, decimals)
+
+
+def spend_delegation(
+    call: Invocation, data: bytes, amount: int, authority: int, *, keep: bool = False
+) -> bytes:
+    """Check who moves tokens out of an account, and return the account's data.
+
+    The delegate may, within what is delegated; `keep` leaves that as it is.
+    """
+    delegate = layout.optional_address(data, DELEGATE)
+    if delegate != call.address(authority):
+        authorize(call, layout.owner_of(data), authority)
+        return data
+    authorize(call, delegate, authority)
+    left = layout.number(data, DELEGATED_AMOUNT) - amount
+    if left < 0:
+        raise refuse(call, INSUFFICIENT_FUNDS)
+    if keep:
+        return data
+    data = layout.with_number(data, DELEGATED_AMOUNT, left)
+    return data if left else layout.without_address(data, DELEGATE, call.program)
+
+
+def _transfer(call: Invocation, amount: int, decimals: int | None) -> None:
+    target, authority = (1, 2) if decimals is None else (2, 3)
+    require_accounts(call, authority + 1)
+    source = token_account(call, 0)
+    to_itself = call.address(0) == call.address(target)
+    receiver = source if to_itself else token_account(call, target)
+    if layout.is_frozen(source) or layout.is_frozen(receiver):
+        raise refuse(call, ACCOUNT_FROZEN)
+    if amount > layout.amount_of(source):
+        raise refuse(call, INSUFFICIENT_FUNDS)
+    if layout.mint_of(source) != layout.mint_of(receiver):
+        raise refuse(call, MINT_MISMATCH)
+    if decimals is not None:
+        _mint_of(call, source, decimals)
+    source = spend_delegation(call, source, amount, authority, keep=to_itself)
+    if to_itself or amount == 0:
+        require_own(call, 0, target)
+    if not to_itself:
+        _move(call, target, source, amount, fee=0)
+
+
+def move_2022(
+    call: Invocation, amount: int, decimals: int | None, *, fee: int | None = None
+) -> None:
+    """Move tokens of Token-2022; `fee` is what the caller expects to be withheld."""
+    target, authority = (1, 2) if decimals is None else (2, 3)
+    require_own(call, *range(authority))
+    require_accounts(call, authority + 1)
+    source = token_account(call, 0)
+    if layout.is_frozen(source):
+        raise refuse(call, ACCOUNT_FROZEN)
+    if amount > layout.amount_of(source):
+        raise refuse(call, INSUFFICIENT_FUNDS)
+    withheld = 0
+    if decimals is not None:
+        minted = _mint_of(call, source, decimals)
+        withheld = transfer_fee(minted, amount, call.execution.clock.epoch)
+    elif layout.extension(source, layout.TRANSFER_FEE_AMOUNT) is not None:
+        raise refuse(call, MINT_REQUIRED_FOR_TRANSFER)
+    if fee is not None and fee != withheld:
+        call.log(f"Calculated fee {withheld}, received {fee}")
+        raise refuse(call, FEE_MISMATCH)
+    to_itself = call.address(0) == call.address(target)
+    source = spend_delegation(call, source, amount, authority, keep=to_itself)
+    if to_itself:
+        return
+    receiver = token_account(call, target)
+    if layout.is_frozen(receiver):
+        raise refuse(call, ACCOUNT_FROZEN)
+    if layout.mint_of(source) != layout.mint_of(receiver):
+        raise refuse(call, MINT_MISMATCH)
+    _move(call, target, source, amount, fee=withheld)
+
+
+def _mint_of(call: Invocation, source: bytes, decimals: int) -> bytes:
+    """Return the mint at position 1, which must be the account's own."""
+    if call.address(1) != layout.mint_of(source):
+        raise refuse(call, MINT_MISMATCH)
+    data = mint(call, 1)
+    if decimals != layout.decimals_of(data):
+        raise refuse(call, MINT_DECIMALS_MISMATCH)
+    return data
+
+
+def _move(
+    call: Invocation, target: int, source: bytes, amount: int, *, fee: int
+) -> None:
+    """Move tokens to another account, and for wrapped SOL the lamports with them."""
+    payer, receiver = call.account(0), call.account(target)
+    lamports = amount if layout.native_reserve(source) is not None else 0
+    held = layout.amount_of(receiver.data) + amount - fee
+    if held > UINT64_MAX or lamports > payer.lamports:
+        raise refuse(call, OVERFLOW)
+    received = layout.with_amount(receiver.data, held)
+    if fee:
+        if layout.extension(received, layout.TRANSFER_FEE_AMOUNT) is None:
+            raise refuse(call, INVALID_STATE)
+        received = withhold(received, fee)
+    paid = layout.with_amount(source, layout.amount_of(source) - amount)
+    call.write(0, replace(payer, data=paid, lamports=payer.lamports - lamports))
+    call.write(
+        target, replace(receiver, data=received, lamports=receiver.lamports + lamports)
+    )

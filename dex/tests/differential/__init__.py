@@ -1,0 +1,1 @@
+"""Random transactions for localnet's programs and the real ones, by program."""

@@ -1,0 +1,221 @@
+"""The same accounts and the same transactions in an in-process VM and on localnet."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from solders import clock as vm_clock
+from solders.account import Account as VmAccount
+from solders.hash import Hash
+from solders.instruction import Instruction
+from solders.keypair import Keypair
+from solders.litesvm import LiteSVM
+from solders.message import MessageV0, to_bytes_versioned
+from solders.pubkey import Pubkey
+from solders.transaction import VersionedTransaction
+from solders.transaction_metadata import FailedTransactionMetadata
+from solders.transaction_status import TransactionErrorFieldless
+
+from dex.localnet.programs import PROGRAMS
+from dex.localnet.runtime import Loaded, Outcome, execute, load
+from dex.localnet.slots import SLOTS_PER_EPOCH
+from dex.localnet.sysvars import RENT_SYSVAR, sysvar_account
+from dex.localnet.transaction_errors import TransactionError
+from dex.solana.addresses import SYSTEM_PROGRAM
+from dex.types import Account, Clock
+
+FIRST_SLOT = 1_000 * SLOTS_PER_EPOCH
+RECENT_SLOTS = 512
+UNITS = re.compile(r" consumed \d+ of \d+ compute units")
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a transaction ended, in one of the two worlds."""
+
+    error: Any
+    logs: tuple[str, ...] = ()
+    fee: int = 0
+    inner: Any = ()
+    return_data: bytes = b""
+    units: int = 0
+
+    def told(self) -> tuple[Any, ...]:
+        """Return all that must be equal: the units used are compared elsewhere."""
+        if not self.logs:  # nothing ran; the payer's account shows what it paid
+            return (self.error,)
+        logs = tuple(UNITS.sub(" consumed", line) for line in self.logs)
+        return self.error, logs, self.fee, self.inner, self.return_data
+
+
+class Twins:
+    """A VM with the real programs, and localnet's runtime, kept in step."""
+
+    def __init__(self) -> None:
+        vm = LiteSVM().with_sigverify(False).with_transaction_history(0)
+        self.vm = vm.with_blockhash_check(False)
+        self.here: dict[Pubkey, Account] = {}
+        self.slot = FIRST_SLOT
+        self.advance(1)
+
+    def put(self, address: Pubkey, account: Account) -> None:
+        self.here[address] = account
+        self.vm.set_account(
+            address, VmAccount(account.lamports, account.data, account.owner)
+        )
+
+    def advance(self, slots: int) -> None:
+        """Move the clock of both worlds."""
+        self.slot += slots
+        clock = self.clock
+        self.vm.set_clock(
+            vm_clock.Clock(
+                clock.slot, 0, clock.epoch, clock.epoch + 1, clock.unix_timestamp
+            )
+        )
+        recent = range(self.slot - 1, self.slot - 1 - RECENT_SLOTS, -1)
+        self.vm.set_slot_hashes([(slot, Hash.default()) for slot in recent])
+
+    @property
+    def clock(self) -> Clock:
+        return Clock(self.slot, self.slot // SLOTS_PER_EPOCH, self.slot)
+
+    def read(self, address: Pubkey) -> Account | None:
+        if address == RENT_SYSVAR:
+            return sysvar_account(address, self.clock)
+        return self.here.get(address)
+
+    def send(
+        self,
+        payer: Keypair,
+        instructions: Sequence[Instruction],
+        tables: Sequence[Any] = (),
+    ) -> tuple[Ending, Ending]:
+        """Run one transaction in both; return how it ended in the VM, and here."""
+        blockhash = self.vm.latest_blockhash()
+        message = MessageV0.try_compile(
+            payer.pubkey(), list(instructions), list(tables), blockhash
+        )
+        return self.run(message)
+
+    def run(self, message: MessageV0) -> tuple[Ending, Ending]:
+        """Run one message in both; nobody checks its signatures."""
+        signature = Keypair.from_seed(bytes(32)).sign_message(
+            to_bytes_versioned(message)
+        )
+        count = message.header.num_required_signatures
+        transaction = VersionedTransaction.populate(message, [signature] * count)
+        ours, keys = self._run_here(transaction)
+        real = self._run_there(transaction)
+        self.compare(keys, (real, ours))
+        return real, ours
+
+    def _run_here(self, transaction: VersionedTransaction) -> tuple[Ending, list[Any]]:
+        keys: list[Pubkey] = transaction.message.account_keys
+        try:
+            loaded = load(bytes(transaction))
+            outcome = execute(loaded, self.read, self.clock)
+        except TransactionError as error:
+            return Ending(error.error), keys
+        for address, account in outcome.changes.items():
+            if account is None:
+                self.here.pop(address, None)
+            else:
+                self.here[address] = account
+        return _ending(outcome), _keys(outcome.loaded)
+
+    def _run_there(self, transaction: VersionedTransaction) -> Ending:
+        result = self.vm.send_transaction(transaction)
+        failed = isinstance(result, FailedTransactionMetadata)
+        error = as_json(result.err()) if failed else None
+        meta = result.meta() if failed else result
+        inner = tuple(
+            (
+                index,
+                tuple(
+                    (
+                        call.instruction().program_id_index,
+                        tuple(call.instruction().accounts),
+                        bytes(call.instruction().data),
+                        call.stack_height(),
+                    )
+                    for call in calls
+                ),
+            )
+            for index, calls in enumerate(meta.inner_instructions())
+            if calls
+        )
+        return Ending(
+            error,
+            tuple(meta.logs()),
+            meta.fee(),
+            inner,
+            bytes(meta.return_data().data),
+            meta.compute_units_consumed(),
+        )
+
+    def compare(self, addresses: Sequence[Pubkey], endings: Any = ()) -> None:
+        """Find every account the same in both worlds, byte for byte."""
+        for address in addresses:
+            if address in PROGRAMS or address == RENT_SYSVAR:
+                continue
+            real = self.vm.get_account(address)
+            ours = self.here.get(address)
+            if real is None or real.lamports == 0:
+                assert ours is None, (address, *endings)
+                continue
+            theirs = Account(real.owner, real.lamports, bytes(real.data))
+            assert ours == theirs, (address, *endings)
+
+
+def _keys(loaded: Loaded) -> list[Pubkey]:
+    return loaded.keys
+
+
+def _ending(outcome: Outcome) -> Ending:
+    inner = tuple(
+        (
+            index,
+            tuple(
+                (
+                    call["programIdIndex"],
+                    tuple(call["accounts"]),
+                    call["data"],
+                    call["stackHeight"],
+                )
+                for call in calls
+            ),
+        )
+        for index, calls in sorted(outcome.inner.items())
+    )
+    returned = outcome.return_data
+    return Ending(
+        outcome.error,
+        tuple(outcome.logs),
+        outcome.fee,
+        inner,
+        returned[1] if returned else b"",
+        outcome.units,
+    )
+
+
+def as_json(error: Any) -> Any:
+    """Return an error of the VM in the shape that nodes show."""
+    if isinstance(error, TransactionErrorFieldless):
+        return str(error).partition(".")[2]
+    name = type(error).__name__.removeprefix("TransactionError")
+    value = json.loads(error.to_json())
+    if name == "InstructionError":
+        index, inner = value
+        if isinstance(inner, int):
+            inner = {"Custom": inner}
+        return {name: [index, inner]}
+    return {name: value}
+
+
+def system_account(lamports: int) -> Account:
+    return Account(SYSTEM_PROGRAM, lamports, b"")
