@@ -93,6 +93,26 @@ BAD_FIELDS: dict[str, tuple[str, list[tuple[str, str]]]] = {
     ),
     "slippage 'much'": (order_text(slippage="much"), [("slippage", "invalid_number")]),
     "slippage false": (order_text(slippage=False), [("slippage", "invalid_type")]),
+    "impact -1 bps": (
+        order_text(maxPriceImpact="-0.0001"),
+        [("maxPriceImpact", "price_impact_out_of_range")],
+    ),
+    "impact above one": (
+        order_text(maxPriceImpact="1.0001"),
+        [("maxPriceImpact", "price_impact_out_of_range")],
+    ),
+    "impact of half a basis point": (
+        order_text(maxPriceImpact="0.00005"),
+        [("maxPriceImpact", "price_impact_too_fine")],
+    ),
+    "impact 'any'": (
+        order_text(maxPriceImpact="any"),
+        [("maxPriceImpact", "invalid_number")],
+    ),
+    "impact true": (
+        order_text(maxPriceImpact=True),
+        [("maxPriceImpact", "invalid_type")],
+    ),
     "everything": (
         json.dumps(dict.fromkeys(ORDER, False)),
         [(field, "invalid_type") for field in ORDER],

@@ -30,6 +30,10 @@ WINNER = {
     "feeBps": 20,
     "priceImpactBps": 3,
     "slot": 55,
+    "networkFeeLamports": "5040",
+    "rentLamports": "2039280",
+    "netAmountOut": "1998.25",
+    "pendingSwaps": 2,
 }
 LOSER = WINNER | {
     "venue": "raydium",
@@ -108,8 +112,26 @@ def test_quotes_stand_side_by_side_with_the_winner_marked(admin_client):
     assert response.content.decode().count("is-winner") == 1
     text = text_of(response)
     assert "Meteora taken 1999.5 B" in text
+    assert "Price impact 3 bps Network fee 5040 lamports" in text
+    assert "New account 2039280 lamports After network costs 1998.25 B" in text
+    assert "Swaps under way, counted in 2" in text
     assert "lower_output 9.5 B less than meteora" in text
     assert "no_liquidity the pool is empty" in text
+
+
+def test_the_quotes_of_an_attempt_without_a_route_are_shown_with_the_limit(
+    admin_client,
+):
+    order = make_order(max_price_impact_bps=250)
+    held = claim(order)
+    move(held, Status.PENDING, Status.ROUTING)
+    move(held, Status.ROUTING, Status.ROUTING, attempt=2, data={"quotes": [REFUSED]})
+
+    response = admin_client.get(page_of(order))
+
+    (round_,) = response.context["page"].rounds
+    assert (round_.attempt, [line.won for line in round_.lines]) == (1, [False])
+    assert "Max. price impact 2.5 %" in text_of(response)
 
 
 def test_attempts_are_shown_with_signature_and_error(admin_client):

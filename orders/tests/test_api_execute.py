@@ -66,6 +66,26 @@ def test_amounts_are_exact_as_number_and_as_text(overrides, base_units, slippage
     assert (int(order.amount_in), order.slippage_bps) == (base_units, slippage_bps)
 
 
+@pytest.mark.parametrize(
+    ("overrides", "stored_bps", "shown"),
+    [
+        ({}, None, None),
+        ({"maxPriceImpact": None}, None, None),
+        ({"maxPriceImpact": 0.025}, 250, "0.025"),
+        ({"maxPriceImpact": "0"}, 0, "0"),
+        ({"maxPriceImpact": "1.0"}, 10_000, "1"),
+    ],
+)
+def test_the_largest_price_impact_is_kept_with_the_order(
+    client, overrides, stored_bps, shown
+):
+    assert post(order_text(**overrides)).status_code == 201
+
+    order = Order.objects.get()
+    assert order.max_price_impact_bps == stored_bps
+    assert client.get(f"/api/orders/{order.id}").json()["maxPriceImpact"] == shown
+
+
 def test_a_number_is_not_rounded_on_its_way():
     text = order_text().replace(": 100,", ": 0.123456789,")
 

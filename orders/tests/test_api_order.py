@@ -12,6 +12,7 @@ from orders.serializers import event_frame
 from .clients import get, listed
 from .helpers import (
     ERRORED,
+    claim,
     make_order,
     make_order_at,
     make_owner,
@@ -53,6 +54,22 @@ def test_an_order_shows_its_whole_story(client):
         "0.00000198",
     )
     assert (attempt["feeLamports"], attempt["error"]) == (5_000, None)
+
+
+def test_the_quotes_of_attempts_without_a_route_are_shown_with_their_attempt(client):
+    order = make_order()
+    held = claim(order)
+    move(held, Status.PENDING, Status.ROUTING)
+    refused = {"quotes": [LOSER]}
+    move(held, Status.ROUTING, Status.ROUTING, attempt=2, data=refused)
+    move(held, Status.ROUTING, Status.FAILED, attempt=2, data=refused)
+
+    shown = get(client, f"/api/orders/{order.id}").json()
+
+    assert shown["quotes"] == [
+        {"attempt": 1, "sequence": 3, **LOSER},
+        {"attempt": 2, "sequence": 4, **LOSER},
+    ]
 
 
 def test_neither_bytes_nor_bookkeeping_leave_the_house(client):

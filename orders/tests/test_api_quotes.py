@@ -29,8 +29,10 @@ async def localnet(settings):
         await in_thread(desk.close)
 
 
-async def ask(token_in: str = "SOL", token_out: str = "USDC", amount: str = "1") -> Any:
-    body = {"tokenIn": token_in, "tokenOut": token_out, "amountIn": amount}
+async def ask(
+    token_in: str = "SOL", token_out: str = "USDC", amount: str = "1", **more: str
+) -> Any:
+    body = {"tokenIn": token_in, "tokenOut": token_out, "amountIn": amount, **more}
     answer = await in_thread(post, json.dumps(body), "/api/quotes")
     assert answer.status_code == 200, answer.content
     return answer.json()
@@ -66,6 +68,42 @@ async def test_a_pair_without_pools_has_no_route_and_says_why(localnet):
         "raydium": "no_pool",
         "meteora": "no_pool",
     }
+
+
+async def test_each_quote_says_what_landing_it_costs_and_what_is_left(localnet):
+    shown = await ask("RAY", "USDC", "10")
+
+    for quote in shown["quotes"]:
+        assert quote["networkFeeLamports"] == "5000"
+        # No chain was met, so the wallet is not known.
+        assert quote["rentLamports"] is None
+        assert quote["pendingSwaps"] == 0
+        costs = float(quote["amountOut"]) - float(quote["netAmountOut"])
+        assert 0.000745 < costs < 0.000766  # 5,000 lamports at 150 to 153 USDC
+
+
+async def test_a_limit_on_the_price_impact_refuses_with_both_figures(localnet):
+    shown = await ask(amount="3000", maxPriceImpact="0.02")
+
+    best, other = shown["quotes"]
+    assert (shown["route"], best["venue"]) == (best, "meteora")
+    assert best["priceImpactBps"] <= 200 < other["priceImpactBps"]
+    assert other["lost"] == {
+        "code": "price_impact_too_high",
+        "reason": f"The price impact is {other['priceImpactBps'] / 100:g} %, above the "
+        "order's limit (maxPriceImpact) of 2 %. Use a smaller amount.",
+    }
+
+
+async def test_without_a_quote_within_the_limit_there_is_no_route(localnet, settings):
+    settings.MAX_PRICE_IMPACT_BPS = 1
+
+    shown = await ask(amount="50000", maxPriceImpact="0.5")
+
+    assert shown["route"] is None
+    reasons = [quote["lost"]["reason"] for quote in shown["quotes"]]
+    assert len(reasons) == 2
+    assert all("limit (MAX_PRICE_IMPACT) of 0.01 %" in reason for reason in reasons)
 
 
 async def test_a_venue_that_cannot_pay_says_why_and_stops_no_other(localnet, settings):

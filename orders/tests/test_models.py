@@ -29,6 +29,8 @@ def refused(constraint: str):
         ({"min_amount_out": 0}, "order_floor_positive"),
         ({"slippage_bps": 10_001}, "order_slippage_at_most_one"),
         ({"slippage_bps": -1}, "slippage_bps"),
+        ({"max_price_impact_bps": 10_001}, "order_price_impact_at_most_one"),
+        ({"max_price_impact_bps": -1}, "max_price_impact_bps"),
         ({"order_type": "limit"}, "order_type_is_known"),
         ({"status": "done"}, "order_(status_is_known|closed_means_terminal)"),
         ({"status": "submitted"}, "order_submitted_means_live_attempt"),

@@ -90,7 +90,13 @@ def test_the_same_key_and_order_is_answered_with_the_first_order():
 
 @pytest.mark.parametrize(
     "other",
-    [{"amount_in": 1}, {"slippage_bps": 99}, {"token_out": "C"}, {"token_in": "C"}],
+    [
+        {"amount_in": 1},
+        {"slippage_bps": 99},
+        {"max_price_impact_bps": 0},
+        {"token_out": "C"},
+        {"token_in": "C"},
+    ],
     ids=lambda other: next(iter(other)),
 )
 def test_the_same_key_with_another_order_is_a_conflict(other):

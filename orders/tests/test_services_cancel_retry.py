@@ -105,7 +105,9 @@ def test_a_closed_order_cannot_be_cancelled(status):
 
 @pytest.mark.parametrize("status", [Status.FAILED, Status.EXPIRED, Status.CANCELLED])
 def test_a_closed_unhappy_order_is_retried_as_a_new_linked_order(status):
-    order, _ = make_order_at(status, slippage_bps=37, amount_in=2**64 - 1)
+    order, _ = make_order_at(
+        status, slippage_bps=37, max_price_impact_bps=5, amount_in=2**64 - 1
+    )
 
     placement = retry_order(order)
 
@@ -118,6 +120,7 @@ def test_a_closed_unhappy_order_is_retried_as_a_new_linked_order(status):
         order.token_out_id,
     )
     assert (int(new.amount_in), new.slippage_bps) == (2**64 - 1, 37)
+    assert new.max_price_impact_bps == 5
     assert new.deadline > order.deadline - timedelta(seconds=1)
     assert Order.objects.get(id=order.id).last_sequence == order.last_sequence
 

@@ -16,6 +16,7 @@ NONSENSE = {
     "PORT": ("0", "65536", "-1", "8000.0", "http", "1_000", "٨٠٠٠", "9" * 5000),
     "ORDER_TTL_S": ("-120", "0", "1e3", "nan"),
     "MAX_SLIPPAGE_BPS": ("10001", "-1", "0.5"),
+    "MAX_PRICE_IMPACT": ("1.1", "-0.1", "0.00005", "10%", ".1", "1e-2", "nan"),
     "RPC_TIMEOUT_S": ("nan", "inf", "-1", "0", "soon"),
     "DEBUG": ("maybe", "2", "truthy"),
     "LOG_LEVEL": ("LOUD",),
@@ -84,6 +85,19 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch):
     assert env.urls("SOME_PORT", schemes=("http",), default=["http://a"]) == [
         "http://a"
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "basis_points"), [("0", 0), ("0.1", 1_000), ("0.0001", 1), ("1.0", 10_000)]
+)
+def test_a_fraction_is_read_to_the_basis_point(
+    monkeypatch: pytest.MonkeyPatch, text: str, basis_points: int
+):
+    monkeypatch.setenv("SOME_SHARE", text)
+
+    assert Environment(Path(os.devnull)).basis_points("SOME_SHARE", default=7) == (
+        basis_points
+    )
 
 
 def test_the_environment_wins_over_the_file(

@@ -75,6 +75,7 @@ function requestsOf(pairs, count) {
       amountIn: $("amount").value,
       slippage: $("slippage").value,
     };
+    if ($("price-impact").value) request.maxPriceImpact = $("price-impact").value;
     return { request, symbols: [tokenIn.symbol, tokenOut.symbol] };
   });
 }
