@@ -49,6 +49,23 @@ async def test_bad_body_is_answered_with_its_code(client, body, code):
     assert (await client.post(body))["error"]["code"] == code
 
 
+@pytest.mark.parametrize("identity", [1.5, True, ["a"], {"a": 1}])
+async def test_id_that_is_none_is_refused(client, identity):
+    body = {"jsonrpc": "2.0", "id": identity, "method": "getHealth"}
+
+    answer = await client.post(body)
+
+    assert answer == {
+        "jsonrpc": "2.0",
+        "error": {"code": -32600, "message": "Invalid request"},
+        "id": None,
+    }
+
+
+async def test_batch_of_notifications_has_no_answer(client):
+    assert await client.post([{"jsonrpc": "2.0", "method": "getHealth"}]) is None
+
+
 async def test_batch_is_answered_in_order_with_errors_beside_results(client):
     calls = [
         {"jsonrpc": "2.0", "id": "a", "method": "getHealth"},
@@ -224,6 +241,23 @@ async def test_unknown_account_is_null(client):
     nobody = str(Pubkey(bytes(31) + b"\x09"))
 
     assert (await client.call("getAccountInfo", nobody))["value"] is None
+
+
+async def test_node_far_behind_says_that_it_is_unhealthy(client):
+    sent = client.signed(memo="preflight")
+    client.localnet.control("localnet_fault", {"kind": "lag", "slots": 128, "node": 1})
+    near = await client.call("getHealth", node=1)
+    client.localnet.control("localnet_fault", {"kind": "lag", "slots": 130, "node": 1})
+
+    health = await client.call("getHealth", node=1)
+    preflight = await client.call("sendTransaction", sent, BASE64, node=1)
+
+    assert near == "ok"
+    assert health["code"] == preflight["code"] == -32005
+    behind = health["data"]["numSlotsBehind"]
+    assert behind == 130
+    assert health["message"] == f"Node is behind by {behind} slots"
+    assert await client.call("getHealth", node=0) == "ok"
 
 
 async def test_slow_node_acts_at_once_and_answers_late(client):

@@ -9,7 +9,13 @@ from solders.rpc import responses
 from solders.rpc.errors import SendTransactionPreflightFailureMessage
 
 from dex.localnet import genesis
-from dex.solana.addresses import WRAPPED_SOL_MINT, associated_token_address
+from dex.localnet.slots import FIRST_SLOT
+from dex.solana.addresses import (
+    CLOCK_SYSVAR,
+    TOKEN_PROGRAM,
+    WRAPPED_SOL_MINT,
+    associated_token_address,
+)
 
 from .localnet_client import BASE64, CONFIRMED, OTHER, SOL, WALLET, client
 
@@ -21,6 +27,10 @@ IN_BASE64 = {"encoding": "base64", **CONFIRMED}
 ANY_VERSION = {**CONFIRMED, "maxSupportedTransactionVersion": 0}
 BY_MINT = {"mint": str(WRAPPED_SOL_MINT)}
 POOL = str(genesis.pools()[0].address)
+TOKENS, WSOL, CLOCK = str(TOKEN_PROGRAM), str(WRAPPED_SOL_MINT), str(CLOCK_SYSVAR)
+MINTS = {"filters": [{"dataSize": 82}], "encoding": "base64"}
+# The first slot of a new ledger, in which the tests below land.
+SLOT = FIRST_SLOT
 SIGNATURE, TRANSACTION, MESSAGE, BLOCKHASH = "@sent", "@signed", "@message", "@hash"
 
 CALLS = [
@@ -75,6 +85,80 @@ CALLS = [
     ),
     ("GetRecentPrioritizationFeesResp", "getRecentPrioritizationFees", []),
     ("RequestAirdropResp", "requestAirdrop", [str(OTHER), SOL]),
+    ("GetProgramAccountsResp", "getProgramAccounts", [TOKENS, MINTS]),
+    (
+        "GetProgramAccountsWithContextResp",
+        "getProgramAccounts",
+        [TOKENS, {**MINTS, "withContext": True}],
+    ),
+    (
+        "GetProgramAccountsJsonParsedResp",
+        "getProgramAccounts",
+        [TOKENS, {**MINTS, "encoding": "jsonParsed"}],
+    ),
+    ("GetMultipleAccountsJsonParsedResp", "getMultipleAccounts", [[WSOL], PARSED]),
+    (
+        "GetMultipleAccountsMaybeJsonParsedResp",
+        "getMultipleAccounts",
+        [[CLOCK, POOL, str(OTHER)], PARSED],
+    ),
+    ("GetTokenSupplyResp", "getTokenSupply", [WSOL]),
+    ("GetTokenLargestAccountsResp", "getTokenLargestAccounts", [WSOL]),
+    (
+        "GetTokenAccountsByDelegateResp",
+        "getTokenAccountsByDelegate",
+        [str(OTHER), BY_MINT, IN_BASE64],
+    ),
+    ("GetTransactionCountResp", "getTransactionCount", []),
+    ("GetEpochScheduleResp", "getEpochSchedule", []),
+    ("GetBlockResp", "getBlock", [SLOT, ANY_VERSION]),
+    ("GetBlockResp", "getBlock", [SLOT, {**ANY_VERSION, "encoding": "jsonParsed"}]),
+    ("GetBlockResp", "getBlock", [SLOT, {**ANY_VERSION, "encoding": "base58"}]),
+    (
+        "GetBlockResp",
+        "getBlock",
+        [SLOT, {**ANY_VERSION, "transactionDetails": "accounts"}],
+    ),
+    (
+        "GetBlockResp",
+        "getBlock",
+        [SLOT, {**ANY_VERSION, "transactionDetails": "signatures"}],
+    ),
+    ("GetBlockResp", "getBlock", [SLOT, {**CONFIRMED, "transactionDetails": "none"}]),
+    ("GetBlocksResp", "getBlocks", [SLOT, None]),
+    ("GetBlocksWithLimitResp", "getBlocksWithLimit", [SLOT, 5]),
+    ("GetBlockTimeResp", "getBlockTime", [SLOT]),
+    ("GetBlockCommitmentResp", "getBlockCommitment", [SLOT]),
+    ("GetBlockProductionResp", "getBlockProduction", [CONFIRMED]),
+    ("GetFirstAvailableBlockResp", "getFirstAvailableBlock", []),
+    ("MinimumLedgerSlotResp", "minimumLedgerSlot", []),
+    ("GetRecentPerformanceSamplesResp", "getRecentPerformanceSamples", [5]),
+    ("GetIdentityResp", "getIdentity", []),
+    ("GetClusterNodesResp", "getClusterNodes", []),
+    ("GetVoteAccountsResp", "getVoteAccounts", []),
+    ("GetSlotLeaderResp", "getSlotLeader", []),
+    ("GetSlotLeadersResp", "getSlotLeaders", [SLOT, 2]),
+    ("GetLeaderScheduleResp", "getLeaderSchedule", []),
+    ("GetInflationGovernorResp", "getInflationGovernor", []),
+    ("GetInflationRateResp", "getInflationRate", []),
+    ("GetInflationRewardResp", "getInflationReward", [[str(OTHER)]]),
+    ("GetSupplyResp", "getSupply", []),
+    ("GetLargestAccountsResp", "getLargestAccounts", []),
+    ("GetMaxRetransmitSlotResp", "getMaxRetransmitSlot", []),
+    ("GetMaxShredInsertSlotResp", "getMaxShredInsertSlot", []),
+    (
+        "SimulateTransactionResp",
+        "simulateTransaction",
+        [
+            TRANSACTION,
+            {
+                **IN_BASE64,
+                "sigVerify": True,
+                "innerInstructions": True,
+                "accounts": {"addresses": [TOKEN_ACCOUNT], "encoding": "jsonParsed"},
+            },
+        ],
+    ),
 ]
 
 
