@@ -6,6 +6,7 @@ database was restored from a backup. Either way nothing may be signed.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from solders.pubkey import Pubkey
 
 from dex.chain import halt_trading, known_chain
 from dex.errors import RpcRejected, RpcUnavailable
+from dex.solana.decoding import is_count
 from dex.solana.endpoint import Endpoint
 from dex.solana.rpc import RpcClient
 from orders.models import Attempt, AttemptState
@@ -20,6 +22,10 @@ from orders.models import Attempt, AttemptState
 from .storage import Database
 
 PAGE = 1000
+# A list without end is none: so many pages nobody's wallet needs.
+MAX_PAGES = 200
+# Anybody can send to the wallet, so there may be many to look at.
+LOOKED_AT_ONCE = 100
 
 
 class _Known(NamedTuple):
@@ -41,8 +47,13 @@ async def match_wallet_history(
     newest = await database.run(_newest_known)
     listed = await _signatures_since(rpc, wallet, newest)
     strangers = await database.run(_not_in_table, listed)
-    for entry in strangers:
-        if await _signed_by(rpc, entry["signature"], wallet):
+    for start in range(0, len(strangers), LOOKED_AT_ONCE):
+        entries = strangers[start : start + LOOKED_AT_ONCE]
+        signed = await asyncio.gather(
+            *(_signed_by(rpc, entry["signature"], wallet) for entry in entries)
+        )
+        if any(signed):
+            entry = entries[signed.index(True)]
             reason = (
                 f"The wallet signed {entry['signature']} (memo {entry.get('memo')}), "
                 "which this database does not know. Find out who else uses the wallet, "
@@ -79,18 +90,33 @@ async def _signatures_since(
         """Read every page from one node: another may not know where a page ends."""
         listed: list[dict[str, Any]] = []
         before: dict[str, Any] = {}
-        while True:
+        for _ in range(MAX_PAGES):
             page = await endpoint.call(
                 "getSignaturesForAddress", [str(wallet), options | before]
             )
+            if not _is_page(page):
+                raise RpcUnavailable(f"{endpoint.name}: the signatures are unreadable")
             listed += page
             if len(page) < PAGE:
                 return listed
             before = {"before": page[-1]["signature"]}
+        raise RpcUnavailable(f"{endpoint.name} lists the wallet's signatures for ever")
 
     listed = await rpc.first(list_all)
     # A node that does not find where it should stop lists all it has.
     return [entry for entry in listed if entry["slot"] >= newest.slot]
+
+
+def _is_page(page: Any) -> bool:
+    if not isinstance(page, list) or len(page) > PAGE:
+        return False
+    return all(
+        isinstance(entry, dict)
+        and isinstance(entry.get("signature"), str)
+        and is_count(entry.get("slot"))
+        and isinstance(entry.get("memo"), (str, type(None)))
+        for entry in page
+    )
 
 
 def _not_in_table(listed: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -119,16 +145,22 @@ async def _signed_by(rpc: RpcClient, signature: str, wallet: Pubkey) -> bool:
         "maxSupportedTransactionVersion": 1,
     }
 
-    async def show(endpoint: Endpoint) -> dict[str, Any]:
+    async def show(endpoint: Endpoint) -> bool:
         try:
             landed = await endpoint.call("getTransaction", [signature, options])
         except RpcRejected as error:
             raise RpcUnavailable(f"{endpoint.name}: {error}") from error
-        if not isinstance(landed, dict):
-            # It is listed, so this means "not yet", and another node may show it.
-            raise RpcUnavailable(f"{endpoint.name} does not show {signature} yet")
-        return landed
+        match landed:
+            case {
+                "transaction": {
+                    "message": {
+                        "accountKeys": [*accounts],
+                        "header": {"numRequiredSignatures": signers},
+                    }
+                }
+            } if is_count(signers):
+                return str(wallet) in accounts[:signers]
+        # It is listed, so null means "not yet", and another node may show it.
+        raise RpcUnavailable(f"{endpoint.name} does not show {signature} yet")
 
-    message = (await rpc.first(show))["transaction"]["message"]
-    signers = message["accountKeys"][: message["header"]["numRequiredSignatures"]]
-    return str(wallet) in signers
+    return await rpc.first(show)

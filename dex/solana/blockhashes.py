@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from solders.hash import Hash
+from solders.hash import Hash, ParseHashError
 
 from dex.errors import RpcUnavailable
 from dex.types import Blockhash
@@ -66,6 +66,6 @@ def _decode(answer: Any, now: float) -> Blockhash:
 def _is_hash(text: str) -> bool:
     try:
         Hash.from_string(text)
-    except ValueError:
+    except ParseHashError:
         return False
     return True

@@ -14,6 +14,7 @@ from dex.errors import FillUnreadable, RpcRejected, RpcUnavailable
 from dex.types import Fill
 
 from .addresses import TOKEN_2022_PROGRAM
+from .decoding import is_count
 from .endpoint import Endpoint
 from .rpc import RpcClient
 
@@ -26,6 +27,7 @@ OPTIONS = {
 }
 
 PATIENCE_S = 30.0
+U64_DIGITS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ async def _landed(endpoint: Endpoint, signature: str) -> Mapping[str, Any]:
         raise RpcUnavailable(f"{endpoint.name} does not show it yet")
     failed = landed["meta"].get("err")
     if failed is not None:
-        raise RpcUnavailable(f"{endpoint.name} shows it with the error {failed}")
+        raise RpcUnavailable(f"{endpoint.name} shows it with the error {failed!r:.200}")
     return landed
 
 
@@ -115,9 +117,9 @@ def read_fill(landed: Mapping[str, Any], signature: str, sides: Sides) -> Fill:
         changes = _changes(landed)
         vault_in = changes[str(sides.vault_in)]
         vault_out = changes[str(sides.vault_out)]
-        slot, fee_lamports = int(landed["slot"]), int(landed["meta"]["fee"])
-        units_consumed = int(landed["meta"].get("computeUnitsConsumed") or 0)
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+        slot, fee_lamports = _count(landed["slot"]), _count(landed["meta"]["fee"])
+        units_consumed = _count(landed["meta"].get("computeUnitsConsumed") or 0)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise FillUnreadable(
             f"The landed transaction {signature} does not show the balances of the "
             f"pool's vaults ({error!r}). Look at it in an explorer."
@@ -155,9 +157,22 @@ def _changes(landed: Mapping[str, Any]) -> dict[str, _Change]:
                 mint=balance["mint"],
                 owner=balance.get("owner", ""),
                 program=balance.get("programId", ""),
-                amount=before + sign * int(balance["uiTokenAmount"]["amount"]),
+                amount=before + sign * _amount(balance["uiTokenAmount"]["amount"]),
             )
     return changes
+
+
+def _count(value: Any) -> int:
+    if not is_count(value):
+        raise ValueError(f"{value!r:.50} is no count")
+    return value
+
+
+def _amount(text: Any) -> int:
+    """Read base units as nodes write them; a token amount is a u64."""
+    if not isinstance(text, str) or not text.isdecimal() or len(text) > U64_DIGITS:
+        raise ValueError(f"{text!r:.50} is no amount")
+    return int(text)
 
 
 def _wallet_change(

@@ -145,6 +145,8 @@ class Tracker:
         if error is None:
             tracked.landed[endpoint] = Landed(slot)
             return
+        if not isinstance(error, (str, dict)):
+            return  # no error of a transaction is written so
         decoded = self._decode_error(error, tracked.transaction.raw)
         tracked.landed[endpoint] = LandedWithError(
             slot,

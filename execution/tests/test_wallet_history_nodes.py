@@ -163,3 +163,48 @@ async def test_signing_is_allowed_once_a_refusing_node_answers(
 
     assert stage.engine.may_sign.is_set()
     assert "rate limit of your plan" in caplog.text
+
+
+async def test_many_strangers_are_looked_at_together(stage):
+    payer = "SomebodyElse1111111111111111111111111111111"
+    listed = [STRANGER | {"signature": f"stranger {n}"} for n in range(150)]
+
+    def show(signature: str, options: Any) -> Any:
+        signer = stage.wallet.address if signature == "stranger 120" else payer
+        return signed_by(signer)
+
+    async with (
+        scripted_node(
+            getSignaturesForAddress=lambda *_: listed, getTransaction=show
+        ) as node,
+        client(node) as rpc,
+    ):
+        await match(stage, rpc)
+
+    looks = [body for body in node.bodies if "getTransaction" in body]
+    assert [len(body) for body in looks] == [25] * 6
+    assert "stranger 120" in await halted_reason(stage)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        None,
+        {},
+        [None],
+        [STRANGER | {"slot": "7"}],
+        [STRANGER | {"memo": 7}],
+        [{"slot": 7}],
+        [STRANGER] * 1001,
+    ],
+)
+async def test_a_list_that_makes_no_sense_is_asked_of_another_node(stage, odd: Any):
+    async with (
+        scripted_node(getSignaturesForAddress=lambda *_: odd) as strange,
+        scripted_node(getSignaturesForAddress=lambda *_: []) as well,
+        client(strange, well) as rpc,
+    ):
+        await match(stage, rpc)
+
+    assert well.asked("getSignaturesForAddress") == 1
+    assert await halted_reason(stage) == ""
