@@ -133,10 +133,10 @@ class Ledger:
             raw=raw,
             error=outcome.error,
             memo=loaded.memo,
-            meta=transaction_meta(loaded, outcome, self.account),
+            meta=transaction_meta(outcome, self.account),
         )
         self.bank.write(slot, outcome.changes)
-        self.store.history.add(record, loaded.keys)
+        self.store.history.add(record, outcome.loaded.keys)
         self._remember(record)
         self._landed.append(record)
         self._newest_landed = slot

@@ -27,9 +27,9 @@ PAGE_BYTES = 32 * 1024
 ACCOUNT_BASE_BYTES = 64
 
 
-def transaction_meta(loaded: Loaded, outcome: Outcome, read: Read) -> dict[str, Any]:
+def transaction_meta(outcome: Outcome, read: Read) -> dict[str, Any]:
     """Return the JSON value; `read` finds mints that the transaction does not name."""
-    before = outcome.before
+    loaded, before = outcome.loaded, outcome.before
     after = {**before, **outcome.changes}
     status = {"Ok": None} if outcome.error is None else {"Err": outcome.error}
     return {

@@ -43,12 +43,12 @@ def simulate_transaction(node: Node, params: Params) -> Any:
     value = simulated(outcome)
     value["accounts"] = _accounts_after(node, loaded, slot, outcome, options)
     if options.flag("innerInstructions"):
-        keys = [str(key) for key in loaded.keys]
+        keys = [str(key) for key in outcome.loaded.keys]
         value["innerInstructions"] = parse_inner(inner_instructions(outcome), keys)
     if replaces:
         value["replacementBlockhash"] = latest_blockhash(node, slot)
     if outcome.before:
-        meta = transaction_meta(loaded, outcome, partial(node.account, slot=slot))
+        meta = transaction_meta(outcome, partial(node.account, slot=slot))
         value |= {name: meta[name] for name in BALANCES}
     return with_context(slot, value)
 
@@ -60,7 +60,7 @@ def dry_run(node: Node, loaded: Loaded, slot: int, *, check_blockhash: bool) -> 
             node.check(loaded, slot)
         return node.dry_run(loaded, slot)
     except TransactionError as error:
-        return Outcome(error.error, [], 0, 0, {}, {})
+        return Outcome(loaded, error.error, [], 0, 0, {}, {})
 
 
 def simulated(outcome: Outcome) -> dict[str, Any]:
