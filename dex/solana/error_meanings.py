@@ -132,6 +132,7 @@ OF_PROGRAMS: Mapping[str, Mapping[str, TransactionError]] = {
         "EmptySupply": NO_LIQUIDITY,
         "ExceededSlippage": SLIPPAGE,
         "ZeroTradingTokens": ZERO_OUTPUT,
+        "RequireGtViolated": ZERO_OUTPUT,  # what would arrive is not above 0
         "NotSupportMint": TOKEN_UNSAFE,
         "InsufficientVault": NO_LIQUIDITY,
     },

@@ -1,4 +1,4 @@
-"""Pairs of many shapes: localnet pays what the venue quotes, and leaves what it says."""
+"""Pools of many shapes: localnet pays what the venue quotes, and leaves what it says."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import pytest
 from solders.instruction import AccountMeta, Instruction
 
 from dex.types import Quote, Snapshot
+from dex.venues.raydium import RaydiumCpmm
 
-from .builders import Token, TransferFees, snapshot
+from .builders import CpmmPool, Token, TransferFees, key, snapshot
 from .builders_dlmm import ONE_Q64, BinAmounts, DlmmPair
 from .meteora_quotes import VENUE, X, Y
 from .swap_runs import USER, SwapRun, run_swap
@@ -25,6 +26,10 @@ def ladder(*bin_ids: int, active_id: int, **changes) -> DlmmPair:
             y=7_000 if i <= active_id else 0,
             price=ONE_Q64 + (i - active_id) * (ONE_Q64 // 1_000_000),
             liquidity=14_000 << 64,
+            open_orders=900 if i != active_id else 0,
+            processing_orders=500,
+            remaining_orders=120,
+            ask=i > active_id,
         )
         for i in bin_ids
     }
@@ -63,6 +68,9 @@ PAIRS = {
         *range(-36_056, -36_044), -70_000, active_id=-36_050
     ),
     "fees always in Y": ladder(*range(-9, 10), active_id=0, collect_fee_mode=1),
+    "limit orders": ladder(
+        *range(-9, 10), active_id=0, function_type=2, collect_fee_mode=1
+    ),
     "transfer fees": ladder(
         *range(-9, 10),
         active_id=0,
@@ -146,6 +154,34 @@ def test_liquidity_that_ends_has_its_own_error_with_and_without_an_extension():
         quote = replace(VENUE.quote(pair.address, at, Y, 100), amount_in=10**9)
         run = run_swap(swap(quote, at), at, quote)
         assert error_of(run) == error
+
+
+@pytest.mark.parametrize("creator_fee_on", [0, 1, 2])
+def test_cpmm_swaps_with_fees_of_every_kind_are_filled_as_quoted(creator_fee_on):
+    pool = CpmmPool(
+        (10**9 + 60, 3 * 10**9 + 90),
+        protocol_fees=(10, 20),
+        fund_fees=(20, 30),
+        creator_fees=(30, 40),
+        creator_fee_rate=1_000,
+        creator_fee_enabled=True,
+        creator_fee_on=creator_fee_on,
+        tokens=(
+            Token(key("token 0"), TransferFees(150)),
+            Token(key("token 1"), TransferFees(30, maximum=90)),
+        ),
+    )
+    venue, at = RaydiumCpmm(), snapshot(pool.accounts())
+    for mint_in, amount in ((0, 7_777_777), (1, 5_000_001), (0, 123), (1, 10**8)):
+        quote = venue.quote(pool.address, at, key(f"token {mint_in}"), amount)
+        swap = venue.swap_instruction(
+            quote, at, user=USER.pubkey(), min_amount_out=quote.amount_out
+        )
+        run = run_swap(swap, at, quote)
+        assert (run.paid, run.received) == (amount, quote.amount_out)
+        said = venue.after_swap(quote, at)
+        at = run.after(at)
+        assert {address: at.accounts[address] for address in said} == said
 
 
 def without_extension(instruction: Instruction) -> Instruction:

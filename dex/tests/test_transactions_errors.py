@@ -47,6 +47,7 @@ def custom(program: Any, number: int) -> Any:
         (custom(METEORA, 6042), "pool_disabled", True),
         (custom(METEORA, 6012), "no_liquidity", True),
         (custom(RAYDIUM, 6006), "zero_output", False),
+        (custom(RAYDIUM, 2505), "zero_output", False),
         (custom(METEORA, 6039), "zero_output", False),
         (custom(METEORA, 3005), "pool_moved", True),
         (custom(METEORA, 6027), "pool_moved", True),
