@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from solders.message import MessageV0
 from solders.pubkey import Pubkey
 
 from dex.solana.addresses import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
@@ -32,7 +32,7 @@ def transaction_meta(outcome: Outcome, read: Read) -> dict[str, Any]:
     loaded, before = outcome.loaded, outcome.before
     after = {**before, **outcome.changes}
     status = {"Ok": None} if outcome.error is None else {"Err": outcome.error}
-    return {
+    meta = {
         "err": outcome.error,
         "status": status,
         "fee": outcome.fee,
@@ -43,10 +43,26 @@ def transaction_meta(outcome: Outcome, read: Read) -> dict[str, Any]:
         "preTokenBalances": _token_balances(loaded, before, read),
         "postTokenBalances": _token_balances(loaded, after, read),
         "rewards": [],
-        "loadedAddresses": _loaded_addresses(loaded),
+        "loadedAddresses": {
+            "writable": [str(key) for key in loaded.loaded_writable],
+            "readonly": [str(key) for key in loaded.loaded_readonly],
+        },
         "computeUnitsConsumed": outcome.units,
-        "costUnits": _cost_units(loaded, outcome),
+        "costUnits": _cost_units(outcome),
     }
+    # Unlike simulations, transactions that return nothing do not say so.
+    if outcome.return_data is not None:
+        meta["returnData"] = return_data(outcome)
+    return meta
+
+
+def return_data(outcome: Outcome) -> dict[str, Any] | None:
+    """Return what a program returned last, None when none returned anything."""
+    if outcome.return_data is None:
+        return None
+    program, data = outcome.return_data
+    encoded = base64.b64encode(data).decode()
+    return {"programId": str(program), "data": [encoded, "base64"]}
 
 
 def inner_instructions(outcome: Outcome) -> list[dict[str, Any]]:
@@ -71,18 +87,8 @@ def loaded_accounts_data_size(before: Mapping[Pubkey, Account | None]) -> int:
     )
 
 
-def _loaded_addresses(loaded: Loaded) -> dict[str, list[str]]:
-    """Return the addresses from lookup tables, which follow the message's own."""
-    message = loaded.message
-    if not isinstance(message, MessageV0):
-        return {"writable": [], "readonly": []}
-    looked_up = [str(key) for key in loaded.keys[len(message.account_keys) :]]
-    tables = message.address_table_lookups
-    writable = sum(len(table.writable_indexes) for table in tables)
-    return {"writable": looked_up[:writable], "readonly": looked_up[writable:]}
-
-
-def _cost_units(loaded: Loaded, outcome: Outcome) -> int:
+def _cost_units(outcome: Outcome) -> int:
+    loaded = outcome.loaded
     data_bytes = sum(len(bytes(each.data)) for each in loaded.instructions)
     pages = -(-loaded_accounts_data_size(outcome.before) // PAGE_BYTES)
     return (

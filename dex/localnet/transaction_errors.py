@@ -38,6 +38,7 @@ TRANSACTION_TEXT = {
     "InvalidAccountForFee": "This account may not be used to pay transaction fees",
     "ProgramAccountNotFound": "Attempt to load a program that does not exist",
     "SanitizeFailure": "Transaction failed to sanitize accounts offsets correctly",
+    "UnsupportedVersion": "Transaction version is unsupported",
     "SignatureFailure": "Transaction did not pass signature verification",
 }
 

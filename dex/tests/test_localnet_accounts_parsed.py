@@ -9,11 +9,11 @@ import pytest
 from solders.pubkey import Pubkey
 
 from dex.localnet import base58, genesis
-from dex.localnet.parsing.instructions import LOOKUP_TABLE_PROGRAM
 from dex.localnet.programs import token_layout as layout
 from dex.localnet.sysvars import EPOCH_SCHEDULE_SYSVAR, RENT_SYSVAR
 from dex.solana.addresses import (
     CLOCK_SYSVAR,
+    LOOKUP_TABLE_PROGRAM,
     TOKEN_2022_PROGRAM,
     TOKEN_PROGRAM,
     WRAPPED_SOL_MINT,

@@ -8,10 +8,11 @@ import pytest
 from solders.pubkey import Pubkey
 
 from dex.localnet import base58
-from dex.localnet.parsing.instructions import LOOKUP_TABLE_PROGRAM, parse_instruction
+from dex.localnet.parsing.instructions import parse_instruction
 from dex.solana.addresses import (
     ASSOCIATED_TOKEN_PROGRAM,
     COMPUTE_BUDGET_PROGRAM,
+    LOOKUP_TABLE_PROGRAM,
     MEMO_PROGRAM,
     SYSTEM_PROGRAM,
     TOKEN_2022_PROGRAM,

@@ -10,7 +10,7 @@ from solders.pubkey import Pubkey
 
 from dex.localnet import base58
 from dex.localnet.parsing.accounts import parse_account
-from dex.localnet.programs import PROGRAMS
+from dex.localnet.programs import is_executable
 from dex.types import Account
 
 from .rpc import INVALID_REQUEST, Options, RpcError, invalid
@@ -45,7 +45,7 @@ def account_json(
         return None
     return {
         "data": _data(address, account, encoding, options, read),
-        "executable": address in PROGRAMS,
+        "executable": is_executable(account),
         "lamports": account.lamports,
         "owner": str(account.owner),
         "rentEpoch": RENT_EPOCH,

@@ -8,6 +8,7 @@ from typing import Any
 from dex.localnet.meta import (
     inner_instructions,
     loaded_accounts_data_size,
+    return_data,
     transaction_meta,
 )
 from dex.localnet.node import Node
@@ -32,8 +33,9 @@ BALANCES = (
 def simulate_transaction(node: Node, params: Params) -> Any:
     """Execute without landing; every answer has the members of agave's RPC."""
     options = params.options(1)
-    loaded = load_transaction(decode_transaction(params.text(0), options))
+    raw = decode_transaction(params.text(0), options)
     slot = node.slot(options)
+    loaded = load_transaction(raw, node, slot)
     replaces = options.flag("replaceRecentBlockhash")
     if options.flag("sigVerify"):
         if replaces:
@@ -41,7 +43,7 @@ def simulate_transaction(node: Node, params: Params) -> Any:
         require_signatures(loaded)
     outcome = dry_run(node, loaded, slot, check_blockhash=not replaces)
     value = simulated(outcome)
-    value["accounts"] = _accounts_after(node, loaded, slot, outcome, options)
+    value["accounts"] = _accounts_after(node, slot, outcome, options)
     if options.flag("innerInstructions"):
         keys = [str(key) for key in outcome.loaded.keys]
         value["innerInstructions"] = parse_inner(inner_instructions(outcome), keys)
@@ -73,14 +75,14 @@ def simulated(outcome: Outcome) -> dict[str, Any]:
         "loadedAccountsDataSize": loaded_accounts_data_size(outcome.before),
         "logs": outcome.logs,
         "replacementBlockhash": None,
-        "returnData": None,
+        "returnData": return_data(outcome),
         "unitsConsumed": outcome.units,
         **dict.fromkeys(BALANCES),
     }
 
 
 def _accounts_after(
-    node: Node, loaded: Loaded, slot: int, outcome: Outcome, options: Options
+    node: Node, slot: int, outcome: Outcome, options: Options
 ) -> list[Any] | None:
     wanted = options.within("accounts")
     if wanted is None:
@@ -88,8 +90,9 @@ def _accounts_after(
     if account_encoding(wanted, "base64") in ("binary", "base58"):
         raise invalid("base58 encoding not supported")
     addresses = texts("accounts.addresses", wanted.values.get("addresses"))
-    if len(addresses) > len(loaded.keys):
-        raise invalid(f"Too many accounts provided; max {len(loaded.keys)}")
+    most = len(outcome.loaded.keys)
+    if len(addresses) > most:
+        raise invalid(f"Too many accounts provided; max {most}")
     if outcome.error is not None:
         return [None] * len(addresses)
     after = {**outcome.before, **outcome.changes}

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+from functools import partial
+
+from solders.message import MessageV1
 
 from dex.localnet import base58
+from dex.localnet.node import Node
 from dex.localnet.runtime import Loaded, load
 from dex.localnet.transaction_errors import TransactionError
 
@@ -47,10 +51,16 @@ def decode_text(text: str, encoding: str, kind: str) -> bytes:
         raise invalid(f"invalid {encoding} encoding: {error}") from None
 
 
-def load_transaction(raw: bytes) -> Loaded:
-    """Take a transaction apart; RpcError when it is malformed."""
+def load_transaction(raw: bytes, node: Node, slot: int) -> Loaded:
+    """Take a transaction apart, with what its lookup tables give in `slot`.
+
+    Raises RpcError when it is malformed, or a table cannot serve.
+    """
     try:
-        return load(raw)
+        loaded = load(raw)
+        if isinstance(loaded.message, MessageV1):
+            raise TransactionError("UnsupportedVersion")
+        return loaded.resolved(partial(node.account, slot=slot), slot)
     except TransactionError as error:
         raise invalid(f"invalid transaction: {error}") from None
 

@@ -30,18 +30,19 @@ def send_transaction(node: Node, params: Params) -> Any:
     """Check a transaction unless told otherwise, take it, and return its signature."""
     options = params.options(1)
     raw = decode_transaction(params.text(0), options)
-    loaded = load_transaction(raw)
     options.number("maxRetries")  # landing is certain here: there is nothing to retry
-    if options.flag("skipPreflight"):
-        node.slot(Options({**options.values, "commitment": "processed"}))
-    else:
-        _preflight(node, loaded, options)
+    skips = options.flag("skipPreflight")
+    if skips:
+        options = Options({**options.values, "preflightCommitment": "processed"})
+    slot = node.slot(options, "preflightCommitment")
+    loaded = load_transaction(raw, node, slot)
+    if not skips:
+        _preflight(node, loaded, slot)
     node.submit(raw, loaded)
     return loaded.signature
 
 
-def _preflight(node: Node, loaded: Loaded, options: Options) -> None:
-    slot = node.slot(options, "preflightCommitment")
+def _preflight(node: Node, loaded: Loaded, slot: int) -> None:
     require_signatures(loaded)
     require_health(node)
     outcome = dry_run(node, loaded, slot, check_blockhash=True)

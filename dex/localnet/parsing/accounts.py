@@ -10,12 +10,16 @@ from solders.pubkey import Pubkey
 
 from dex.localnet.programs import token_layout as layout
 from dex.localnet.sysvars import EPOCH_SCHEDULE_SYSVAR, RENT_SYSVAR, SYSVAR_OWNER
-from dex.solana.addresses import CLOCK_SYSVAR, TOKEN_2022_PROGRAM, TOKEN_PROGRAM
+from dex.solana.addresses import (
+    CLOCK_SYSVAR,
+    LOOKUP_TABLE_PROGRAM,
+    TOKEN_2022_PROGRAM,
+    TOKEN_PROGRAM,
+)
 from dex.types import Account
 
 from .amounts import token_amount
 from .extensions import STATES, parse_extensions
-from .instructions import LOOKUP_TABLE_PROGRAM
 from .lookup_table import parse_lookup_table_account
 from .reader import NotParsable, Reader
 

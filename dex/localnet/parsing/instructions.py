@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from solders.pubkey import Pubkey
-
 from dex.localnet import base58
 from dex.solana.addresses import (
     ASSOCIATED_TOKEN_PROGRAM,
+    LOOKUP_TABLE_PROGRAM,
     MEMO_PROGRAM,
+    MEMO_V1_PROGRAM,
     SYSTEM_PROGRAM,
     TOKEN_2022_PROGRAM,
     TOKEN_PROGRAM,
@@ -26,8 +26,6 @@ from .reader import NotParsable, decoded
 from .system import parse_system
 from .token import parse_token
 
-LOOKUP_TABLE_PROGRAM = Pubkey.from_string("AddressLookupTab1e1111111111111111111111111")
-MEMO_V1_PROGRAM = Pubkey.from_string("Memo1UhkJRfHyvLMcVucJwxXeuD728EqVDDwQDxFMNo")
 Parser = Callable[[Sequence[str], bytes], tuple[str, dict[str, Any]]]
 
 
