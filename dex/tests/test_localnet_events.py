@@ -18,9 +18,10 @@ from dex.types import Quote
 from dex.venues import meteora
 from dex.venues.raydium import RaydiumCpmm
 
+from . import mainnet_swap
 from .builders import CPMM_AUTHORITY, CpmmPool, Token, TransferFees, key, snapshot
-from .builders_dlmm import ONE_Q64, BinAmounts, DlmmPair
-from .meteora_quotes import VENUE, X, Y
+from .builders_dlmm import BinAmounts, DlmmPair
+from .meteora_quotes import VENUE, X
 from .swap_runs import USER, SwapRun, run_swap
 
 EVENTS = Path(settings.BASE_DIR).parent / "shared/data/cpmm_swap_events.json"
@@ -29,38 +30,14 @@ DLMM, CPMM = VENUE.program_id, RAYDIUM.program_id
 TOKEN_0, TOKEN_1 = key("token 0"), key("token 1")
 EVENT_AUTHORITY = Pubkey.from_string("D1ZN9Wj1fRSUQfCjhvnu1hqDMT7hzjzBBpi12nVniYD6")
 
-# Both events of one swap of the program on mainnet's accounts at slot 447,884,621: 10,000
-# of a token with 0.5 % transfer fee bought 6,065 one bin below the active one.
-PAIR = Pubkey.from_string("v4D5b4knJ83WzErtDiugxChUZUfWxe2FtDLguarvgFc")
-TRADER = Pubkey.from_string("BQbqzVpDkhFoCyV3YQR2LLJNpsVFzg9UhmASd9dLYsAz")
-ADDRESSES = (
-    "0d976914b75720b7e43f79816fe89e7da1748ec89f05b9f1ed101c865ed18d43"
-    "9aa0a07ae5d5ecc57c0ea8c0a626f7d586ee8e5465149a384ff27d3d2cc0cfd3"
-)
-RECORDED_SWAP = (
-    f"516ce3becdd00ac4{ADDRESSES}c2ffffffc1ffffff1027000000000000b117000000000000"
-    "0102000000000000000000000000000000204202000000000000000000000000000000000000000000"
-)
-RECORDED_SWAP2 = (
-    f"2e7452d7941b544d{ADDRESSES}c2ffffffc1ffffff012042020000000000000000000000000010270000"
-    "000000000000000000000000b117000000000000020000000000000000000000000000000000000000000000"
-    "00000000000000000101"
-)
-
 
 def test_dlmm_events_are_those_the_program_emitted():
-    pair = DlmmPair(
-        {-63: BinAmounts(y=7_116_488, price=ONE_Q64 * 60_970 // 100_000)},
-        active_id=-62,
-        bin_step=10,
-        base_factor=1_480,
-        base_fee_power=0,
-        tokens=(Token(X, TransferFees(50)), Token(Y)),
+    pair, user = mainnet_swap.ADDRESS, mainnet_swap.TRADER
+    swap = meteora.swap_exact_in(
+        mainnet_swap.PAIR.address, mainnet_swap.AT, X, mainnet_swap.AMOUNT_IN
     )
-    swap = meteora.swap_exact_in(pair.address, snapshot(pair.accounts()), X, 10_000)
-    assert (swap.inner.amount_in, swap.amount_out) == (9_950, 6_065)
-    assert encode_swap(PAIR, TRADER, swap).hex() == RECORDED_SWAP
-    assert encode_swap2(PAIR, TRADER, swap).hex() == RECORDED_SWAP2
+    assert encode_swap(pair, user, swap).hex() == mainnet_swap.SWAP
+    assert encode_swap2(pair, user, swap).hex() == mainnet_swap.SWAP2
 
 
 def test_dlmm_calls_itself_with_an_event_before_and_after_the_transfers():

@@ -10,6 +10,7 @@ import pytest
 from dex.venues.dlmm_layout import decode_pair
 from dex.venues.meteora import MeteoraDlmm, apply_swap, swap_exact_in
 
+from . import mainnet_swap
 from .builders import Token, TransferFees, key, snapshot
 from .builders_dlmm import BinAmounts, DlmmPair
 
@@ -145,3 +146,23 @@ def test_a_swap_leaves_the_state_that_the_program_left(pair, swap, state, bins):
         after.last_update,
     )
     assert {bin_id: bin_after(pair, arrays, bin_id)[:2] for bin_id in bins} == bins
+
+
+def test_a_swap_writes_what_mainnets_program_wrote_and_nothing_else():
+    pair, at = mainnet_swap.PAIR, mainnet_swap.AT
+    quote = VENUE.quote(pair.address, at, X, mainnet_swap.AMOUNT_IN)
+    assert quote.amount_out == mainnet_swap.AMOUNT_OUT
+
+    after = VENUE.after_swap(quote, at)
+
+    assert after[pair.address].data == mainnet_swap.PAIR_AFTER.pair_data()
+    arrays = {pair.array_address(-1): after[pair.array_address(-1)].data}
+    assert {bin_id: bin_after(pair, arrays, bin_id) for bin_id in pair.bins} == {
+        bin_id: (*amounts, mainnet_swap.FEES_X_GAINED[bin_id], 0)
+        for bin_id, amounts in mainnet_swap.BINS_AFTER.items()
+    }
+    # The reserves: X with what Token-2022 withholds of the transfer, and Y.
+    x, y = (after[key(name)].data for name in ("reserve x", "reserve y"))
+    assert struct.unpack_from("<Q", x, 64) == (682_226_179,)
+    assert struct.unpack_from("<Q", x, 170) == (50,)
+    assert struct.unpack_from("<Q", y, 64) == (7_110_423,)
