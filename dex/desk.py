@@ -146,7 +146,7 @@ class Desk:
 
 
 async def _health(rpc: RpcClient, timeout_s: float) -> dict[str, EndpointHealth]:
-    asked = (_ask_slot(endpoint, timeout_s) for endpoint in rpc.endpoints)
+    asked = (_ask_slot(rpc, endpoint, timeout_s) for endpoint in rpc.endpoints)
     errors = await asyncio.gather(*asked)
     # Only now: how far one is behind is known when all have answered.
     return {
@@ -155,7 +155,7 @@ async def _health(rpc: RpcClient, timeout_s: float) -> dict[str, EndpointHealth]
     }
 
 
-async def _ask_slot(endpoint: Endpoint, timeout_s: float) -> str:
+async def _ask_slot(rpc: RpcClient, endpoint: Endpoint, timeout_s: float) -> str:
     """Note the endpoint's slot; return why it is not well, or ""."""
     try:
         async with asyncio.timeout(timeout_s):
@@ -167,7 +167,7 @@ async def _ask_slot(endpoint: Endpoint, timeout_s: float) -> str:
         return f"{error.code}: {error}"
     if not is_count(slot):
         return "the answer is no slot"
-    endpoint.health.reached(slot)
+    rpc.reached(endpoint, slot)
     return ""
 
 

@@ -37,7 +37,7 @@ def by_id(document: Any) -> dict[int, dict[str, Any]]:
 
     An id that is there twice is left out: nobody can tell which answer is meant.
     """
-    if _is_deep(document):
+    if not isinstance(document, (dict, list)) or _is_deep(document):
         return {}
     entries: dict[int, dict[str, Any]] = {}
     repeated: set[int] = set()
@@ -77,7 +77,7 @@ def is_unwell(entry: dict[str, Any] | None) -> bool:
     return False
 
 
-def _is_deep(document: Any) -> bool:
+def _is_deep(document: dict[str, Any] | list[Any]) -> bool:
     level = [document]
     for _ in range(MAX_DEPTH):
         level = [

@@ -32,6 +32,10 @@ from .tracking import Tracker
 
 logger = logging.getLogger(__name__)
 
+# How often every endpoint is asked for its slot, so that one that lags is known before it
+# is needed.
+LOOK_AROUND_S = 2.0
+
 
 class Cluster:
     """Reads, simulates, sends and settles over one RPC client, which it closes.
@@ -91,6 +95,7 @@ class Cluster:
         rounds = [
             self._sender.resend,
             self._death_proof.examine,
+            self._look_around,
             *(poller.poll for poller in pollers),
             *(socket.keep_up for socket in self._sockets.values()),
         ]
@@ -173,6 +178,10 @@ class Cluster:
         message = VersionedTransaction.from_bytes(raw).message
         assert isinstance(message, MessageV0), "we sign version 0 only"
         return decode_error(error, message, self._programs)
+
+    async def _look_around(self) -> None:
+        await self.rpc.read_slots()
+        await asyncio.sleep(LOOK_AROUND_S)
 
     async def _repeat(self, step: Callable[[], Awaitable[None]]) -> None:
         while True:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dex.errors import RpcError, RpcRateLimited, RpcUnavailable
+from dex.errors import RpcError, RpcRateLimited, RpcRejected, RpcUnavailable
 
 from .answers import NoAnswer, by_id, is_unwell, result_of
 from .health import Health
@@ -116,7 +116,10 @@ class Endpoint:
         await asyncio.shield(self._check)
 
     async def _compare_genesis(self) -> None:
-        genesis_hash = await self._ask("getGenesisHash", ())
+        try:
+            genesis_hash = await self._ask("getGenesisHash", ())
+        except RpcRejected as error:
+            raise self._unavailable(f"it does not tell its chain: {error}") from error
         if not isinstance(genesis_hash, str):
             raise self._unavailable("no genesis hash in the answer")
         self._check_genesis(self.name, genesis_hash)

@@ -27,9 +27,6 @@ FORGET_S = 5.0
 # At this latency the score is halved.
 HALF_SCORE_LATENCY_MS = 500.0
 
-# What was read longer ago says little about where a node is now.
-SLOT_FRESH_S = 10.0
-
 
 class Circuit(StrEnum):
     CLOSED = "closed"
@@ -43,6 +40,7 @@ class Health:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.error = ""
         self.latency_ms: float | None = None
+        self.slot: int | None = None  # of its last answer at commitment confirmed
         self._clock = clock
         self._failing = 0.0  # 0: none of the last answers failed, 1: all of them did
         self._failing_at = 0.0
@@ -50,8 +48,6 @@ class Health:
         self._pause_s = FIRST_PAUSE_S
         self._asked_again_at: float | None = None  # None: the circuit is closed
         self._is_probing = False
-        self._slot = 0
-        self._slot_at = -math.inf
 
     @property
     def circuit(self) -> Circuit:
@@ -64,12 +60,6 @@ class Health:
         """From 0 (all fails, or endlessly slow) to 1, by the latest answers."""
         slowness = (self.latency_ms or 0.0) / HALF_SCORE_LATENCY_MS
         return (1 - self._failing_now()) / (1 + slowness)
-
-    @property
-    def slot(self) -> int | None:
-        """The newest slot that it answered for, None when that is too long ago."""
-        fresh = self._clock() - self._slot_at < SLOT_FRESH_S
-        return self._slot if fresh else None
 
     def admits(self) -> bool:
         """Whether it may be asked now. With the circuit open, who may is the probe."""
@@ -110,10 +100,6 @@ class Health:
         """Note that a caller could not wait: it may still answer."""
         self.error = reason
         self._average(1.0)
-
-    def reached(self, slot: int) -> None:
-        """Note the slot of an answer at commitment confirmed or better."""
-        self._slot, self._slot_at = slot, self._clock()
 
     def _failing_now(self) -> float:
         return self._failing * math.exp((self._failing_at - self._clock()) / FORGET_S)

@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 from yarl import URL
 
 from dex.chain import wrong_chain
-from dex.errors import RpcUnavailable, WrongChain
+from dex.errors import RpcError, RpcRejected, RpcUnavailable, WrongChain
 
+from .decoding import is_count
 from .endpoint import Endpoint, look_at
 from .health import Circuit
 from .transport import Transport
@@ -47,6 +48,7 @@ class RpcClient:
         self.genesis_hash = expected_genesis
         # Set for good once an endpoint has served another chain: nothing is asked then.
         self.wrong_chain: WrongChain | None = None
+        self._newest_slot = 0  # of all endpoints together
         self._patience_s = timeout_s / 5 if patience_s is None else patience_s
         endpoints: dict[str, Endpoint] = {}
         for url in map(URL, urls):
@@ -78,8 +80,8 @@ class RpcClient:
     async def call(self, method: str, params: Sequence[Any] = ()) -> Any:
         """Return the result from an endpoint that answers.
 
-        Raises RpcUnavailable when none does, RpcRejected for a JSON-RPC error about the
-        request, WrongChain.
+        Raises RpcUnavailable when none does, RpcRejected when one answered with a
+        JSON-RPC error about the request and no other did better, WrongChain.
         """
         return await self.first(lambda endpoint: endpoint.call(method, params))
 
@@ -93,6 +95,7 @@ class RpcClient:
         left = deque(sorted(self.endpoints, key=self._rank))
         asked: dict[asyncio.Future[T], Endpoint] = {}
         failures: list[str] = []
+        rejection: RpcRejected | None = None
         try:
             while left or asked:
                 if left:
@@ -107,6 +110,9 @@ class RpcClient:
                     del asked[answer]
                     try:
                         return answer.result()
+                    except RpcRejected as error:
+                        # Of the request, or of this account by this provider.
+                        rejection = rejection or error
                     except RpcUnavailable as error:
                         failures.append(str(error))
                 if not done:
@@ -116,19 +122,21 @@ class RpcClient:
             for answer in asked:
                 answer.add_done_callback(look_at)
                 answer.cancel()
+        if rejection is not None:
+            raise rejection
         raise RpcUnavailable(f"No RPC endpoint answered: {'; '.join(failures)}")
 
     async def freshest(self, ask: Callable[[Endpoint], Awaitable[tuple[int, T]]]) -> T:
         """Return what `ask` brings together with its slot, from a node that is not behind.
 
-        Where all that answer are far behind, the newest of their answers: an endpoint
-        that once showed a slot that nobody reaches must not stop the others.
+        Where all that answer are behind what was seen before, the newest of their
+        answers: a slot that nobody shows any more must not stop everything.
         """
         old: list[tuple[int, T]] = []
 
         async def ask_for_new(endpoint: Endpoint) -> T:
             slot, answer = await ask(endpoint)
-            endpoint.health.reached(slot)
+            self.reached(endpoint, slot)
             if self.behind(endpoint) <= MAX_BEHIND_SLOTS:
                 return answer
             old.append((slot, answer))
@@ -139,13 +147,31 @@ class RpcClient:
         except RpcUnavailable:
             if not old:
                 raise
-            return max(old, key=lambda entry: entry[0])[1]
+            self._newest_slot, answer = max(old, key=lambda entry: entry[0])
+            return answer
+
+    def reached(self, endpoint: Endpoint, slot: int) -> None:
+        """Note the slot of an endpoint's answer at commitment confirmed."""
+        endpoint.health.slot = slot
+        self._newest_slot = max(self._newest_slot, slot)
 
     def behind(self, endpoint: Endpoint) -> int:
-        """Say how many slots it is behind the best endpoint; 0 when nobody knows."""
-        slots = [e.health.slot for e in self.endpoints if e.health.slot is not None]
-        own = endpoint.health.slot
-        return 0 if own is None else max(slots) - own
+        """Say by how many slots its last answer was behind the newest that was seen."""
+        slot = endpoint.health.slot
+        return 0 if slot is None else max(self._newest_slot - slot, 0)
+
+    async def read_slots(self) -> None:
+        """Ask every endpoint how far it is: who is not asked otherwise seems to lag."""
+        await asyncio.gather(*(self._read_slot(e) for e in self.endpoints))
+
+    async def _read_slot(self, endpoint: Endpoint) -> None:
+        try:
+            slot = await endpoint.call("getSlot", [{"commitment": "confirmed"}])
+        except RpcError as error:
+            logger.debug("the slot of %s is unknown: %s", endpoint.name, error)
+            return
+        if is_count(slot):
+            self.reached(endpoint, slot)
 
     def expect(self, genesis_hash: str) -> None:
         """Hold all endpoints to this chain; WrongChain when another one answered before."""

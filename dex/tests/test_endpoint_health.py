@@ -14,7 +14,6 @@ from dex.solana.health import (
     FIRST_PAUSE_S,
     MAX_PAUSE_S,
     MAX_RETRY_AFTER_S,
-    SLOT_FRESH_S,
     Circuit,
     Health,
 )
@@ -126,17 +125,6 @@ def test_the_score_falls_with_failures_and_latency_and_recovers_by_itself():
     assert health.score == pytest.approx(0.5, abs=0.001)
 
 
-def test_a_slot_that_was_seen_long_ago_says_nothing():
-    clock = Clock()
-    health = Health(clock)
-    assert health.slot is None
-    health.reached(7)
-    assert health.slot == 7
-    clock.now_s += SLOT_FRESH_S
-
-    assert health.slot is None
-
-
 async def test_an_endpoint_that_is_given_a_rest_shows_nothing_and_is_not_asked():
     async def refuse(request: web.Request) -> web.Response:
         return web.Response(status=503)
@@ -207,12 +195,25 @@ async def test_who_keeps_up_is_asked_before_who_lags():
         ]
         rpc = await stack.enter_async_context(client(*(node.url for node in nodes)))
         first, second = rpc.endpoints
-        first.health.reached(100)
-        second.health.reached(100 + MAX_BEHIND_SLOTS)
+        rpc.reached(first, 100)
+        rpc.reached(second, 100 + MAX_BEHIND_SLOTS)
         assert (rpc.behind(first), await rpc.call("getSlot")) == (MAX_BEHIND_SLOTS, 1)
 
-        second.health.reached(101 + MAX_BEHIND_SLOTS)
+        rpc.reached(second, 101 + MAX_BEHIND_SLOTS)
         assert await rpc.call("getSlot") == 2
+
+
+async def test_every_endpoint_is_asked_how_far_it_is():
+    async with (
+        scripted_node(getSlot=70) as behind,
+        scripted_node(getSlot=100) as ahead,
+        scripted_node(getSlot="x") as odd,
+        client(behind.url, ahead.url, odd.url) as rpc,
+    ):
+        await rpc.read_slots()
+
+        assert [rpc.behind(endpoint) for endpoint in rpc.endpoints] == [30, 0, 0]
+        assert await rpc.call("getSlot") == 100
 
 
 async def test_who_answers_quickly_is_asked_before_who_is_slow():

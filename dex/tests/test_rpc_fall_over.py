@@ -10,20 +10,30 @@ from .rpc_client import client, never
 from .scripted_node import NodeError, scripted_node
 
 
-async def test_a_json_rpc_error_about_the_request_is_rejected_without_fall_over():
-    def refuse() -> None:
-        raise NodeError(-32602, "Invalid params", {"why": "x"})
+def refuse() -> None:
+    raise NodeError(-32602, "Invalid params", {"why": "x"})
 
+
+async def test_a_request_that_every_endpoint_rejects_is_rejected():
     async with (
         scripted_node(getSlot=refuse) as first,
-        scripted_node(getSlot=5) as second,
-        client(first.url, second.url) as rpc,
+        scripted_node(getSlot=refuse) as second,
+        client(first.url, "http://127.0.0.1:9/", second.url) as rpc,
     ):
         with pytest.raises(RpcRejected, match="Invalid params") as caught:
             await rpc.call("getSlot")
 
     assert (caught.value.rpc_code, caught.value.data) == (-32602, {"why": "x"})
-    assert second.calls == []
+    assert (first.asked("getSlot"), second.asked("getSlot")) == (1, 1)
+
+
+async def test_a_provider_that_rejects_what_another_answers_is_passed_over():
+    async with (
+        scripted_node(getSlot=refuse) as first,
+        scripted_node(getSlot=5) as second,
+        client(first.url, second.url) as rpc,
+    ):
+        assert await rpc.call("getSlot") == 5
 
 
 @pytest.mark.parametrize("code", [-32005, -32016, -32603, -32004, -32011, -32019, 429])
