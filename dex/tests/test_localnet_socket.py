@@ -10,7 +10,7 @@ import pytest
 import websockets
 from websockets.exceptions import ConnectionClosed
 
-from dex.localnet import websocket
+from dex.localnet import subscriptions_feed, websocket
 from dex.localnet.testing import RunningLocalnet, running_localnet
 from dex.solana.addresses import SYSTEM_PROGRAM
 from dex.types import Account
@@ -254,3 +254,16 @@ async def test_client_that_does_not_read_is_cut_off(localnet, monkeypatch):
 async def _read(connection, messages: int) -> None:
     for _ in range(messages):
         await connection.recv()
+
+
+async def test_subscription_that_holds_back_too_much_ends_its_connection(
+    localnet, socket, monkeypatch
+):
+    monkeypatch.setattr(subscriptions_feed, "MOST_WAITING", 2)
+    await socket.call("logsSubscribe", "all")  # finalized, and no slot comes
+
+    for _ in range(3):
+        localnet.control("requestAirdrop", str(OTHER), 10**9)
+
+    with pytest.raises(ConnectionClosed):
+        await socket.receive()

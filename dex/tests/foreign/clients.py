@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,30 +24,37 @@ RUN_TIMEOUT_S = 60
 
 
 def install() -> Path:
-    """Return the folder with both kinds of clients; skip where they cannot be had.
-
-    It is named by the pins, and complete or absent: an aborted installation leaves a
-    `partial` folder that the next one begins anew.
-    """
+    """Return the folder with all clients; skip where they cannot be had."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         pytest.skip("The clients from npm need node and npm, which are missing here.")
     pins = b"".join((HERE / name).read_bytes() for name in PINS)
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     name = hashlib.sha256(pins + version.encode()).hexdigest()[:16]
-    parent = Path(settings.BASE_DIR) / "var" / "foreign-clients"
+
+    def fill(folder: Path) -> None:
+        _install_node_modules(npm, folder)
+        _install_python(folder / "python")
+
+    return filled_once(Path(settings.BASE_DIR) / "var" / "foreign-clients", name, fill)
+
+
+def filled_once(parent: Path, name: str, fill: Callable[[Path], None]) -> Path:
+    """Return the folder `name`, which is complete or absent.
+
+    An aborted `fill` leaves a folder `partial`, which the next one begins anew.
+    """
     parent.mkdir(parents=True, exist_ok=True)
+    filled = parent / name
     with (parent / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        installed = parent / name
-        if not installed.exists():
+        if not filled.exists():
             partial = parent / "partial"
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir()
-            _install_node_modules(npm, partial)
-            _install_python(partial / "python")
-            partial.rename(installed)
-    return installed
+            fill(partial)
+            partial.rename(filled)
+    return filled
 
 
 def _install_node_modules(npm: str, folder: Path) -> None:

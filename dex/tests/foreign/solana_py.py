@@ -9,6 +9,7 @@ import asyncio
 import base64
 import json
 import sys
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from solana.rpc.async_api import AsyncClient
@@ -17,11 +18,12 @@ from solana.rpc.core import RPCException
 from solana.rpc.models import TxOpts
 from solana.rpc.websocket_api import SolanaWsClient
 from solana_py_session import NOW, Session, instruction
-from solana_py_tokens import move_tokens
+from solana_py_tokens import move_tokens, wrap
 from solders.keypair import Keypair
 from solders.message import MessageV0, from_bytes_versioned, to_bytes_versioned
 from solders.pubkey import Pubkey
 from solders.rpc.config import RpcTransactionLogsFilterMentions
+from solders.signature import Signature
 from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 
@@ -34,31 +36,57 @@ async def main(task: dict[str, Any]) -> dict[str, Any]:
         session = Session(task, client)
         return {
             "connected": await client.is_connected(),
-            "swap": await swap(session),
+            "swaps": [
+                await swap_by_message(session),
+                await swap_by_instructions(session),
+            ],
             "payments": await pay(session),
             "tokens": await move_tokens(session),
+            "wrapped": await wrap(session),
             "subscriptions": await subscribe(session),
             "errors": await fail(session),
         }
 
 
-async def swap(session: Session) -> dict[str, Any]:
+async def swap_by_message(session: Session) -> dict[str, Any]:
     described = session.task["swaps"][0]
-    account_out = Pubkey.from_string(described["accountOut"])
-    client = session.client
-    before = (await client.get_token_account_balance(account_out)).value
     message = from_bytes_versioned(base64.b64decode(described["message"]))
     signature = session.wallet.sign_message(to_bytes_versioned(message))
     signed = VersionedTransaction.populate(message, [signature])
-    sent = await client.send_raw_transaction(bytes(signed))
-    height = (await client.get_latest_blockhash()).value.last_valid_block_height
-    await session.confirm(sent.value, height)
+
+    async def send() -> Signature:
+        sent = await session.client.send_raw_transaction(bytes(signed))
+        latest = (await session.client.get_latest_blockhash()).value
+        await session.confirm(sent.value, latest.last_valid_block_height)
+        return sent.value
+
+    return await paid_by(session, described, send)
+
+
+async def swap_by_instructions(session: Session) -> dict[str, Any]:
+    described = session.task["swaps"][1]
+    parts = [instruction(part) for part in described["instructions"]]
+    return await paid_by(session, described, lambda: session.send(*parts))
+
+
+async def paid_by(
+    session: Session,
+    described: dict[str, Any],
+    send: Callable[[], Awaitable[Signature]],
+) -> dict[str, Any]:
+    """Report what a swap paid, and what its parsed transaction says."""
+    client, account_out = session.client, Pubkey.from_string(described["accountOut"])
+    before = (await client.get_token_account_balance(account_out)).value
+    signature = await send()
     after = (await client.get_token_account_balance(account_out)).value
-    parsed = await client.get_transaction(sent.value, "jsonParsed", Confirmed, 0)
+    parsed = await client.get_transaction(signature, "jsonParsed", Confirmed, 0)
+    meta = parsed.value.transaction.meta
+    inner = [each for group in meta.inner_instructions for each in group.instructions]
+    kinds = [json.loads(each.to_json()).get("parsed", {}).get("type") for each in inner]
     return {
         "received": int(after.amount) - int(before.amount),
-        "error": parsed.value.transaction.meta.err,
-        "logs": len(parsed.value.transaction.meta.log_messages) > 0,
+        "error": meta.err,
+        "innerTransfers": kinds.count("transferChecked"),
     }
 
 

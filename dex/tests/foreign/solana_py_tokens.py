@@ -9,11 +9,17 @@ from solana_py_session import Session
 from solders.instruction import Instruction
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
-from solders.system_program import CreateAccountParams, create_account
+from solders.system_program import (
+    CreateAccountParams,
+    TransferParams,
+    create_account,
+    transfer,
+)
 from spl.token import instructions as token
 from spl.token import models
-from spl.token.constants import TOKEN_PROGRAM_ID
+from spl.token.constants import TOKEN_PROGRAM_ID, WRAPPED_SOL_MINT
 
+SOL = 10**9
 AMOUNT = 1_500_000
 
 
@@ -131,13 +137,43 @@ async def empty(
     )
 
 
-async def new_account(session: Session, account: Keypair, size: int) -> Instruction:
+async def wrap(session: Session) -> dict[str, Any]:
+    """Put SOL into a wrapped account, tell the program, and take all of it out."""
+    account = Keypair()
+    address, me = account.pubkey(), session.me
+    await session.send(
+        await new_account(session, account, 165, extra=SOL),
+        token.initialize_account3(
+            models.InitializeAccount3Params(
+                program_id=TOKEN_PROGRAM_ID,
+                account=address,
+                mint=WRAPPED_SOL_MINT,
+                owner=me,
+            )
+        ),
+        transfer(TransferParams(from_pubkey=me, to_pubkey=address, lamports=SOL // 2)),
+        signers=(account,),
+    )
+    before = (await session.client.get_token_account_balance(address)).value
+    sync = models.SyncNativeParams(program_id=TOKEN_PROGRAM_ID, account=address)
+    await session.send(token.sync_native(sync))
+    after = (await session.client.get_token_account_balance(address)).value
+    closing = models.CloseAccountParams(
+        program_id=TOKEN_PROGRAM_ID, account=address, dest=me, owner=me
+    )
+    await session.send(token.close_account(closing))
+    return {"before": before.amount, "after": after.amount}
+
+
+async def new_account(
+    session: Session, account: Keypair, size: int, *, extra: int = 0
+) -> Instruction:
     rent = await session.client.get_minimum_balance_for_rent_exemption(size)
     return create_account(
         CreateAccountParams(
             from_pubkey=session.me,
             to_pubkey=account.pubkey(),
-            lamports=rent.value,
+            lamports=rent.value + extra,
             space=size,
             owner=TOKEN_PROGRAM_ID,
         )

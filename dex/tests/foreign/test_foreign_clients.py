@@ -5,6 +5,7 @@ Each script beside this file drives one of them and reports what it saw.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,7 +39,7 @@ def installed():
 async def run(installed):
     """Return a function that runs a script on a localnet of its own."""
     async with running_localnet(
-        nodes=1, slot_time_s=0.1, slots_to_confirm=1, fund=[WALLET.pubkey()]
+        nodes=1, slot_time_s=0.2, slots_to_confirm=1, fund=[WALLET.pubkey()]
     ) as localnet:
 
         async def run_script(script: str) -> tuple[dict[str, Any], Task]:
@@ -46,6 +47,22 @@ async def run(installed):
             return await clients.run(installed, script, task.body), task
 
         yield run_script
+
+
+def test_aborted_installation_is_not_taken_for_a_complete_one(tmp_path):
+    def fill(folder: Path) -> None:
+        assert list(folder.iterdir()) == []
+        (folder / "half").touch()
+        if not (tmp_path / "may succeed").exists():
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        clients.filled_once(tmp_path, "clients", fill)
+    (tmp_path / "may succeed").touch()
+    folders = [clients.filled_once(tmp_path, "clients", fill) for _ in range(2)]
+
+    assert folders == [tmp_path / "clients"] * 2
+    assert (folders[0] / "half").exists()
 
 
 async def test_web3_js_swaps_pays_subscribes_and_reads_errors(run):
@@ -151,7 +168,9 @@ async def test_solana_of_pypi_swaps_pays_moves_tokens_and_subscribes(run):
 
     assert report == {
         "connected": True,
-        "swap": {"received": task.quoted[0], "error": None, "logs": True},
+        "swaps": [
+            {"received": out, "error": None, "innerTransfers": 2} for out in task.quoted
+        ],
         "payments": {
             "airdropError": None,
             "balance": 3,
@@ -170,6 +189,7 @@ async def test_solana_of_pypi_swaps_pays_moves_tokens_and_subscribes(run):
             "back": "5000000",
             "isClosed": True,
         },
+        "wrapped": {"before": "1000000000", "after": "1500000000"},
         "subscriptions": {
             "kinds": [
                 "AccountNotification",
