@@ -58,6 +58,7 @@ class DlmmPair:
     has_extension: bool = False
     reward_mint: Pubkey | None = None
     reserves: tuple[int, int] = (10**18, 10**18)
+    frozen: bool = False
     tokens: tuple[Token, Token] = (Token(key("token x")), Token(key("token y")))
     address: Pubkey = field(default_factory=lambda: key("dlmm pair"))
 
@@ -174,7 +175,7 @@ class DlmmPair:
         return {
             self.address: Account(METEORA, 1, self.pair_data()),
             key("reserve x"): token_account(
-                token_x, self.reserves[0], owner=self.address
+                token_x, self.reserves[0], owner=self.address, frozen=self.frozen
             ),
             key("reserve y"): token_account(
                 token_y, self.reserves[1], owner=self.address

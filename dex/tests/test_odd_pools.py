@@ -57,8 +57,9 @@ ODD: dict[str, Odd] = {
     "cpmm: amount too small": (CpmmPool(DEEP), 1, "zero_output", 2505),
     "cpmm: vault frozen": (
         *(CpmmPool(DEEP, frozen=True), 1_000),
-        *("pool_disabled", 6000),
+        *("vault_frozen", 17),
     ),
+    "dlmm: vault frozen": (DlmmPair(FULL, frozen=True), 1_000, "vault_frozen", 17),
     "dlmm: disabled": (DlmmPair(FULL, status=1), 1_000, "pool_disabled", 6042),
     "dlmm: not yet open": (
         *(DlmmPair(FULL, pair_type=1, activation_point=1_001), 1_000),

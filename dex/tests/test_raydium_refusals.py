@@ -13,7 +13,7 @@ from .raydium_quotes import TOKEN_0, USER, VENUE, refusal, tokens
 
 def test_swaps_are_refused_while_switched_off_closed_or_frozen():
     assert refusal(CpmmPool((10**6, 10**6), status=4)) == "pool_disabled"
-    assert refusal(CpmmPool((10**6, 10**6), frozen=True)) == "pool_disabled"
+    assert refusal(CpmmPool((10**6, 10**6), frozen=True)) == "vault_frozen"
     later = CpmmPool((10**6, 10**6), open_time=1_800_000_001)
     assert refusal(later) == "pool_not_open"
     VENUE.quote(

@@ -148,7 +148,7 @@ def test_a_vault_tells_what_it_holds(token):
         ({key("vault"): None}, "pool_unreadable"),
         ({key("vault"): token_account(Token(key("other")), 5)}, "pool_unreadable"),
         ({key("vault"): Token(MINT).account()}, "pool_unreadable"),
-        ({key("vault"): token_account(Token(MINT), 5, frozen=True)}, "pool_disabled"),
+        ({key("vault"): token_account(Token(MINT), 5, frozen=True)}, "vault_frozen"),
     ],
 )
 def test_a_vault_that_cannot_pay_is_refused(accounts, code):

@@ -37,7 +37,7 @@ def read_vault_amount(
     """Return the base units in a pool's vault.
 
     Raises QuoteRefused: `pool_unreadable` when it is no token account of `mint`,
-    `pool_disabled` when it is frozen, `token_unsafe` when an extension could stop it.
+    `vault_frozen` by its token's issuer, `token_unsafe` when an extension could stop it.
     """
     account = existing_account(accounts, address, "vault")
     data = account.data
@@ -50,7 +50,10 @@ def read_vault_amount(
             "pool_unreadable", f"The vault {address} does not hold {mint}."
         )
     if data[108] != _INITIALIZED:
-        raise QuoteRefused("pool_disabled", f"The vault {address} is frozen.")
+        raise QuoteRefused(
+            "vault_frozen",
+            f"The issuer of {mint} froze the pool's vault {address}. Use another pool.",
+        )
     for kind, _, _ in extensions(data):
         if kind not in (_TRANSFER_FEE_AMOUNT, _IMMUTABLE_OWNER):
             feature = _UNSAFE_EXTENSIONS.get(kind, f"extension {kind}")

@@ -30,6 +30,7 @@ INVALID_PROGRAM = 3008
 NOT_SIGNER = 3010
 NOT_INITIALIZED = 3012
 
+ACCOUNT_FROZEN = 17  # of the token programs
 # What Anchor says of its own errors. Source: anchor, `lang/src/error.rs`.
 MESSAGES = {
     NOT_DESERIALIZED: "The program could not deserialize the given instruction",
@@ -151,6 +152,9 @@ def compute(
     except QuoteRefused as refusal:
         if refusal.code in codes:
             raise refuse(call, program, codes[refusal.code]) from None
+        if refusal.code == "vault_frozen":  # the token program refuses the transfer
+            call.log("Error: Account is frozen")
+            raise custom(ACCOUNT_FROZEN) from None
         if refusal.code == "too_many_bins":
             raise InstructionError("ComputationalBudgetExceeded") from None
         call.log(str(refusal))
