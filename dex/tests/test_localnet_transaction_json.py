@@ -5,22 +5,27 @@ from __future__ import annotations
 import base64
 
 import pytest
+from solders.address_lookup_table_account import AddressLookupTableAccount
 from solders.compute_budget import set_compute_unit_price
 from solders.instruction import AccountMeta, Instruction
+from solders.message import MessageV0, MessageV1
 from solders.pubkey import Pubkey
 from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 
 from dex.localnet import base58, genesis
 from dex.localnet.genesis import FAUCET
+from dex.localnet.lookup import Table
 from dex.solana.addresses import (
     ASSOCIATED_TOKEN_PROGRAM,
     COMPUTE_BUDGET_PROGRAM,
+    LOOKUP_TABLE_PROGRAM,
     MEMO_PROGRAM,
     SYSTEM_PROGRAM,
     TOKEN_PROGRAM,
     associated_token_address,
 )
+from dex.types import Account
 
 from .localnet_methods import CONFIRMED, SOL, WALLET, methods
 
@@ -330,3 +335,103 @@ def test_transaction_is_the_one_that_was_signed(methods):
     signed = VersionedTransaction.from_bytes(raw)
     assert str(signed.signatures[0]) == record.signature
     assert all(signed.verify_with_results())
+
+
+def test_addresses_from_a_lookup_table_are_shown_with_their_source(methods):
+    table, loaded = Pubkey(bytes([0x33]) * 32), Pubkey(bytes([0x34]) * 32)
+    content = Table(None, (FRIEND, loaded, MEMO_PROGRAM)).encode()
+    methods.put(table, Account(LOOKUP_TABLE_PROGRAM, SOL, content))
+    lookups = [AddressLookupTableAccount(table, [FRIEND, loaded, MEMO_PROGRAM])]
+    note = Instruction(MEMO_PROGRAM, b"hi", [])
+    orders = [
+        payment(SOL, loaded),
+        Instruction(
+            TOKEN_PROGRAM,
+            b"\x11",
+            [
+                AccountMeta(loaded, False, True),
+                AccountMeta(FRIEND, False, False),
+            ],
+        ),
+    ]
+    blockhash = methods.network.ledger.clock.blockhash(methods.slot)
+    message = MessageV0.try_compile(PAYER, [*orders, note], lookups, blockhash)
+    raw = base64.b64encode(bytes(VersionedTransaction(message, [WALLET]))).decode()
+    options = {"encoding": "base64", "skipPreflight": True}
+
+    signature = methods.call("sendTransaction", raw, options)
+    plain = methods.call("getTransaction", signature, ANY_VERSION)
+    parsed = methods.call(
+        "getTransaction", signature, {**ANY_VERSION, "encoding": "jsonParsed"}
+    )
+    simulated = methods.call(
+        "simulateTransaction", raw, {"encoding": "base64", **CONFIRMED}
+    )
+
+    found = {"writable": [str(loaded)], "readonly": [str(FRIEND)]}
+    lookup = {"accountKey": str(table), "writableIndexes": [1], "readonlyIndexes": [0]}
+    assert plain["meta"]["loadedAddresses"] == found
+    assert plain["transaction"]["message"]["addressTableLookups"] == [lookup]
+    assert parsed["transaction"]["message"]["addressTableLookups"] == [lookup]
+    keys = parsed["transaction"]["message"]["accountKeys"]
+    assert keys[-2:] == [
+        {
+            **{"pubkey": str(loaded), "signer": False},
+            **{"writable": True, "source": "lookupTable"},
+        },
+        {
+            **{"pubkey": str(FRIEND), "signer": False},
+            **{"writable": False, "source": "lookupTable"},
+        },
+    ]
+    assert len(plain["transaction"]["message"]["accountKeys"]) == len(keys) - 2
+    assert len(plain["meta"]["preBalances"]) == len(keys)
+    first = parsed["transaction"]["message"]["instructions"][0]
+    assert first["parsed"]["info"]["destination"] == str(loaded)
+    assert simulated["value"]["err"] == "AlreadyProcessed"
+    fee = methods.call(
+        "getFeeForMessage",
+        base64.b64encode(bytes(base64.b64decode(raw)[65:])).decode(),
+        CONFIRMED,
+    )
+    assert fee["value"] == 5_000
+
+
+def test_missing_lookup_table_is_named_before_anything_is_sent(methods):
+    nowhere = Pubkey(bytes([0x35]) * 32)
+    lookups = [AddressLookupTableAccount(nowhere, [FRIEND])]
+    blockhash = methods.network.ledger.clock.blockhash(methods.slot)
+    message = MessageV0.try_compile(PAYER, [payment()], lookups, blockhash)
+    raw = base64.b64encode(bytes(VersionedTransaction(message, [WALLET]))).decode()
+
+    for method in ("sendTransaction", "simulateTransaction"):
+        assert methods.refusal(method, raw, {"encoding": "base64"}) == {
+            "code": -32602,
+            "message": "invalid transaction: Transaction loads an address table "
+            "account that doesn't exist",
+        }
+
+
+def test_version_that_localnet_cannot_run_is_refused(methods):
+    blockhash = methods.network.ledger.clock.blockhash(methods.slot)
+    message = MessageV1.try_compile(PAYER, [payment()], blockhash)
+    raw = base64.b64encode(bytes(VersionedTransaction(message, [WALLET]))).decode()
+
+    answer = methods.refusal("sendTransaction", raw, {"encoding": "base64"})
+
+    assert (
+        answer["message"] == "invalid transaction: Transaction version is unsupported"
+    )
+
+
+def test_data_that_a_program_returned_is_shown(methods):
+    size = Instruction(TOKEN_PROGRAM, b"\x15", [AccountMeta(USDC, False, False)])
+
+    record = methods.land(size)
+
+    shown = {
+        "programId": str(TOKEN_PROGRAM),
+        "data": [base64.b64encode((165).to_bytes(8, "little")).decode(), "base64"],
+    }
+    assert get(methods, record)["meta"]["returnData"] == shown
+    assert get(methods, record, encoding="jsonParsed")["meta"]["returnData"] == shown

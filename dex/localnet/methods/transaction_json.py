@@ -15,14 +15,14 @@ from solders.transaction import VersionedTransaction
 
 from dex.localnet import base58
 from dex.localnet.parsing.instructions import parse_inner, parse_instruction
-from dex.localnet.programs import PROGRAMS
+from dex.localnet.programs import RESERVED
 from dex.localnet.store import Record
 
 from .rpc import TRANSACTION_VERSION_UNSUPPORTED, Options, RpcError
 
 ENCODINGS = ("binary", "base64", "base58", "json", "jsonParsed")
 TOP_LEVEL = 1
-NATIVE_NAMES = frozenset(map(str, PROGRAMS))
+RESERVED_NAMES = frozenset(map(str, RESERVED))
 AnyMessage = Message | MessageV0 | MessageV1
 # What `transactionDetails: accounts` leaves of the meta.
 SIMPLE_META = (
@@ -185,4 +185,4 @@ def _writable_positions(message: AnyMessage, loaded: int) -> set[int]:
 
 def _is_reserved(key: str, called: set[str]) -> bool:
     """Say whether nobody may write this account, whatever the header says."""
-    return key in called or key in NATIVE_NAMES or key.startswith("Sysvar")
+    return key in called or key in RESERVED_NAMES or key.startswith("Sysvar")
