@@ -93,8 +93,13 @@ class Bank:
             self._unsaved.newest.add(address)
 
     def decree(self, changes: Mapping[Pubkey, Account | None]) -> None:
-        """Set accounts at once, whatever the commitment of the reader."""
+        """Set accounts at once, whatever the commitment of the reader.
+
+        One that is so already keeps its versions.
+        """
         for address, account in changes.items():
+            if address in self._versions and self.get(address) == account:
+                continue
             self._versions[address] = [(0, account)]
             self._moving.discard(address)
             self._unsaved.newest.add(address)

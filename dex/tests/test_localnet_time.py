@@ -93,13 +93,22 @@ def test_older_commitments_see_older_accounts_after_a_restart_too(tmp_path):
         network.advance(1, None)
     network.ledger.close()
 
-    network = open_network(tmp_path, slots_to_confirm=2)
+    # Not funded again: that would raise the wallet in every slot.
+    network = Network.open(tmp_path, slot_time_s=3600, slots_to_confirm=2)
 
     def paid(slot: int) -> int:
         account = network.ledger.account(OTHER, slot)
         return 0 if account is None else account.lamports // SOL
 
+    def spent(slot: int) -> int:
+        account = network.ledger.account(WALLET.pubkey(), slot)
+        assert account is not None
+        return 10_000 * SOL - account.lamports
+
     assert [paid(slot) for slot in [slots[0] - 1, *slots]] == [0, 1, 2, 3]
+    assert [spent(slot) for slot in [slots[0] - 1, *slots]] == [
+        payments * (SOL + 5_000) for payments in range(4)
+    ]
     assert network.ledger.clock.slot_for("confirmed") == slots[1]
     network.ledger.close()
 
