@@ -12,7 +12,11 @@ from solders.message import MessageV0
 from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
-from dex.solana.addresses import MEMO_PROGRAM, MEMO_V1_PROGRAM, SYSTEM_PROGRAM
+from dex.solana.addresses import (
+    MEMO_PROGRAM,
+    MEMO_V1_PROGRAM,
+    SYSTEM_PROGRAM,
+)
 from dex.types import Account, Clock
 
 from .lookup import load_addresses
@@ -78,12 +82,13 @@ class Loaded:
     @cached_property
     def metas(self) -> list[AccountMeta]:
         called = {self.keys[each.program_id_index] for each in self.instructions}
+        locked = called | RESERVED
         return [
             AccountMeta(
                 key,
                 position < self.signers,
                 # Whatever the header says: nobody writes a program that is called.
-                self._is_writable(position) and key not in called | RESERVED,
+                self._is_writable(position) and key not in locked,
             )
             for position, key in enumerate(self.keys)
         ]

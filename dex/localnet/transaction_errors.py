@@ -11,6 +11,8 @@ INSTRUCTION_TEXT = {
     "ExternalAccountDataModified": "instruction modified data of an account it does not own",
     "ExternalAccountLamportSpend": "instruction spent from the balance of an account it does not own",
     "IllegalOwner": "Provided owner is not allowed",
+    "Immutable": "Account is immutable",
+    "IncorrectAuthority": "Incorrect authority provided",
     "IncorrectProgramId": "incorrect program id for instruction",
     "InsufficientFunds": "insufficient funds for instruction",
     "InvalidAccountData": "invalid account data for instruction",
@@ -20,6 +22,7 @@ INSTRUCTION_TEXT = {
     "InvalidSeeds": "Provided seeds do not result in a valid address",
     "MissingAccount": "An account required by the instruction is missing",
     "MissingRequiredSignature": "missing required signature for instruction",
+    "ModifiedProgramId": "instruction illegally modified the program id of an account",
     "NotEnoughAccountKeys": "insufficient account keys for instruction",
     "PrivilegeEscalation": "Cross-program invocation with unauthorized signer or writable account",
     "ProgramFailedToComplete": "Program failed to complete",
@@ -35,7 +38,13 @@ TRANSACTION_TEXT = {
     "AlreadyProcessed": "This transaction has already been processed",
     "BlockhashNotFound": "Blockhash not found",
     "InsufficientFundsForFee": "Insufficient funds for fee",
+    "InvalidAddressLookupTableData": "Transaction loads an address table account with invalid data",
+    "InvalidAddressLookupTableIndex": "Transaction address table lookup uses an invalid index",
+    "InvalidAddressLookupTableOwner": "Transaction loads an address table account with an invalid owner",
     "InvalidAccountForFee": "This account may not be used to pay transaction fees",
+    "InvalidLoadedAccountsDataSizeLimit": "LoadedAccountsDataSizeLimit set for transaction must be greater than 0.",
+    "InvalidProgramForExecution": "This program may not be used for executing instructions",
+    "MaxLoadedAccountsDataSizeExceeded": "Transaction exceeded max loaded accounts data size cap",
     "ProgramAccountNotFound": "Attempt to load a program that does not exist",
     "SanitizeFailure": "Transaction failed to sanitize accounts offsets correctly",
     "UnsupportedVersion": "Transaction version is unsupported",
@@ -80,6 +89,8 @@ def transaction_text(error: Any) -> str:
     if name == "InstructionError":
         index, inner = detail
         return f"Error processing Instruction {index}: {instruction_text(inner)}"
+    if name == "DuplicateInstruction":
+        return f"Transaction contains a duplicate instruction ({detail}) that is not allowed"
     if name == "InsufficientFundsForRent":
         index = detail["account_index"]
         return f"Transaction results in an account ({index}) with insufficient funds for rent"

@@ -8,7 +8,6 @@ from solders.pubkey import Pubkey
 
 from dex.solana.addresses import (
     ASSOCIATED_TOKEN_PROGRAM,
-    CLOCK_SYSVAR,
     COMPUTE_BUDGET_PROGRAM,
     LOOKUP_TABLE_PROGRAM,
     MEMO_PROGRAM,
@@ -46,8 +45,22 @@ PROGRAMS: Mapping[Pubkey, Program] = {
     raydium_venue.PROGRAM_ID: raydium.process,
     meteora_venue.PROGRAM_ID: meteora.process,
 }
-# Nobody writes these, whatever a transaction says.
-RESERVED = NATIVE_PROGRAMS | {CLOCK_SYSVAR}
+# Nobody writes these, whatever a transaction says: native programs, once-native ones,
+# and the accounts in which a node tells its own state.
+RESERVED = NATIVE_PROGRAMS | frozenset(
+    Pubkey.from_string(text)
+    for text in (
+        "AddressLookupTab1e1111111111111111111111111",
+        "SysvarC1ock11111111111111111111111111111111",
+        "SysvarRent111111111111111111111111111111111",
+        "SysvarEpochSchedu1e111111111111111111111111",
+        "SysvarRecentB1ockHashes11111111111111111111",
+        "SysvarS1otHashes111111111111111111111111111",
+        "SysvarS1otHistory11111111111111111111111111",
+        "SysvarStakeHistory1111111111111111111111111",
+        "Sysvar1nstructions1111111111111111111111111",
+    )
+)
 LOADERS = frozenset(
     Pubkey.from_string(text)
     for text in (

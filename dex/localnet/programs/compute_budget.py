@@ -51,6 +51,7 @@ class _Requests:
 
     values: dict[int, int] = field(default_factory=dict)
     default_units: int = 0
+    heap_index: int = 0
 
 
 def process(call: Invocation) -> None:
@@ -68,8 +69,13 @@ def read_budget(keys: list[Pubkey], instructions: list[CompiledInstruction]) -> 
         else:
             requests.default_units += UNITS_PER_INSTRUCTION
         if program == COMPUTE_BUDGET_PROGRAM:
-            _read(requests.values, index, bytes(instruction.data))
+            _read(requests, index, bytes(instruction.data))
     values = requests.values
+    heap_bytes = values.get(HEAP, MIN_HEAP_BYTES)
+    if not MIN_HEAP_BYTES <= heap_bytes <= MAX_HEAP_BYTES or (
+        heap_bytes % HEAP_STEP_BYTES
+    ):
+        raise _invalid(requests.heap_index)
     loaded_bytes = values.get(LOADED_BYTES, MAX_LOADED_BYTES)
     if loaded_bytes == 0:
         raise TransactionError("InvalidLoadedAccountsDataSizeLimit")
@@ -77,24 +83,21 @@ def read_budget(keys: list[Pubkey], instructions: list[CompiledInstruction]) -> 
         min(values.get(LIMIT, requests.default_units), MAX_UNITS),
         values.get(PRICE, 0),
         min(loaded_bytes, MAX_LOADED_BYTES),
-        values.get(HEAP, MIN_HEAP_BYTES),
+        heap_bytes,
     )
 
 
-def _read(values: dict[int, int], index: int, data: bytes) -> None:
+def _read(requests: _Requests, index: int, data: bytes) -> None:
     """Read one request; what stands behind its value is ignored."""
     tag = data[0] if data else 0
     width = WIDTHS.get(tag)
     if width is None or len(data) < 1 + width:
         raise _invalid(index)
-    if tag in values:
+    if tag in requests.values:
         raise TransactionError({"DuplicateInstruction": index})
-    value = int.from_bytes(data[1 : 1 + width], "little")
-    if tag == HEAP and (
-        not MIN_HEAP_BYTES <= value <= MAX_HEAP_BYTES or value % HEAP_STEP_BYTES
-    ):
-        raise _invalid(index)
-    values[tag] = value
+    requests.values[tag] = int.from_bytes(data[1 : 1 + width], "little")
+    if tag == HEAP:
+        requests.heap_index = index
 
 
 def _invalid(index: int) -> TransactionError:

@@ -137,6 +137,7 @@ class Invocation:
         self.consume(CALL_UNITS)
         self.check_written()
         if program not in self.execution.keys:
+            self.execution.logs.append(f"Unknown program {program}")
             raise InstructionError("MissingAccount")
         if self.depth == MAX_DEPTH:
             raise InstructionError("CallDepth")
@@ -212,9 +213,6 @@ def run(invocation: Invocation) -> None:
         logs.append(f"Program {program} failed: {error}")
         raise
     _log_units(invocation, used_before)
-    returned = execution.return_data
-    if returned is not None and returned[0] == program:
-        logs.append(f"Program return: {program} {_base64(returned[1])}")
     logs.append(f"Program {program} success")
 
 
@@ -226,6 +224,11 @@ def _log_units(invocation: Invocation, used_before: int) -> None:
         f"Program {invocation.program} consumed {execution.units - used_before} "
         f"of {execution.unit_limit - used_before} compute units"
     )
+    returned = execution.return_data
+    if returned is not None and returned[1]:
+        execution.logs.append(
+            f"Program return: {invocation.program} {_base64(returned[1])}"
+        )
 
 
 def _base64(data: bytes) -> str:

@@ -15,11 +15,15 @@ V1_UNITS = 260
 
 def process(call: Invocation) -> None:
     """Log the memo; an error when it is not UTF-8 or a named account has not signed."""
-    call.consume(_units(len(call.data), len(call.accounts)))
-    if call.accounts:
+    named = {meta.pubkey: meta for meta in call.accounts}
+    call.consume(_units(len(call.data), len(named)))
+    if named:
         call.log("Signed by:")
-        for position in range(len(call.accounts)):
-            call.log(str(call.require_signer(position)))
+    for address, meta in named.items():
+        if meta.is_signer:
+            call.log(str(address))
+    if not all(meta.is_signer for meta in named.values()):
+        raise InstructionError("MissingRequiredSignature")
     call.log(f"Memo (len {len(call.data)})")
     try:
         call.log(call.data.decode())

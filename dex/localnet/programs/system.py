@@ -10,7 +10,6 @@ from solders.pubkey import Pubkey
 
 from dex.localnet.transaction_errors import InstructionError, custom
 from dex.solana.addresses import SYSTEM_PROGRAM
-from dex.types import Account
 
 from .invocation import Invocation
 
@@ -62,12 +61,6 @@ def process(call: Invocation) -> None:
         raise InstructionError("InvalidInstructionData") from None
 
 
-def credit(call: Invocation, position: int, lamports: int) -> None:
-    """Add lamports to an account."""
-    target: Account = call.account(position)
-    call.write(position, replace(target, lamports=target.lamports + lamports))
-
-
 def _create_account(call: Invocation, body: bytes) -> None:
     lamports, space, owner = struct.unpack_from("<QQ32s", body)
     _require_accounts(call, 2)
@@ -90,6 +83,7 @@ def _create_funded(call: Invocation, body: bytes) -> None:
     _allocate(call, address, space)
     _assign(call, address, Pubkey(owner))
     if lamports:
+        _require_payer(call, 1)
         _transfer(call, 1, 0, lamports)
 
 
@@ -124,9 +118,7 @@ def _allocate_with_seed(call: Invocation, body: bytes) -> None:
 def _transfer_plain(call: Invocation, body: bytes) -> None:
     (lamports,) = struct.unpack_from("<Q", body)
     _require_accounts(call, 2)
-    if not call.is_signer(0):
-        _log(call, f"Transfer: `from` account {call.address(0)} must sign")
-        raise InstructionError("MissingRequiredSignature")
+    _require_payer(call, 0)
     _transfer(call, 0, 1, lamports)
 
 
@@ -157,9 +149,7 @@ def _create(
         raise custom(ACCOUNT_ALREADY_IN_USE)
     _allocate(call, address, space)
     _assign(call, address, owner)
-    if not call.is_signer(0):
-        _log(call, f"Transfer: `from` account {call.address(0)} must sign")
-        raise InstructionError("MissingRequiredSignature")
+    _require_payer(call, 0)
     _transfer(call, 0, 1, lamports)
 
 
@@ -174,6 +164,8 @@ def _allocate(call: Invocation, address: Address, space: int) -> None:
     if space > MAX_DATA_LENGTH:
         _log(call, f"Allocate: requested {space}, max allowed {MAX_DATA_LENGTH}")
         raise custom(INVALID_ACCOUNT_DATA_LENGTH)
+    if not call.accounts[address.position].is_writable:
+        raise InstructionError("ReadonlyDataModified")
     call.write(address.position, replace(account, data=bytes(space)))
 
 
@@ -195,8 +187,16 @@ def _transfer(call: Invocation, source: int, target: int, lamports: int) -> None
     if lamports > payer.lamports:
         _log(call, f"Transfer: insufficient lamports {payer.lamports}, need {lamports}")
         raise custom(RESULT_WITH_NEGATIVE_LAMPORTS)
-    call.write(source, replace(payer, lamports=payer.lamports - lamports))
-    credit(call, target, lamports)
+    if lamports and payer.owner != call.program:
+        raise InstructionError("ExternalAccountLamportSpend")
+    _set_lamports(call, source, payer.lamports - lamports)
+    _set_lamports(call, target, call.account(target).lamports + lamports)
+
+
+def _set_lamports(call: Invocation, position: int, lamports: int) -> None:
+    if not call.accounts[position].is_writable:
+        raise InstructionError("ReadonlyLamportChange")
+    call.write(position, replace(call.account(position), lamports=lamports))
 
 
 def _derived(
@@ -231,6 +231,12 @@ def _text(body: bytes) -> tuple[str, bytes]:
     if length > len(body) - 8:
         raise InstructionError("InvalidInstructionData")
     return body[8 : 8 + length].decode(), body[8 + length :]
+
+
+def _require_payer(call: Invocation, position: int) -> None:
+    if not call.is_signer(position):
+        _log(call, f"Transfer: `from` account {call.address(position)} must sign")
+        raise InstructionError("MissingRequiredSignature")
 
 
 def _require_accounts(call: Invocation, count: int) -> None:

@@ -20,23 +20,28 @@ from .token_transfers import UINT64_MAX
 from .transfer_fee import account_extensions, size_with
 
 MAX_DIGITS = 257
+# Sizes of the extensions that accounts may have, by type (spl-token-2022-interface).
+ACCOUNT_EXTENSIONS = {2: 8, 5: 295, 7: 0, 8: 1, 11: 1, 13: 0, 15: 1, 17: 64, 27: 0}
+LAST_EXTENSION = 28
 
 
 def get_account_data_size(call: Invocation, body: bytes) -> None:
     """Return how many bytes an account of the mint needs, with the extensions named."""
     named: list[int] = []
     if is_2022(call):
-        if len(body) % 2:
-            raise refuse_named(call, "InvalidInstructionData")
-        named = [body[at] + 256 * body[at + 1] for at in range(0, len(body), 2)]
-        if any(kind != layout.IMMUTABLE_OWNER for kind in named):
+        named = [
+            int.from_bytes(body[at : at + 2], "little") for at in range(0, len(body), 2)
+        ]
+        if len(body) % 2 or any(kind > LAST_EXTENSION for kind in named):
+            raise refuse_named(call, "InvalidAccountData")
+        if any(kind not in ACCOUNT_EXTENSIONS for kind in named):
             raise refuse(call, EXTENSION_TYPE_MISMATCH)
     require_accounts(call, 1)
     data = _mint(call)
     extensions: dict[int, bytes] = {}
     if is_2022(call):
         extensions = dict(account_extensions(data))
-        extensions.update(dict.fromkeys(named, b""))
+        extensions.update((kind, bytes(ACCOUNT_EXTENSIONS[kind])) for kind in named)
     size = size_with(bytes(layout.ACCOUNT_SIZE), list(extensions.items()))
     call.give_back(size.to_bytes(8, "little"))
 

@@ -11,7 +11,6 @@ from .invocation import Invocation
 from .token_checks import (
     ACCOUNT_FROZEN,
     AUTHORITY_NOT_SUPPORTED,
-    EXTENSION_NOT_FOUND,
     FIXED_SUPPLY,
     INVALID_INSTRUCTION,
     INVALID_STATE,
@@ -44,7 +43,7 @@ from .token_layout import (
 # Kinds of authority, as an instruction names them.
 MINT_TOKENS, FREEZE_ACCOUNT, ACCOUNT_OWNER, CLOSE_ACCOUNT = range(4)
 TRANSFER_FEE_CONFIG, WITHHELD_WITHDRAW = 4, 5
-KINDS, KINDS_2022 = 4, 17
+KINDS, KINDS_2022 = 4, 18
 # Where the transfer fee's configuration has these two authorities.
 FEE_AUTHORITY_OFFSETS = {TRANSFER_FEE_CONFIG: 0, WITHHELD_WITHDRAW: 32}
 
@@ -61,8 +60,8 @@ def approve_checked(call: Invocation, body: bytes) -> None:
 
 def revoke(call: Invocation, body: bytes) -> None:
     """Take the delegate away: the owner may, and the delegate itself."""
-    require_own_2022(call, 0)
     require_accounts(call, 2 if is_2022(call) else 1)
+    require_own_2022(call, 0)
     data = token_account(call, 0)
     if layout.is_frozen(data):
         raise refuse(call, ACCOUNT_FROZEN)
@@ -84,8 +83,8 @@ def thaw(call: Invocation, body: bytes) -> None:
 def set_authority(call: Invocation, body: bytes) -> None:
     """Give an authority over an account or a mint to another, or to nobody."""
     kind, new = _read_authority(call, body)
-    require_own_2022(call, 0)
     require_accounts(call, 2)
+    require_own_2022(call, 0)
     data = call.account(0).data
     if is_2022(call):
         if layout.is_token_account(data):
@@ -104,8 +103,8 @@ def set_authority(call: Invocation, body: bytes) -> None:
 
 def _approve(call: Invocation, amount: int, decimals: int | None) -> None:
     delegate, owner = (1, 2) if decimals is None else (2, 3)
-    require_own_2022(call, *range(delegate))
     require_accounts(call, owner + 1)
+    require_own_2022(call, *range(delegate))
     data = token_account(call, 0)
     if layout.is_frozen(data):
         raise refuse(call, ACCOUNT_FROZEN)
@@ -125,8 +124,8 @@ def _without_delegate(call: Invocation, data: bytes) -> bytes:
 
 
 def _set_state(call: Invocation, state: int) -> None:
-    require_own_2022(call, 0, 1)
     require_accounts(call, 3)
+    require_own_2022(call, 0, 1)
     data = token_account(call, 0)
     if data[STATE] == state:
         raise refuse(call, INVALID_STATE)
@@ -143,6 +142,8 @@ def _set_state(call: Invocation, state: int) -> None:
 
 def _read_authority(call: Invocation, body: bytes) -> tuple[int, Pubkey | None]:
     given = body[1:2]
+    if is_2022(call) and given == b"\1" and len(body) < 34:
+        raise refuse_named(call, "InvalidInstructionData")
     if len(body) < {b"\0": 2, b"\1": 34}.get(given, 2):
         raise refuse(call, INVALID_INSTRUCTION)
     if body[0] >= (KINDS_2022 if is_2022(call) else KINDS):
@@ -180,10 +181,9 @@ def _set_mint_authority(
         return
     if kind not in (MINT_TOKENS, FREEZE_ACCOUNT):
         # Authorities of extensions that localnet does not run.
-        is_extension = kind > CLOSE_ACCOUNT
-        raise refuse(
-            call, EXTENSION_NOT_FOUND if is_extension else AUTHORITY_NOT_SUPPORTED
-        )
+        if kind > CLOSE_ACCOUNT:
+            raise refuse_named(call, "InvalidAccountData")
+        raise refuse(call, AUTHORITY_NOT_SUPPORTED)
     at = MINT_AUTHORITY if kind == MINT_TOKENS else FREEZE_AUTHORITY
     authority = layout.optional_address(data, at)
     if authority is None:

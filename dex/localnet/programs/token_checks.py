@@ -46,7 +46,6 @@ MINT_REQUIRED_FOR_TRANSFER = 31
 FEE_MISMATCH = 32
 OWNER_IS_IMMUTABLE = 34
 HAS_WITHHELD_FEES = 35
-EXTENSION_NOT_FOUND = 48
 
 TEXT = {
     NOT_RENT_EXEMPT: "Error: Lamport balance below rent-exempt threshold",
@@ -76,7 +75,6 @@ TEXT = {
     FEE_MISMATCH: "Calculated fee does not match expected fee",
     OWNER_IS_IMMUTABLE: "The owner authority cannot be changed",
     HAS_WITHHELD_FEES: "Error: An account can only be closed if its withheld fee balance is zero, harvest fees to the mint and try again",
-    EXTENSION_NOT_FOUND: "Extension not found in account data",
 }
 
 
@@ -94,6 +92,11 @@ def refuse_named(call: Invocation, name: str) -> InstructionError:
     """Log one of the errors that all programs share and return it, to be raised."""
     call.log(f"Error: {name}")
     return InstructionError(name)
+
+
+def panicked() -> InstructionError:
+    """Return the error of Token-2022 where it borrows an account's data twice."""
+    return InstructionError("ProgramFailedToComplete", "SBF program Panicked")
 
 
 def require_accounts(call: Invocation, count: int) -> None:
@@ -163,7 +166,6 @@ def require_kind(call: Invocation, data: bytes, *kinds: int) -> None:
 def require_own(call: Invocation, *positions: int) -> None:
     """Refuse accounts that the program does not own."""
     for position in positions:
-        require_accounts(call, position + 1)
         if call.account(position).owner != call.program:
             raise refuse_named(call, "IncorrectProgramId")
 

@@ -9,7 +9,6 @@ from dex.solana.addresses import SYSTEM_PROGRAM
 from . import token_layout as layout
 from .invocation import Invocation, rent_exempt_minimum
 from .token_checks import (
-    EXTENSION_NOT_FOUND,
     HAS_WITHHELD_FEES,
     INVALID_STATE,
     NON_NATIVE_HAS_BALANCE,
@@ -25,14 +24,15 @@ from .token_checks import (
     require_own_2022,
     token_account,
 )
+from .token_opening import require_rent_sysvar
 from .token_supply import INCINERATOR, anyone_may_empty
 from .transfer_fee import withheld_amount
 
 
 def close(call: Invocation, body: bytes) -> None:
     """Delete an empty account, or one of wrapped SOL; its lamports go to position 1."""
-    require_own_2022(call, 0)
     require_accounts(call, 3)
+    require_own_2022(call, 0)
     if call.address(0) == call.address(1):
         raise refuse_named(call, "InvalidAccountData")
     data = _closable(call)
@@ -53,6 +53,8 @@ def sync_native(call: Invocation, body: bytes) -> None:
     """Set the amount of wrapped SOL to the lamports above the account's rent."""
     require_accounts(call, 1)
     require_own(call, 0)
+    if is_2022(call) and len(call.accounts) > 1:
+        require_rent_sysvar(call, 1)
     data = token_account(call, 0)
     reserve = layout.native_reserve(data)
     if reserve is None:
@@ -74,6 +76,6 @@ def _closable(call: Invocation) -> bytes:
     if is_2022(call) and not layout.is_token_account(data):
         if is_mint(call, data):
             # Only a mint with a close authority can be closed; localnet makes none.
-            raise refuse(call, EXTENSION_NOT_FOUND)
+            raise refuse_named(call, "InvalidAccountData")
         raise refuse_named(call, "UninitializedAccount")
     return token_account(call, 0)

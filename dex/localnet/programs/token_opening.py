@@ -21,11 +21,13 @@ from .token_checks import (
     OVERFLOW,
     is_2022,
     is_mint,
+    panicked,
     refuse,
     refuse_named,
     require_accounts,
     require_kind,
     require_own,
+    require_own_2022,
     require_size,
     unpack,
 )
@@ -36,14 +38,14 @@ RENT_SYSVAR = Pubkey.from_string("SysvarRent111111111111111111111111111111111")
 
 def initialize_account(call: Invocation, body: bytes) -> None:
     require_accounts(call, 4)
-    _require_rent_sysvar(call, 3)
+    require_rent_sysvar(call, 3)
     _initialize_account(call, call.address(2))
 
 
 def initialize_account_2(call: Invocation, body: bytes) -> None:
     (owner,) = unpack(call, "<32s", body)
     require_accounts(call, 3)
-    _require_rent_sysvar(call, 2)
+    require_rent_sysvar(call, 2)
     _initialize_account(call, Pubkey(owner))
 
 
@@ -56,7 +58,7 @@ def initialize_account_3(call: Invocation, body: bytes) -> None:
 def initialize_mint(call: Invocation, body: bytes) -> None:
     values = _read_mint(call, body)
     require_accounts(call, 2)
-    _require_rent_sysvar(call, 1)
+    require_rent_sysvar(call, 1)
     _initialize_mint(call, *values)
 
 
@@ -69,7 +71,7 @@ def initialize_mint_2(call: Invocation, body: bytes) -> None:
 def initialize_multisig(call: Invocation, body: bytes) -> None:
     required = _read_required(call, body)
     require_accounts(call, 2)
-    _require_rent_sysvar(call, 1)
+    require_rent_sysvar(call, 1)
     _initialize_multisig(call, required, first_signer=2)
 
 
@@ -96,6 +98,7 @@ def initialize_immutable_owner(call: Invocation, body: bytes) -> None:
 
 def _initialize_account(call: Invocation, owner: Pubkey) -> None:
     """Make an empty account a token account of the mint at position 1."""
+    require_own_2022(call, 0, 1)
     account, mint = call.account(0), call.account(1)
     data = account.data
     require_size(call, data, layout.ACCOUNT_SIZE)
@@ -105,6 +108,8 @@ def _initialize_account(call: Invocation, owner: Pubkey) -> None:
     reserve = rent_exempt_minimum(len(data))
     if account.lamports < reserve:
         raise refuse(call, NOT_RENT_EXEMPT)
+    if is_2022(call) and call.address(0) == call.address(1):
+        raise panicked()
     native = call.address(1) == WRAPPED_SOL_MINT
     if not is_2022(call) and not native:
         require_own(call, 1)
@@ -132,6 +137,7 @@ def _initialize_account(call: Invocation, owner: Pubkey) -> None:
 def _initialize_mint(
     call: Invocation, decimals: int, authority: Pubkey, freezer: Pubkey | None
 ) -> None:
+    require_own_2022(call, 0)
     account = call.account(0)
     data = account.data
     is_exempt = account.lamports >= rent_exempt_minimum(len(data))
@@ -177,6 +183,8 @@ def _read_mint(call: Invocation, body: bytes) -> tuple[int, Pubkey, Pubkey | Non
     """Read decimals, mint authority and freeze authority."""
     given = body[33:34]
     size = {b"\0": 34, b"\1": 66}.get(given)
+    if is_2022(call) and given == b"\1" and len(body) < 66:
+        raise refuse_named(call, "InvalidInstructionData")
     if size is None or len(body) < size:
         raise refuse(call, INVALID_INSTRUCTION)
     freezer = Pubkey(body[34:66]) if given == b"\1" else None
@@ -189,7 +197,7 @@ def _read_required(call: Invocation, body: bytes) -> int:
     return body[0]
 
 
-def _require_rent_sysvar(call: Invocation, position: int) -> None:
+def require_rent_sysvar(call: Invocation, position: int) -> None:
     if call.address(position) != RENT_SYSVAR:
         raise refuse_named(call, "InvalidArgument")
 

@@ -59,8 +59,8 @@ def anyone_may_empty(data: bytes) -> bool:
 
 
 def _mint_to(call: Invocation, amount: int, decimals: int | None) -> None:
-    require_own_2022(call, 0, 1)
     require_accounts(call, 3)
+    require_own_2022(call, 0, 1)
     receiver = token_account(call, 1)
     if layout.is_frozen(receiver):
         raise refuse(call, ACCOUNT_FROZEN)
@@ -86,6 +86,7 @@ def _mint_to(call: Invocation, amount: int, decimals: int | None) -> None:
 
 
 def _burn(call: Invocation, amount: int, decimals: int | None) -> None:
+    require_accounts(call, 2)
     require_own_2022(call, 0, 1)
     require_accounts(call, 3)
     source = token_account(call, 0)

@@ -100,8 +100,8 @@ def move_2022(
 ) -> None:
     """Move tokens of Token-2022; `fee` is what the caller expects to be withheld."""
     target, authority = (1, 2) if decimals is None else (2, 3)
-    require_own(call, *range(authority))
     require_accounts(call, authority + 1)
+    require_own(call, *range(authority))
     source = token_account(call, 0)
     if layout.is_frozen(source):
         raise refuse(call, ACCOUNT_FROZEN)
@@ -114,7 +114,8 @@ def move_2022(
     elif layout.extension(source, layout.TRANSFER_FEE_AMOUNT) is not None:
         raise refuse(call, MINT_REQUIRED_FOR_TRANSFER)
     if fee is not None and fee != withheld:
-        call.log(f"Calculated fee {withheld}, received {fee}")
+        # The program itself forgets to fill these in.
+        call.log("Calculated fee {calculated_fee}, received {fee}")
         raise refuse(call, FEE_MISMATCH)
     to_itself = call.address(0) == call.address(target)
     source = spend_delegation(call, source, amount, authority, keep=to_itself)

@@ -17,14 +17,15 @@ from .token_checks import (
     ACCOUNT_FROZEN,
     ALREADY_IN_USE,
     EXTENSION_ALREADY_INITIALIZED,
-    EXTENSION_NOT_FOUND,
     FEE_EXCEEDS_MAXIMUM,
     INVALID_INSTRUCTION,
+    INVALID_STATE,
     MINT_MISMATCH,
     NO_AUTHORITY,
     OVERFLOW,
     authorize,
     mint,
+    panicked,
     refuse,
     refuse_named,
     require_accounts,
@@ -60,6 +61,7 @@ def _initialize_config(call: Invocation, name: str, body: bytes) -> None:
     withdrawer, body = _optional(call, body)
     bps, maximum = struct.unpack_from("<HQ", body)
     require_accounts(call, 1)
+    require_own(call, 0)
     data = call.account(0).data
     require_size(call, data, layout.MINT_SIZE)
     if data[layout.MINT_INITIALIZED]:
@@ -90,9 +92,10 @@ def _transfer(call: Invocation, name: str, body: bytes) -> None:
 def _withdraw_from_mint(call: Invocation, name: str, body: bytes) -> None:
     call.log(f"TransferFeeInstruction: {name}")
     require_accounts(call, 3)
-    require_own(call, 0)
+    require_own(call, 0, 1)
     data, at = _config(call)
     _authorize_withdrawal(call, data, at)
+    _require_other(call, 1)
     receiver = _receiver(call)
     withheld = layout.number(data, at + WITHHELD)
     _write(call, 0, layout.with_number(data, at + WITHHELD, 0))
@@ -104,16 +107,17 @@ def _withdraw_from_accounts(call: Invocation, name: str, body: bytes) -> None:
     call.log(f"TransferFeeInstruction: {name}")
     require_accounts(call, 3)
     signers = max(0, len(call.accounts) - 3 - count)
-    require_own(call, 0)
+    require_own(call, 0, 1)
     data, at = _config(call)
     _authorize_withdrawal(call, data, at, signers)
+    _require_other(call, 1)
     receiver = _receiver(call)
     for position in range(3 + signers, len(call.accounts)):
         receiver = call.account(1).data
         if call.address(position) == call.address(1):
             own = layout.extension(receiver, layout.TRANSFER_FEE_AMOUNT)
             if own is None:
-                raise refuse(call, 13)
+                raise refuse(call, INVALID_STATE)
             withheld = layout.number(receiver, own)
             receiver = layout.with_number(receiver, own, 0)
         else:
@@ -124,6 +128,7 @@ def _withdraw_from_accounts(call: Invocation, name: str, body: bytes) -> None:
 def _harvest_to_mint(call: Invocation, name: str, body: bytes) -> None:
     call.log(f"TransferFeeInstruction: {name}")
     require_accounts(call, 1)
+    require_own(call, 0)
     data, at = _config(call)
     for position in range(1, len(call.accounts)):
         total = layout.number(data, at + WITHHELD) + _harvest(call, position)
@@ -137,6 +142,7 @@ def _set_fee(call: Invocation, name: str, body: bytes) -> None:
     bps, maximum = struct.unpack_from("<HQ", body)
     call.log(f"TransferFeeInstruction: {name}")
     require_accounts(call, 2)
+    require_own(call, 0)
     data, at = _config(call)
     setter = data[at : at + 32]
     if not any(setter):
@@ -157,7 +163,7 @@ def _config(call: Invocation) -> tuple[bytes, int]:
     data = mint(call, 0)
     at = layout.extension(data, layout.TRANSFER_FEE_CONFIG)
     if at is None:
-        raise refuse(call, EXTENSION_NOT_FOUND)
+        raise refuse_named(call, "InvalidAccountData")
     return data, at
 
 
@@ -182,6 +188,7 @@ def _receiver(call: Invocation) -> bytes:
 
 def _harvest(call: Invocation, position: int) -> int:
     """Take what an account withholds; 0, with a log, where that cannot be."""
+    _require_other(call, position)
     account = call.account(position)
     at = layout.extension(account.data, layout.TRANSFER_FEE_AMOUNT)
     problem = ""
@@ -196,6 +203,12 @@ def _harvest(call: Invocation, position: int) -> int:
         return 0
     _write(call, position, layout.with_number(account.data, at, 0))
     return layout.number(account.data, at)
+
+
+def _require_other(call: Invocation, position: int) -> None:
+    """Fail where the program borrows the mint's data a second time, and panics."""
+    if call.address(position) == call.address(0):
+        raise panicked()
 
 
 def _add(call: Invocation, position: int, data: bytes, amount: int) -> None:

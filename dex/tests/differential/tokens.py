@@ -272,12 +272,16 @@ def transfer_fees(world: World) -> Instruction:
         data += struct.pack("<QBQ", amount, decimals, min(fee, 2**64 - 1))
         accounts = [writable(source), readonly(mint), writable(target), signer(owner)]
     elif tag == 3:
-        sources = [world.account_of(world.user(), mint) for _ in range(rng.randrange(4))]
+        sources = [
+            world.account_of(world.user(), mint) for _ in range(rng.randrange(4))
+        ]
         count = len(sources) + (rng.random() < 0.05)
         data += bytes([count])
         accounts += [writable(each) for each in sources]
     elif tag == 4:
-        sources = [world.account_of(world.user(), mint) for _ in range(rng.randrange(4))]
+        sources = [
+            world.account_of(world.user(), mint) for _ in range(rng.randrange(4))
+        ]
         accounts = [writable(mint), *(writable(each) for each in sources)]
     elif tag == 5:
         bps = rng.choice([0, 125, 500, 10_000, 10_001])

@@ -30,7 +30,9 @@ from dex.types import Account, Clock
 
 FIRST_SLOT = 1_000 * SLOTS_PER_EPOCH
 RECENT_SLOTS = 512
-UNITS = re.compile(r" consumed \d+ of \d+ compute units")
+UNITS = re.compile(r"(?<= consumed) \d+ of \d+ compute units")
+# Where in its source a program gave up.
+PANIC = re.compile(r"(?<=SBF program Panicked).*")
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Ending:
         """Return all that must be equal: the units used are compared elsewhere."""
         if not self.logs:  # nothing ran; the payer's account shows what it paid
             return (self.error,)
-        logs = tuple(UNITS.sub(" consumed", line) for line in self.logs)
+        logs = tuple(PANIC.sub("", UNITS.sub("", line)) for line in self.logs)
         return self.error, logs, self.fee, self.inner, self.return_data
 
 
@@ -59,6 +61,11 @@ class Twins:
         vm = LiteSVM().with_sigverify(False).with_transaction_history(0)
         self.vm = vm.with_blockhash_check(False)
         self.here: dict[Pubkey, Account] = {}
+        for program in PROGRAMS:
+            account = vm.get_account(program)
+            if account is not None:
+                data = bytes(account.data)
+                self.here[program] = Account(account.owner, account.lamports, data)
         self.slot = FIRST_SLOT
         self.advance(1)
 
@@ -167,6 +174,8 @@ class Twins:
             ours = self.here.get(address)
             if real is None or real.lamports == 0:
                 assert ours is None, (address, *endings)
+                # The VM keeps the data of an account without lamports; no chain does.
+                self.vm.set_account(address, VmAccount(0, b"", SYSTEM_PROGRAM))
                 continue
             theirs = Account(real.owner, real.lamports, bytes(real.data))
             assert ours == theirs, (address, *endings)

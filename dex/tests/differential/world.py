@@ -71,6 +71,8 @@ class World:
 
     rng: random.Random
     twins: Twins = field(default_factory=Twins)
+    # Lookup tables that were created or tried, and their authorities.
+    tables: list[tuple[Pubkey, Pubkey]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for user, lamports in zip(USERS, (RICH, RICH, POOR, DUST), strict=True):
@@ -193,6 +195,3 @@ def create_associated(payer: Pubkey, owner: Pubkey, mint: Pubkey) -> list[Accoun
         readonly(SYSTEM_PROGRAM),
         readonly(program),
     ]
-
-
-
