@@ -80,7 +80,8 @@ def _run(command: list[str], folder: Path) -> None:
     )
     if done.returncode:
         said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        pytest.skip(f"The foreign clients cannot be installed: {said[-1]}")
+        reason = next((line for line in said if "error" in line.lower()), said[-1])
+        pytest.skip(f"The foreign clients cannot be installed: {reason}")
 
 
 async def run(installed: Path, script: str, task: dict[str, Any]) -> dict[str, Any]:
