@@ -143,7 +143,8 @@ class Options:
 
     def choice(self, name: str, variants: Sequence[str], default: str) -> str:
         """Return one of the texts that this member may have."""
-        value = self.text(name) or default
+        given = self.text(name)
+        value = default if given is None else given
         if value not in variants:
             expected = ", ".join(f"`{variant}`" for variant in variants)
             raise invalid(
@@ -207,7 +208,7 @@ def signature(text: str) -> str:
 def blockhash(text: str) -> Hash:
     try:
         return Hash.from_string(text)
-    except ParseHashError as error:
+    except (ParseHashError, ValueError) as error:
         raise _malformed(error) from None
 
 
