@@ -12,9 +12,9 @@ the same direction the quote is too low. For orders the other way it is too high
 why an order's floor follows the lower of both quotes. A swap that another process carries
 is not known here until the accounts show it.
 
-Only the route and the ranking read this. The simulation, the comparison with it, a quote
-made again while building, and every refusal of an order go by the accounts as they were
-read.
+Only the route and the ranking read this. The simulation, the comparison with it and a quote
+made again while building go by the accounts as they were read; so does what ends an order
+at once. A pool that only swaps under way make unfit is asked again by the next attempt.
 """
 
 from __future__ import annotations

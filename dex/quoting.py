@@ -59,7 +59,7 @@ def choose_route(
     quoted = [answer for answer in answers if not answer.code]
     refused = [answer for answer in answers if answer.code]
     if not quoted:
-        raise _no_route(refused)
+        raise _no_route(refused, wanted.max_price_impact)
     best, *losers = ranked(quoted)
     assert best.quote is not None, "what has no code has a quote"
     assert best.raw_quote is not None, "what has no code has a quote"
@@ -146,9 +146,11 @@ class _Round:
         return VenueAnswer(name, address, quote)
 
 
-def _no_route(refused: list[VenueAnswer]) -> NoRoute:
+def _no_route(refused: list[VenueAnswer], limit: ImpactLimit) -> NoRoute:
+    """Say what each venue said; a limit that only swaps under way break is no end."""
     reasons = "; ".join(f"{answer.venue}: {answer.reason}" for answer in refused)
-    if any(answer.code == PriceImpactTooHigh.code for answer in refused):
+    quoted = [answer.raw_quote for answer in refused if answer.raw_quote is not None]
+    if quoted and all(limit.objection(quote.price_impact_bps) for quote in quoted):
         return PriceImpactTooHigh(
             f"No pool makes this swap within the limit. {reasons}", tuple(refused)
         )

@@ -188,6 +188,28 @@ def test_when_every_quote_moves_the_price_too_far_that_is_the_error():
     assert "dear: The pool is empty." in str(caught.value)
 
 
+def test_a_limit_that_only_swaps_under_way_break_does_not_end_an_order():
+    class Thinning(CostlyVenue):
+        """Moves its price by a basis point less for each unit it still pays."""
+
+        def quote(
+            self, pool: Pubkey, snapshot: Snapshot, mint_in: Pubkey, amount_in: int
+        ) -> Quote:
+            quote = super().quote(pool, snapshot, mint_in, amount_in)
+            return replace(quote, price_impact_bps=100 - quote.amount_out)
+
+    venues = {"cheap": Thinning("cheap", 1)}
+    wanted = Wanted(Swap(MINT_IN, MINT_OUT, 1_000), [CHEAP], ImpactLimit(50, "limit"))
+    pending, snapshot = PendingSwaps(venues), seen(50, 0)
+    pending.reserve(choose_route(wanted, snapshot, venues, pending).best)
+
+    with pytest.raises(NoRoute) as caught:
+        choose_route(wanted, snapshot, venues, pending)
+
+    assert caught.value.answers[0].code == "price_impact_too_high"
+    assert (caught.value.code, caught.value.retryable) == ("no_route", True)
+
+
 def test_a_refusal_that_swaps_under_way_cause_says_so():
     venues = {"cheap": CostlyVenue("cheap", 1), "dear": CostlyVenue("dear", 1)}
     pending, snapshot = PendingSwaps(venues), seen(2, 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
+import pytest
 from django.db.models.functions import Now
 
 from dex.models import Pool
@@ -37,14 +38,15 @@ async def carry_at_once(stage, make_runner, count: int) -> list[Order]:
     return [await stage.order(order) for order in orders]
 
 
+@pytest.mark.parametrize("count", [40, pytest.param(200, marks=pytest.mark.prove)])
 async def test_orders_at_once_share_the_venues_and_none_needs_another_attempt(
-    stage, make_runner
+    stage, make_runner, count
 ):
-    orders = await carry_at_once(stage, make_runner, 40)
+    orders = await carry_at_once(stage, make_runner, count)
 
     assert {(order.status, order.attempt) for order in orders} == {("confirmed", 1)}
     assert {order.venue for order in orders} == {"meteora", "raydium"}
-    assert len(await stage.landed()) == 40
+    assert len(await stage.landed()) == count
     assert await counted(stage) == 0
 
 
