@@ -117,7 +117,7 @@ def test_accounts_are_what_history_says_whatever_happens(tmp_path, seed):
 @pytest.mark.prove
 @pytest.mark.timeout(1_200)
 def test_accounts_are_what_history_says_in_a_long_story(tmp_path):
-    stories = [tell(tmp_path / str(seed), seed, 1_500) for seed in range(20)]
+    stories = [tell(tmp_path / str(seed), seed, 400) for seed in range(20)]
 
     print(  # noqa: T201
         f"{sum(len(s.sent) for s in stories):,} sent, "
