@@ -223,6 +223,28 @@ def test_arguments_that_are_cut_off_are_anchors_error_102():
         assert "Error Code: InstructionDidNotDeserialize." in line
 
 
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda pool: replace(pool, owner=DLMM), 3007),
+        (lambda pool: replace(pool, data=bytes(8) + pool.data[8:]), 3002),
+        (lambda pool: replace(pool, data=pool.data[:-1]), 3002),
+        # A creator's fee of a kind that there is not.
+        (
+            lambda pool: replace(pool, data=pool.data[:389] + b"\3" + pool.data[390:]),
+            6013,
+        ),
+    ],
+)
+def test_an_account_that_is_no_pool_is_an_error_of_the_program(change, code):
+    pool = CpmmPool((10**6, 10**6))
+    at, quote, swap = cpmm_swap(pool, 1_000)
+    account = at.accounts[pool.address]
+    assert account is not None
+    broken = replace(at, accounts={**at.accounts, pool.address: change(account)})
+    assert failure(run_swap(swap, broken, quote))[0] == code
+
+
 def test_a_host_fee_is_refused_rather_than_ignored():
     pair = DlmmPair({0: BinAmounts(y=10**6)})
     at = snapshot(pair.accounts())

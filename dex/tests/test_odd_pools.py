@@ -49,10 +49,13 @@ ODD: dict[str, Odd] = {
         *(CpmmPool(DEEP, open_time=1_800_000_001), 1_000),
         *("pool_not_open", 6000),
     ),
-    "cpmm: empty": (CpmmPool((10**6, 0)), 1_000, "no_liquidity", 6006),
-    "cpmm: owes all it holds": (
-        *(CpmmPool(DEEP, protocol_fees=(0, 10**6)), 1_000),
-        *("no_liquidity", 6006),
+    "cpmm: empty": (
+        *(CpmmPool((10**6, 0)), 1_000),
+        *("no_liquidity", "ProgramFailedToComplete"),
+    ),
+    "cpmm: owes more than it holds": (
+        *(CpmmPool(DEEP, protocol_fees=(0, 10**6 + 1)), 1_000),
+        *("no_liquidity", 6012),
     ),
     "cpmm: amount too small": (CpmmPool(DEEP), 1, "zero_output", 2505),
     "cpmm: vault frozen": (

@@ -24,6 +24,7 @@ CONSTRAINT_RAW = 2003
 CONSTRAINT_SEEDS = 2006
 CONSTRAINT_ADDRESS = 2012
 REQUIRE_GT = 2505
+WRONG_DISCRIMINATOR = 3002
 NOT_ENOUGH_KEYS = 3005
 WRONG_OWNER = 3007
 INVALID_PROGRAM = 3008
@@ -39,6 +40,7 @@ MESSAGES = {
     CONSTRAINT_SEEDS: "A seeds constraint was violated",
     CONSTRAINT_ADDRESS: "An address constraint was violated",
     REQUIRE_GT: "A require_gt expression was violated",
+    WRONG_DISCRIMINATOR: "8 byte discriminator did not match what was expected",
     NOT_ENOUGH_KEYS: "Not enough account keys given to the instruction",
     WRONG_OWNER: "The given account is owned by a different program than expected",
     INVALID_PROGRAM: "Program ID was not as expected",
@@ -119,6 +121,22 @@ def _log_sides(call: Invocation, left: Pubkey, right: Pubkey) -> None:
         call.log(line)
 
 
+def owned_account(
+    call: Invocation,
+    program: AnchorProgram,
+    position: int,
+    discriminator: bytes,
+    size: int,
+) -> bytes:
+    """Return the data of an account of this program and of one kind."""
+    account = call.account(position)
+    if account.owner != call.program:
+        raise refuse(call, program, WRONG_OWNER, position)
+    if account.data[:8] != discriminator or len(account.data) < size:
+        raise refuse(call, program, WRONG_DISCRIMINATOR, position)
+    return account.data
+
+
 def token_account(call: Invocation, program: AnchorProgram, position: int) -> bytes:
     """Return the data of an initialised token account of either token program."""
     account = call.account(position)
@@ -143,22 +161,26 @@ def snapshot(call: Invocation) -> Snapshot:
 def compute(
     call: Invocation,
     program: AnchorProgram,
-    codes: Mapping[str, int],
+    codes: Mapping[str, int | str],
     swap: Callable[[], T],
 ) -> T:
-    """Run the venue's arithmetic; a refusal becomes the program's own error."""
+    """Run the venue's arithmetic; a refusal becomes the program's own error.
+
+    `codes` says which: a number of the program's own, or the name of a runtime error.
+    """
     try:
         return swap()
     except QuoteRefused as refusal:
-        if refusal.code in codes:
-            raise refuse(call, program, codes[refusal.code]) from None
+        code = codes.get(refusal.code)
+        if isinstance(code, int):
+            raise refuse(call, program, code) from None
         if refusal.code == "vault_frozen":  # the token program refuses the transfer
             call.log("Error: Account is frozen")
             raise custom(ACCOUNT_FROZEN) from None
         if refusal.code == "too_many_bins":
             raise InstructionError("ComputationalBudgetExceeded") from None
         call.log(str(refusal))
-        raise InstructionError("InvalidArgument") from None
+        raise InstructionError(code or "InvalidArgument") from None
 
 
 def transfer(

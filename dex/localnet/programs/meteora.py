@@ -20,6 +20,7 @@ from dex.solana.error_names import METEORA
 from dex.types import Snapshot
 from dex.venues import meteora
 from dex.venues.dlmm_bitmaps import bitmap_extension_address
+from dex.venues.dlmm_layout import PAIR_DISCRIMINATOR, PAIR_SIZE
 
 from . import token_layout as layout
 from .anchor import (
@@ -33,6 +34,7 @@ from .anchor import (
     compute,
     emit,
     is_event,
+    owned_account,
     refuse,
     require_address,
     require_has_one,
@@ -66,7 +68,7 @@ PROGRAM_ERRORS = AnchorProgram(
 )
 EXCEEDED_SLIPPAGE = 6003
 WITHOUT_EXTENSION, NO_MORE_LIQUIDITY = 6036, 6037
-CODES = {
+CODES: Mapping[str, int | str] = {
     "accounts_missing": NOT_ENOUGH_KEYS,
     "pool_unreadable": WRONG_OWNER,
     "math_overflow": 6018,
@@ -140,7 +142,7 @@ def process(call: Invocation) -> None:
     emit(call, EVENT_AUTHORITY, encode_swap2(call.address(PAIR), user, swap))
 
 
-def _codes(call: Invocation) -> dict[str, int]:
+def _codes(call: Invocation) -> dict[str, int | str]:
     """What each refusal is here; the search for liquidity ends with the bitmaps given."""
     has_extension = call.address(BITMAP_EXTENSION) != call.program
     return {
@@ -151,9 +153,7 @@ def _codes(call: Invocation) -> dict[str, int]:
 
 def _check_accounts(call: Invocation) -> None:
     require_keys(call, PROGRAM_ERRORS)
-    pair = call.account(PAIR)
-    if pair.owner != call.program or len(pair.data) < 904:
-        raise refuse(call, PROGRAM_ERRORS, WRONG_OWNER, PAIR)
+    pair = owned_account(call, PROGRAM_ERRORS, PAIR, PAIR_DISCRIMINATOR, PAIR_SIZE)
     for position, offset in (
         (MINT_X, 88),
         (MINT_Y, 120),
@@ -161,7 +161,7 @@ def _check_accounts(call: Invocation) -> None:
         (RESERVE_Y, 184),
         (ORACLE, 552),
     ):
-        named = Pubkey(pair.data[offset : offset + 32])
+        named = Pubkey(pair[offset : offset + 32])
         require_has_one(call, PROGRAM_ERRORS, PAIR, position, named)
     require_signer(call, PROGRAM_ERRORS, USER)
     require_address(call, PROGRAM_ERRORS, EVENTS, EVENT_AUTHORITY, CONSTRAINT_SEEDS)

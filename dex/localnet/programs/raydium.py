@@ -7,6 +7,7 @@ arithmetic is the venue's own. The observation account is left untouched: no quo
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from dataclasses import replace
 
 from solders.pubkey import Pubkey
@@ -15,6 +16,7 @@ from dex.localnet.transaction_errors import InstructionError
 from dex.solana.addresses import program_address
 from dex.solana.error_names import RAYDIUM
 from dex.venues import raydium
+from dex.venues.raydium_layout import POOL_DISCRIMINATOR, POOL_SIZE, decode_pool
 
 from . import token_layout as layout
 from .anchor import (
@@ -25,6 +27,7 @@ from .anchor import (
     WRONG_OWNER,
     AnchorProgram,
     compute,
+    owned_account,
     refuse,
     require_address,
     require_keys,
@@ -44,6 +47,9 @@ PROGRAM_ERRORS = AnchorProgram(
         6005: "Exceeds desired slippage limit",
         6006: "Given pool token amount results in zero trading tokens",
         6008: "invaild vault",  # as the program spells it
+        6011: "Math overflow",
+        6012: "Insufficient vault",
+        6013: "Invalid fee model",
     },
     accounts=(
         *("payer", "authority", "amm_config", "pool_state"),
@@ -52,8 +58,10 @@ PROGRAM_ERRORS = AnchorProgram(
         *("input_token_mint", "output_token_mint", "observation_state"),
     ),
 )
-EXCEEDED_SLIPPAGE, INVALID_VAULT = 6005, 6008
-CODES = {
+EXCEEDED_SLIPPAGE, INVALID_VAULT, INSUFFICIENT_VAULT = 6005, 6008, 6012
+# Of a pool whose kind is known: its fees overflow, or are of an unknown kind.
+DECODING = {"math_overflow": 6011, "pool_unreadable": 6013}
+CODES: Mapping[str, int | str] = {
     "pool_disabled": 6000,
     "pool_not_open": 6000,
     "zero_output": REQUIRE_GT,  # the program compares what arrives with 0
@@ -98,7 +106,7 @@ def process(call: Invocation) -> None:
         swap = compute(
             call,
             PROGRAM_ERRORS,
-            CODES,
+            _codes(call),
             lambda: raydium.swap_exact_in(pool, snapshot(call), mint_in, first),
         )
         most, least = swap.amount_out, second
@@ -106,7 +114,7 @@ def process(call: Invocation) -> None:
         swap = compute(
             call,
             PROGRAM_ERRORS,
-            CODES,
+            _codes(call),
             lambda: raydium.swap_exact_out(pool, snapshot(call), mint_in, second),
         )
         most, least = first, swap.amount_in
@@ -119,15 +127,31 @@ def process(call: Invocation) -> None:
     _settle(call, swap)
 
 
+def _codes(call: Invocation) -> dict[str, int | str]:
+    """What each refusal is here: the program divides by both reserves for its prices."""
+    data = call.account(POOL).data
+    pool = compute(call, PROGRAM_ERRORS, DECODING, lambda: decode_pool(data))
+    forward = call.address(VAULT_IN) == pool.vaults[0]
+    accrued = pool.accrued_fees if forward else pool.accrued_fees[::-1]
+    least = min(
+        layout.amount_of(call.account(vault).data) - fees
+        for vault, fees in zip((VAULT_IN, VAULT_OUT), accrued, strict=True)
+    )
+    codes = dict(CODES)
+    if least < 0:
+        codes["no_liquidity"] = INSUFFICIENT_VAULT
+    elif least == 0:
+        codes["no_liquidity"] = "ProgramFailedToComplete"
+    return codes
+
+
 def _check_accounts(call: Invocation) -> None:
     require_keys(call, PROGRAM_ERRORS)
     require_signer(call, PROGRAM_ERRORS, PAYER)
     require_address(call, PROGRAM_ERRORS, POOL_AUTHORITY, AUTHORITY, CONSTRAINT_SEEDS)
-    pool = call.account(POOL)
-    if pool.owner != call.program or len(pool.data) < 637:
-        raise refuse(call, PROGRAM_ERRORS, WRONG_OWNER, POOL)
-    require_address(call, PROGRAM_ERRORS, CONFIG, Pubkey(pool.data[8:40]))
-    vaults = Pubkey(pool.data[72:104]), Pubkey(pool.data[104:136])
+    pool = owned_account(call, PROGRAM_ERRORS, POOL, POOL_DISCRIMINATOR, POOL_SIZE)
+    require_address(call, PROGRAM_ERRORS, CONFIG, Pubkey(pool[8:40]))
+    vaults = Pubkey(pool[72:104]), Pubkey(pool[104:136])
     for user, vault, mint in (
         (USER_IN, VAULT_IN, MINT_IN),
         (USER_OUT, VAULT_OUT, MINT_OUT),
@@ -139,7 +163,7 @@ def _check_accounts(call: Invocation) -> None:
         require_address(call, PROGRAM_ERRORS, mint, vault_mint)
     if call.address(VAULT_IN) == call.address(VAULT_OUT):
         raise refuse(call, PROGRAM_ERRORS, INVALID_VAULT)
-    require_address(call, PROGRAM_ERRORS, OBSERVATION, Pubkey(pool.data[296:328]))
+    require_address(call, PROGRAM_ERRORS, OBSERVATION, Pubkey(pool[296:328]))
 
 
 def _settle(call: Invocation, swap: raydium.PoolSwap) -> None:
