@@ -18,6 +18,15 @@ RETRY_AFTER_S = 1
 LINGER_NOT_AT_ALL = struct.pack("ii", 1, 0)
 
 
+def is_control(body: Any) -> bool:
+    """Say whether a body calls localnet's own methods alone: no fault may lock them."""
+    calls = body if isinstance(body, list) else [body]
+    return bool(calls) and all(
+        isinstance(call, dict) and str(call.get("method")).startswith("localnet_")
+        for call in calls
+    )
+
+
 def refusal(node: Node, request: web.Request) -> web.Response | None:
     """Return how this node refuses a request of which it has done nothing, if it does."""
     if node.faults.strike("tooManyRequests", node.index) is not None:
@@ -52,14 +61,17 @@ async def deliver(node: Node, request: web.Request, answers: Any) -> web.StreamR
         return _server_error(503)
     if lost == "reset":
         return _reset(request)
-    if answers is None:
-        return web.Response()
-    if half is not None:
+    if half is not None and answers is not None:
         return await _half(request, json.dumps(answers).encode())
-    if garbage is not None:
+    if garbage is not None and answers is not None:
         text = _garbled(answers, garbage.rng)
         return web.Response(text=text, content_type="application/json")
-    return web.json_response(answers)
+    return arrived(answers)
+
+
+def arrived(answers: Any) -> web.Response:
+    """Return an answer as it is; a body of notifications alone has an empty one."""
+    return web.Response() if answers is None else web.json_response(answers)
 
 
 def _server_error(status: int) -> web.Response:

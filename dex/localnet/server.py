@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from .browsers import open_to_browsers
-from .http_faults import deliver, refusal
+from .http_faults import arrived, deliver, is_control, refusal
 from .methods import (
     accounts,
     blocks,
@@ -47,13 +47,14 @@ def make_app(node: Node) -> web.Application:
 
     async def answer(request: web.Request) -> web.StreamResponse:
         body = await request.read()
-        refused = refusal(node, request)
-        if refused is not None:
-            return refused
         try:
             parsed = json.loads(body)
         except (ValueError, RecursionError):
             return web.json_response(parse_error())
+        spared = is_control(parsed)
+        refused = None if spared else refusal(node, request)
+        if refused is not None:
+            return refused
         try:
             answers = answer_body(METHODS, node, parsed)
             node.ledger.commit()
@@ -62,7 +63,7 @@ def make_app(node: Node) -> web.Application:
             return web.Response(
                 status=500, text=f"The ledger cannot be written: {error}"
             )
-        return await deliver(node, request, answers)
+        return arrived(answers) if spared else await deliver(node, request, answers)
 
     async def health(request: web.Request) -> web.Response:
         return web.Response(text="ok")

@@ -15,8 +15,7 @@ HEALTH = {"jsonrpc": "2.0", "id": 1, "method": "getHealth"}
 
 
 async def strike(client, kind: str, **members) -> None:
-    # The control methods answer over HTTP themselves: no fault may meet them.
-    client.localnet.network.faults.add({"kind": kind, "node": 0, **members})
+    await client.call("localnet_fault", {"kind": kind, "node": 0, **members})
 
 
 async def post(client, body=HEALTH):
@@ -126,3 +125,26 @@ async def test_the_answer_to_a_batch_is_lost_after_all_of_it_has_landed(client):
 def sending(client, memo: str = ""):
     params = [client.signed(memo=memo), BASE64]
     return {"jsonrpc": "2.0", "id": 1, "method": "sendTransaction", "params": params}
+
+
+@pytest.mark.parametrize(
+    "kind", ["tooManyRequests", "serverError", "reset", "halfAnswer", "garbage"]
+)
+async def test_no_fault_locks_the_methods_that_lift_it(client, kind):
+    await strike(client, kind)
+
+    assert len(await client.call("localnet_faults")) == 1
+    assert await client.call("localnet_clearFaults") == 1
+    assert await client.call("getHealth") == "ok"
+
+
+async def test_a_body_that_is_no_json_does_not_cost_the_next_one_its_answer(client):
+    await strike(client, "reset", count=1, seed=1)  # this seed breaks after the work
+
+    answer = await client.post(b"{")
+
+    assert answer["error"]["code"] == -32700
+    with pytest.raises(aiohttp.ClientOSError):
+        await post(client, sending(client))
+    assert (await post(client))[0] == 200
+    assert await balance(client) == SOL
