@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import takewhile
 from typing import Any, ClassVar
 
 from solders.pubkey import Pubkey
@@ -110,9 +111,7 @@ class ProgramSubscription(Subscription):
 
     def _due(self, slot: int) -> Iterator[Any]:
         settled: dict[Pubkey, None] = {}
-        for change in list(self._changes):
-            if change[0] > slot:
-                break
+        for change in list(takewhile(lambda each: each[0] <= slot, self._changes)):
             del self._changes[change]
             settled[change[1]] = None
         for address in settled:
@@ -146,9 +145,8 @@ class LogsSubscription(Subscription):
                 self._landed[record.signature] = record
 
     def _due(self, slot: int) -> Iterator[Any]:
-        for record in list(self._landed.values()):
-            if record.slot > slot:
-                break
+        landed = self._landed.values()
+        for record in list(takewhile(lambda each: each.slot <= slot, landed)):
             del self._landed[record.signature]
             # A transaction that the node hides was never heard of there.
             if self.node.status(record.signature, search_history=False) is not None:
