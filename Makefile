@@ -1,6 +1,8 @@
 # make run     everything in one terminal, on http://127.0.0.1:8000 (or PORT=…)
 # make test    every test; needs no `make run`
 # make prove   the long proofs: the short forms of `make test`, at full length
+# make chaos   orders under every fault of the chain, then table against ledger
+#              (CHAOS='--minutes 5 --faults all'; see `manage.py chaos --help`)
 # make check   lint, types, imports, migrations, deployment settings
 # make lock    resolve pyproject.toml again and write both lock files
 #
@@ -8,13 +10,14 @@
 
 PYTHON ?= python3
 PYTEST_ARGS ?=
+CHAOS ?=
 UV_VERSION := 0.13.8
 
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet \
 	--require-hashes --only-binary :all:
 
-.PHONY: run test prove check lock
+.PHONY: run test prove chaos check lock
 
 run: .venv/installed
 	@# Ends with make, even when make is killed.
@@ -26,6 +29,10 @@ test: .venv/installed-dev
 
 prove: .venv/installed-dev
 	@exec $(BIN)/python -m pytest -m prove --timeout 3600 -s $(PYTEST_ARGS)
+
+chaos: .venv/installed
+	@exec $(BIN)/python -I -S ordersite/child.py --parent $$PPID --signal 15 -- \
+		$(BIN)/python manage.py chaos $(CHAOS)
 
 check: export ENV_FILE := /dev/null
 check: .venv/installed-dev

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -181,6 +182,8 @@ class Supervisor:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        # How often each service has died by itself.
+        self.deaths: Counter[str] = Counter()
         self._groups: list[list[Service]] = []
         self._health: dict[str, Health] = {}
 
@@ -201,6 +204,7 @@ class Supervisor:
     def _revive(self, service: Service, health: Health, now: float) -> None:
         if health.due_at is None:
             service.stop()  # what it left behind
+            self.deaths[service.name] += 1
             if now - health.started_at > WELL_AFTER_S:
                 health.deaths = 0
             delay_s = min(FIRST_DELAY_S * 2**health.deaths, LONGEST_DELAY_S)
@@ -220,9 +224,13 @@ class Supervisor:
     def stop(self) -> None:
         """Stop every group, the last started first; within a group all at once."""
         while self._groups:
-            group = self._groups.pop()
-            with ThreadPoolExecutor(len(group)) as pool:
-                list(pool.map(lambda service: service.stop(), group))
+            self.stop_last()
+
+    def stop_last(self) -> None:
+        """Stop the group that was started last, all of it at once."""
+        group = self._groups.pop()
+        with ThreadPoolExecutor(len(group)) as pool:
+            list(pool.map(lambda service: service.stop(), group))
 
     def kill_children(self) -> None:
         """Stop waiting for children that drain. The servers still stop cleanly."""

@@ -15,28 +15,12 @@ from pathlib import Path
 import pytest
 
 from . import embedded
+from .isolation import isolate
 
 # The tests' own settings, whatever this machine's .env and environment say.
-os.environ["ENV_FILE"] = os.devnull
-os.environ["DJANGO_SETTINGS_MODULE"] = "ordersite.settings"
-for _name in (
-    *("DATABASE_URL", "PG_CONN", "REDIS_URL", "SECRET_KEY", "DEBUG", "HTTPS_ONLY"),
-    *("ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "PUBLIC_WS_URL", "PORT", "LOG_LEVEL"),
-    *(
-        "SOLANA_RPC_URLS",
-        "SOLANA_WS_URLS",
-        "LOCALNET_PORT",
-        "WALLET_KEYPAIR",
-        "ALLOW_ANONYMOUS",
-    ),
-    *("ALLOW_SINGLE_RPC", "ORDER_TTL_S", "MAX_SLIPPAGE_BPS", "ORDERS_IN_FLIGHT"),
-    "MAX_PRICE_IMPACT",
-    *("RPC_TIMEOUT_S", "RPC_BATCH_SIZE", "SLOT_TIME_S", "QUOTE_TIMEOUT_S"),
-    *("COMPUTE_UNIT_PRICE", "DATABASE_POOL_SIZE", "LOCALNET_FORK"),
-):
-    os.environ.pop(_name, None)
 LAYOUT = embedded.Layout(Path(tempfile.mkdtemp(prefix="dex-tests-")).resolve())
-os.environ["VAR_DIR"] = str(LAYOUT.var_dir)
+isolate(os.environ, LAYOUT.var_dir)
+os.environ["DJANGO_SETTINGS_MODULE"] = "ordersite.settings"
 
 _servers: list[embedded.Server] = []
 

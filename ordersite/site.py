@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -27,9 +28,16 @@ DRAIN_PATIENCE_S = 30.0
 class Site:
     """Starts everything through one supervisor, which stops it in reverse."""
 
-    def __init__(self, console: Console, supervisor: Supervisor) -> None:
+    def __init__(
+        self,
+        console: Console,
+        supervisor: Supervisor,
+        *,
+        localnet_options: Sequence[str] = (),
+    ) -> None:
         self._console = console
         self._supervisor = supervisor
+        self._localnet_options = localnet_options
         self._environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
         self._held = contextlib.ExitStack()  # the ports, until this process ends
 
@@ -98,6 +106,7 @@ class Site:
                 for dump in settings.LOCALNET_FORK
                 for word in ("--fork", str(dump))
             ),
+            *self._localnet_options,
         )
         self._supervisor.start(localnet)
         for node in range(LOCALNET_NODES):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 
 from solders.pubkey import Pubkey
@@ -105,7 +106,8 @@ def token_account(
     """Return a funded token account of a mint of either token program."""
     if account.owner != TOKEN_2022_PROGRAM:
         return genesis.token_account(mint, owner, amount)
-    data = layout.new_token_account(mint, owner, amount)
-    return genesis.with_rent(
-        TOKEN_2022_PROGRAM, data + account_extensions(account.data)
-    )
+    extensions = [(layout.IMMUTABLE_OWNER, b""), *account_extensions(account.data)]
+    data = layout.new_token_account(mint, owner, amount) + bytes([layout.KIND_ACCOUNT])
+    for kind, value in extensions:
+        data += struct.pack("<HH", kind, len(value)) + value
+    return genesis.with_rent(TOKEN_2022_PROGRAM, data)

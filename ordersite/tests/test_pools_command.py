@@ -13,7 +13,7 @@ from pytest_django.fixtures import Settings
 
 from dex.background import BackgroundLoop
 from dex.chain import meet_chain
-from dex.localnet import genesis
+from dex.localnet import genesis, genesis_raydium
 from dex.localnet.fork import load_fork
 from dex.localnet.testing import RunningLocalnet, running_localnet
 from dex.models import Chain, Pool, Token
@@ -156,7 +156,7 @@ def test_a_token_that_can_stop_a_transfer_is_refused_in_any_case(chain):
 
 
 def test_what_is_no_pool_is_refused_by_name(chain):
-    config = genesis.genesis_raydium.CONFIG
+    config = genesis_raydium.CONFIG
     for address, reason in (
         (key("nothing"), "There is no account"),
         (genesis.FAUCET.pubkey(), "belongs to 11111111111111111111111111111111. Pools"),
@@ -219,5 +219,6 @@ def test_the_list_shows_what_orders_may_use(chain):
 
 
 def test_names_are_cut_to_what_the_allow_list_stores():
-    lengths = [Token._meta.get_field(name).max_length for name in ("symbol", "name")]
-    assert lengths == [MAX_SYMBOL, MAX_NAME]
+    columns = {field.name: field for field in Token._meta.fields}
+    assert columns["symbol"].max_length == MAX_SYMBOL
+    assert columns["name"].max_length == MAX_NAME

@@ -1,0 +1,63 @@
+"""The course of a run: phase after phase under load, then waiting for the last order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from dex.localnet.slots import MAX_BLOCKHASH_AGE, SLOTS_TO_FINALIZE
+
+from .faults import Phase
+from .load import Load
+
+STEP_S = 0.1
+# What a signed transaction needs at most to be proved dead, in slots.
+DEATH_SLOTS = MAX_BLOCKHASH_AGE + SLOTS_TO_FINALIZE
+# An order may need three attempts; leases, back-off and resting endpoints beside that.
+ATTEMPTS, MARGIN_S = 3, 60.0
+
+
+def quiet_within_s(slot_time_s: float) -> float:
+    """Return how long after the last fault every order must have ended."""
+    return ATTEMPTS * DEATH_SLOTS * slot_time_s + MARGIN_S
+
+
+def conduct(
+    phases: Sequence[Phase],
+    load: Load,
+    *,
+    quiet_s: float,
+    watch: Callable[[], None],
+    say: Callable[[str], None],
+) -> float | None:
+    """Run the phases; return how long the last order took to end, None when it did not.
+
+    `watch` is called at every step, to look after the processes.
+    """
+    for phase in phases:
+        before = len(load.placed)
+        for trouble in phase.troubles:
+            trouble.begin()
+        try:
+            ends_at = time.monotonic() + phase.seconds
+            while time.monotonic() < ends_at:
+                watch()
+                load.step(phase.name)
+                time.sleep(STEP_S)
+        finally:
+            for trouble in phase.troubles:
+                trouble.end()
+        say(f"{phase.name}: {len(load.placed) - before} orders placed")
+    return _wait_for_quiet(load, quiet_s, watch)
+
+
+def _wait_for_quiet(
+    load: Load, quiet_s: float, watch: Callable[[], None]
+) -> float | None:
+    began = time.monotonic()
+    while load.open_orders():
+        if time.monotonic() > began + quiet_s:
+            return None
+        watch()
+        time.sleep(STEP_S)
+    return time.monotonic() - began

@@ -1,0 +1,143 @@
+"""The real processes of a run, in a data folder of its own, and how it talks to them."""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import json
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from solders.pubkey import Pubkey
+
+from dex.amounts import to_whole
+from dex.chain import known_chain
+from dex.localnet import genesis
+from dex.localnet.store import Store
+from ordersite.processes import Console, Supervisor
+from ordersite.site import Site
+
+from .landed import Landed, read_landed
+from .load import Wish
+
+READY_WITHIN_S = 60.0
+TIMEOUT_S = 10.0
+PAUSE_S = 0.05
+DECIMALS = {str(token.mint): token.decimals for token in genesis.TOKENS.values()}
+
+
+class HouseFailed(Exception):
+    """The processes do not do what the run needs; the message says which."""
+
+
+class House:
+    """PostgreSQL, Valkey, localnet, worker, keeper and web, as `make run` starts them."""
+
+    def __init__(self, console: Console, *, slot_time_s: float, seed: int) -> None:
+        self.supervisor = Supervisor(console)
+        self._site = Site(
+            console,
+            self.supervisor,
+            localnet_options=(
+                *("--control", "--seed", str(seed), "--slots-to-confirm", "1"),
+                *("--slot-time", f"{slot_time_s:g}"),
+            ),
+        )
+        self._nodes: itertools.cycle[int] = itertools.cycle([0])
+
+    def start(self) -> None:
+        """Start everything and wait until it is ready. Raises HouseFailed and others."""
+        self._site.start()
+        port = settings.EMBEDDED.localnet_port()
+        self._nodes = itertools.cycle([port, port + 2])
+        give_up_at = time.monotonic() + READY_WITHIN_S
+        while missing := self._site.not_ready():
+            self.supervisor.watch_once()
+            if time.monotonic() > give_up_at:
+                raise HouseFailed(f"not ready: {missing}")
+            time.sleep(PAUSE_S)
+
+    def control(self, method: str, *params: Any) -> Any:
+        """Call a method of localnet, at one node after the other until one answers.
+
+        The faults that are in force strike these calls as well.
+        """
+        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        give_up_at = time.monotonic() + READY_WITHIN_S
+        while time.monotonic() < give_up_at:
+            answer = _post(next(self._nodes), "/", json.dumps(body))
+            result = answer[1] if answer is not None and answer[0] == 200 else None
+            if isinstance(result, dict) and "error" in result:
+                raise HouseFailed(f"{method}: {result['error']}")
+            if isinstance(result, dict) and _fits(method, result.get("result")):
+                return result["result"]
+            time.sleep(PAUSE_S)
+        raise HouseFailed(f"{method}: no node of localnet answers")
+
+    def place(self, wish: Wish) -> UUID | None:
+        """Place an order over the API, once however often it is asked for."""
+        body = {
+            "type": "market",
+            "tokenIn": wish.mint_in,
+            "tokenOut": wish.mint_out,
+            "amountIn": to_whole(wish.amount_in, DECIMALS[wish.mint_in]),
+            "slippage": str(Decimal(wish.slippage_bps).scaleb(-4)),
+        }
+        key = str(uuid4())
+        for _ in range(3):
+            answer = _post(
+                settings.PORT, "/api/orders/execute", json.dumps(body), key=key
+            )
+            if answer is not None and answer[0] in (200, 201):
+                return UUID(answer[1]["orderId"])
+        return None
+
+    def stop_processes(self) -> None:
+        """Stop all but PostgreSQL and Valkey: nothing changes any more."""
+        self.supervisor.stop_last()  # worker, keeper and web
+        self.supervisor.stop_last()  # localnet
+
+    def landed(self) -> list[Landed]:
+        """Read the ledger's file; localnet must have stopped."""
+        chain = known_chain()
+        if chain is None:
+            raise HouseFailed("the database has met no chain")
+        store = Store(settings.EMBEDDED.localnet)
+        try:
+            return list(read_landed(store.history, Pubkey.from_string(chain.wallet)))
+        finally:
+            store.close()
+
+
+# What tells a real answer from one that a fault garbled.
+SHAPES: dict[str, Callable[[Any], bool]] = {
+    "localnet_fault": lambda result: isinstance(result, dict) and "id" in result,
+    "localnet_faults": lambda result: isinstance(result, list),
+    "localnet_clearFaults": lambda result: isinstance(result, int),
+}
+
+
+def _fits(method: str, result: Any) -> bool:
+    return SHAPES[method](result)
+
+
+def _post(
+    port: int, path: str, body: str, *, key: str | None = None
+) -> tuple[int, Any] | None:
+    """Post JSON to a process of this machine; None when no JSON comes back."""
+    headers = {"Content-Type": "application/json"}
+    if key is not None:
+        headers["Idempotency-Key"] = key
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
+    try:
+        connection.request("POST", path, body, headers)
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
+    except (OSError, http.client.HTTPException, ValueError):
+        return None
+    finally:
+        connection.close()

@@ -1,0 +1,80 @@
+"""A steady load: as many orders in flight as asked, a new one whenever one ends."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from dex.localnet import genesis
+from orders.models import TERMINAL, Order
+
+SLIPPAGE_BPS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """An order to be placed: mints, and an amount in base units."""
+
+    mint_in: str
+    mint_out: str
+    amount_in: int
+    slippage_bps: int = SLIPPAGE_BPS
+
+
+# Places an order and returns its id; None when it was refused and nothing was stored.
+Place = Callable[[Wish], UUID | None]
+
+
+class Load:
+    """Places random orders, repeatable by the seed as far as their order of ends is."""
+
+    def __init__(self, place: Place, *, in_flight: int, seed: int) -> None:
+        # By order id: the phase in which it was placed.
+        self.placed: dict[UUID, str] = {}
+        self.refused: Counter[str] = Counter()
+        self._place = place
+        self._in_flight = in_flight
+        self._open: set[UUID] = set()
+        self._rng = random.Random(seed)
+        self._largest = largest_amounts(in_flight)
+
+    def step(self, phase: str) -> None:
+        """Forget what has closed and place as many new orders."""
+        for _ in range(self._in_flight - self.open_orders()):
+            order_id = self._place(self._wish())
+            if order_id is None:
+                self.refused[phase] += 1
+                return  # the next step tries again
+            self.placed[order_id] = phase
+            self._open.add(order_id)
+
+    def open_orders(self) -> int:
+        """Return how many of the placed orders have not ended yet."""
+        ended = Order.objects.filter(id__in=self._open, status__in=TERMINAL)
+        self._open -= set(ended.values_list("id", flat=True))
+        return len(self._open)
+
+    def _wish(self) -> Wish:
+        (mint_in, mint_out), largest = self._rng.choice(list(self._largest.items()))
+        return Wish(mint_in, mint_out, self._rng.randint(largest // 100, largest))
+
+
+def largest_amounts(in_flight: int) -> Mapping[tuple[str, str], int]:
+    """Return the most to swap per pair of mints: reserve × slippage / (2 × orders).
+
+    So that all orders in flight together, all on one pool that they quoted before any
+    of them landed, still stay within their slippage.
+    """
+    largest: dict[tuple[str, str], int] = {}
+    for pool in genesis.pools():
+        base, quote = str(pool.base.mint), str(pool.quote.mint)
+        for pair, reserve in (
+            ((base, quote), pool.base_depth),
+            ((quote, base), pool.quote_depth),
+        ):
+            most = reserve * SLIPPAGE_BPS // (10_000 * 2 * in_flight)
+            largest[pair] = min(most, largest.get(pair, most))
+    return largest

@@ -1,0 +1,38 @@
+"""The figures of a run: how many orders ended how, and how long they took."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from uuid import UUID
+
+from orders.models import Order
+
+PERCENTS = (50, 95, 99, 100)
+
+
+def figures(placed: Mapping[UUID, str]) -> Iterator[str]:
+    """Iterate over lines: per phase in which orders were placed, then of all."""
+    ends: dict[str, Counter[str]] = defaultdict(Counter)
+    seconds: dict[str, list[float]] = defaultdict(list)
+    columns = ("id", "status", "failure_code", "created_at", "closed_at")
+    for id_, status, code, created, closed in Order.objects.values_list(*columns):
+        for phase in (placed.get(id_, "unknown"), "TOTAL"):
+            ends[phase][f"{status} {code}".strip()] += 1
+            if closed is not None:
+                seconds[phase].append((closed - created).total_seconds())
+    for phase in [*dict.fromkeys(placed.values()), "TOTAL"]:
+        counts = ", ".join(f"{n} {end}" for end, n in ends[phase].most_common())
+        yield f"{phase:18} {_spread(seconds[phase]):42} {counts}"
+
+
+def _spread(values: Sequence[float]) -> str:
+    """Return the percentiles of the seconds from placing to the end."""
+    if not values:
+        return "no orders"
+    ordered = sorted(values)
+    shown = (
+        f"p{percent} {ordered[(len(ordered) - 1) * percent // 100]:.1f}"
+        for percent in PERCENTS
+    )
+    return " ".join(shown) + " s"

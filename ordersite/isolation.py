@@ -1,0 +1,26 @@
+"""An environment in which an installation meets nothing of this machine's own one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import MutableMapping
+from pathlib import Path
+
+# Every setting that the environment could carry over.
+SETTINGS = (
+    *("DATABASE_URL", "PG_CONN", "REDIS_URL", "SECRET_KEY", "DEBUG", "HTTPS_ONLY"),
+    *("ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "PUBLIC_WS_URL", "PORT", "LOG_LEVEL"),
+    *("SOLANA_RPC_URLS", "SOLANA_WS_URLS", "LOCALNET_PORT", "LOCALNET_FORK"),
+    *("WALLET_KEYPAIR", "ALLOW_ANONYMOUS", "ALLOW_SINGLE_RPC", "ORDER_TTL_S"),
+    *("MAX_SLIPPAGE_BPS", "MAX_PRICE_IMPACT", "ORDERS_IN_FLIGHT", "RPC_TIMEOUT_S"),
+    *("RPC_BATCH_SIZE", "SLOT_TIME_S", "QUOTE_TIMEOUT_S", "COMPUTE_UNIT_PRICE"),
+    "DATABASE_POOL_SIZE",
+)
+
+
+def isolate(environment: MutableMapping[str, str], var_dir: Path) -> None:
+    """Take every setting out, and let the data lie in a folder of its own."""
+    for name in SETTINGS:
+        environment.pop(name, None)
+    environment["ENV_FILE"] = os.devnull
+    environment["VAR_DIR"] = str(var_dir)
