@@ -30,8 +30,8 @@ from .localnet_orders import (
 )
 from .localnet_process import LocalnetProcess
 
-# Signed at once: all of them are sent within the life of one blockhash.
-CHUNK = 10_000
+# Signed at once, and sent within the life of one blockhash even on a busy machine.
+CHUNK = 5_000
 
 
 def land(network: Network, orders: list[SignedOrder]) -> int:
