@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +10,9 @@ import pytest
 from solders.instruction import Instruction
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
+from solders.system_program import TransferParams, transfer
 
+from dex.localnet.market import sign_transaction
 from dex.localnet.methods.rpc import Params, RpcError
 from dex.localnet.network import Network
 from dex.localnet.server import METHODS
@@ -44,12 +47,28 @@ class Methods:
         assert record is not None
         return record
 
+    def signed(self, *instructions: Instruction, memo: str = "") -> str:
+        """Return a signed transaction of the wallet in base64."""
+        raw = sign_transaction(self.network.ledger, WALLET, instructions, memo)
+        return base64.b64encode(raw).decode()
+
+    def balance(self, address: Pubkey) -> int:
+        found: int = self.call("getBalance", str(address), PROCESSED)["value"]
+        return found
+
     def put(self, address: Pubkey, account: Account) -> None:
         self.network.ledger.put([(address, account)])
 
     @property
     def slot(self) -> int:
         return self.network.ledger.clock.slot()
+
+
+def payment(lamports: int = SOL, to: Pubkey = OTHER) -> Instruction:
+    """Return an instruction by which the wallet pays."""
+    return transfer(
+        TransferParams(from_pubkey=WALLET.pubkey(), to_pubkey=to, lamports=lamports)
+    )
 
 
 @pytest.fixture(scope="module")

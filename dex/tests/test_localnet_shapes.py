@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 import pytest
@@ -9,6 +10,8 @@ from solders.rpc import responses
 from solders.rpc.errors import SendTransactionPreflightFailureMessage
 
 from dex.localnet import genesis
+from dex.localnet.methods.bodies import answer_call
+from dex.localnet.server import METHODS
 from dex.localnet.slots import FIRST_SLOT
 from dex.solana.addresses import (
     CLOCK_SYSVAR,
@@ -17,10 +20,11 @@ from dex.solana.addresses import (
     associated_token_address,
 )
 
-from .localnet_client import BASE64, CONFIRMED, OTHER, SOL, WALLET, client
+from .localnet_methods import CONFIRMED, OTHER, SOL, WALLET, methods, payment
 
-__all__ = ["client"]
+__all__ = ["methods"]
 
+BASE64 = {"encoding": "base64", "preflightCommitment": "processed"}
 TOKEN_ACCOUNT = str(associated_token_address(WALLET.pubkey(), WRAPPED_SOL_MINT))
 PARSED = {"encoding": "jsonParsed", **CONFIRMED}
 IN_BASE64 = {"encoding": "base64", **CONFIRMED}
@@ -32,7 +36,6 @@ MINTS = {"filters": [{"dataSize": 82}], "encoding": "base64"}
 # The first slot of a new ledger, in which the tests below land.
 SLOT = FIRST_SLOT
 SIGNATURE, TRANSACTION, MESSAGE, BLOCKHASH = "@sent", "@signed", "@message", "@hash"
-
 CALLS = [
     ("GetHealthResp", "getHealth", []),
     ("GetVersionResp", "getVersion", []),
@@ -162,39 +165,53 @@ CALLS = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "method", "params"), CALLS)
-async def test_answer_is_read_by_the_type_of_real_nodes(client, kind, method, params):
-    given = await filled_in(client, params)
-    body = {"jsonrpc": "2.0", "id": 0, "method": method, "params": given}
+@pytest.fixture(scope="module")
+def landed(methods):
+    """The signature of a payment, which is in every block and list of the tests."""
+    return methods.call(
+        "sendTransaction", methods.signed(payment(), memo="landed"), BASE64
+    )
 
-    answer = await client.post(body)
+
+@pytest.mark.parametrize(("kind", "method", "params"), CALLS)
+def test_answer_is_read_by_the_type_of_real_nodes(
+    methods, landed, kind, method, params
+):
+    latest = methods.call("getLatestBlockhash")["value"]
+    unsent = methods.signed(payment(), memo=f"{kind} {method}")
+    values = {
+        SIGNATURE: landed,
+        TRANSACTION: unsent,
+        MESSAGE: base64.b64encode(base64.b64decode(unsent)[65:]).decode(),
+        BLOCKHASH: latest["blockhash"],
+    }
+
+    answer = answered(methods, method, filled_in(params, values))
 
     reader = getattr(responses, kind)
-    parsed = reader.from_json(json.dumps(answer))
+    parsed = reader.from_json(answer)
     assert isinstance(parsed, reader), parsed
 
 
-async def test_preflight_failure_is_read_with_its_error_and_logs(client):
-    encoded = client.signed(lamports=10**9 * SOL)
-    body = {"jsonrpc": "2.0", "id": 0, "method": "sendTransaction"}
+def test_preflight_failure_is_read_with_its_error_and_logs(methods):
+    encoded = methods.signed(payment(10**9 * SOL))
 
-    answer = await client.post({**body, "params": [encoded, BASE64]})
+    answer = answered(methods, "sendTransaction", [encoded, BASE64])
 
-    parsed = responses.SendTransactionResp.from_json(json.dumps(answer))
+    parsed = responses.SendTransactionResp.from_json(answer)
     assert isinstance(parsed, SendTransactionPreflightFailureMessage)
     assert parsed.data.logs is not None
     assert parsed.data.logs[1].startswith("Transfer: insufficient lamports")
 
 
-async def test_failed_transaction_is_read_with_its_error(client):
+def test_failed_transaction_is_read_with_its_error(methods):
     options = {"encoding": "base64", "skipPreflight": True}
-    encoded = client.signed(lamports=10**9 * SOL)
-    signature = await client.call("sendTransaction", encoded, options)
-    body = {"jsonrpc": "2.0", "id": 0, "method": "getTransaction"}
+    encoded = methods.signed(payment(10**9 * SOL), memo="it lands")
+    signature = methods.call("sendTransaction", encoded, options)
 
-    answer = await client.post({**body, "params": [signature, ANY_VERSION]})
+    answer = answered(methods, "getTransaction", [signature, ANY_VERSION])
 
-    parsed = responses.GetTransactionResp.from_json(json.dumps(answer))
+    parsed = responses.GetTransactionResp.from_json(answer)
     assert isinstance(parsed, responses.GetTransactionResp)
     assert parsed.value is not None
     meta = parsed.value.transaction.meta
@@ -202,19 +219,14 @@ async def test_failed_transaction_is_read_with_its_error(client):
     assert str(meta.err) != "None"
 
 
-async def filled_in(client, params):
-    """Replace the place-holders by a sent transaction, a new one, its message, a hash."""
-    encoded = client.signed(memo="sent before")
-    values = {
-        SIGNATURE: await client.call("sendTransaction", encoded, BASE64),
-        TRANSACTION: client.signed(memo="new"),
-        MESSAGE: client.message(),
-        BLOCKHASH: (await client.call("getLatestBlockhash"))["value"]["blockhash"],
-    }
+def answered(methods, method, params):
+    """Return the text of the answer to one call."""
+    call = {"jsonrpc": "2.0", "id": 0, "method": method, "params": params}
+    return json.dumps(answer_call(METHODS, methods.network.nodes[0], call))
 
-    def fill(value):
-        if isinstance(value, list):
-            return [fill(item) for item in value]
-        return values.get(value, value) if isinstance(value, str) else value
 
-    return fill(params)
+def filled_in(value, values):
+    """Replace the place-holders in parameters."""
+    if isinstance(value, list):
+        return [filled_in(item, values) for item in value]
+    return values.get(value, value) if isinstance(value, str) else value

@@ -8,39 +8,22 @@ import pytest
 from solders.hash import Hash
 from solders.keypair import Keypair
 from solders.message import MessageV0
-from solders.pubkey import Pubkey
 from solders.signature import Signature
 from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 
-from dex.localnet import base58
 from dex.localnet.market import sign_transaction
 from dex.solana.addresses import SYSTEM_PROGRAM
 from dex.types import Account
 
-from .localnet_methods import CONFIRMED, PROCESSED, SOL, WALLET, methods
+from .localnet_methods import CONFIRMED, OTHER, PROCESSED, SOL, WALLET, methods, payment
 
 __all__ = ["methods"]
 
+
 PAYER = WALLET.pubkey()
-FRIEND = Pubkey(bytes([0x41]) * 32)
+FRIEND = OTHER
 IN_BASE64 = {"encoding": "base64", **PROCESSED}
-SENT = {"encoding": "base64", "preflightCommitment": "processed"}
-TRANSFER_FAILED = [
-    "Program 11111111111111111111111111111111 invoke [1]",
-    "Transfer: insufficient lamports {held}, need 1000000000000000000",
-    "Program 11111111111111111111111111111111 failed: custom program error: 0x1",
-]
-
-
-def payment(lamports=SOL, to=FRIEND):
-    return transfer(TransferParams(from_pubkey=PAYER, to_pubkey=to, lamports=lamports))
-
-
-def signed(methods, *instructions, memo=""):
-    ledger = methods.network.ledger
-    raw = sign_transaction(ledger, WALLET, instructions or [payment()], memo)
-    return base64.b64encode(raw).decode()
 
 
 def tampered(encoded):
@@ -49,15 +32,11 @@ def tampered(encoded):
     return base64.b64encode(raw).decode()
 
 
-def held(methods, address=PAYER):
-    return methods.call("getBalance", str(address), PROCESSED)["value"]
-
-
 def test_simulation_has_every_member_of_a_real_answer(methods):
     methods.put(FRIEND, Account(SYSTEM_PROGRAM, 2 * SOL, b""))
-    balance, friend = held(methods), 2 * SOL
+    balance, friend = methods.balance(PAYER), 2 * SOL
 
-    answer = methods.call("simulateTransaction", signed(methods), IN_BASE64)
+    answer = methods.call("simulateTransaction", methods.signed(payment()), IN_BASE64)
 
     assert answer["context"]["slot"] == methods.slot
     assert answer["value"] == {
@@ -79,7 +58,7 @@ def test_simulation_has_every_member_of_a_real_answer(methods):
         "postTokenBalances": [],
         "loadedAddresses": {"readonly": [], "writable": []},
     }
-    assert held(methods) == balance
+    assert methods.balance(PAYER) == balance
 
 
 def test_simulation_shows_accounts_as_they_would_be(methods):
@@ -87,24 +66,28 @@ def test_simulation_shows_accounts_as_they_would_be(methods):
     parsed = {"addresses": [str(FRIEND)], "encoding": "jsonParsed"}
 
     friend, payer = methods.call(
-        "simulateTransaction", signed(methods), {**IN_BASE64, "accounts": wanted}
+        "simulateTransaction",
+        methods.signed(payment()),
+        {**IN_BASE64, "accounts": wanted},
     )["value"]["accounts"]
     (shown,) = methods.call(
-        "simulateTransaction", signed(methods), {**IN_BASE64, "accounts": parsed}
+        "simulateTransaction",
+        methods.signed(payment()),
+        {**IN_BASE64, "accounts": parsed},
     )["value"]["accounts"]
 
     assert friend == {
         **{"data": ["", "base64"], "executable": False},
-        "lamports": held(methods, FRIEND) + SOL,
+        "lamports": methods.balance(FRIEND) + SOL,
         **{"owner": str(SYSTEM_PROGRAM), "rentEpoch": 2**64 - 1, "space": 0},
     }
-    assert payer["lamports"] == held(methods) - SOL - 5_000
+    assert payer["lamports"] == methods.balance(PAYER) - SOL - 5_000
     assert shown == friend
 
 
 def test_failed_simulation_shows_no_accounts(methods):
     wanted = {"addresses": [str(FRIEND), str(PAYER)]}
-    encoded = signed(methods, payment(10**9 * SOL))
+    encoded = methods.signed(payment(10**9 * SOL))
 
     value = methods.call(
         "simulateTransaction", encoded, {**IN_BASE64, "accounts": wanted}
@@ -131,7 +114,9 @@ def test_simulation_replaces_the_blockhash_on_request(methods):
 
 def test_simulation_parses_inner_instructions_on_request(methods):
     answer = methods.call(
-        "simulateTransaction", signed(methods), {**IN_BASE64, "innerInstructions": True}
+        "simulateTransaction",
+        methods.signed(payment()),
+        {**IN_BASE64, "innerInstructions": True},
     )
 
     assert answer["value"]["innerInstructions"] == []
@@ -190,14 +175,14 @@ def test_transaction_that_cannot_be_loaded_is_simulated_to_its_error(methods):
 )
 def test_contradictory_simulation_is_refused(methods, options, message):
     answer = methods.refusal(
-        "simulateTransaction", signed(methods), {**IN_BASE64, **options}
+        "simulateTransaction", methods.signed(payment()), {**IN_BASE64, **options}
     )
 
     assert answer == {"code": -32602, "message": message}
 
 
 def test_signatures_are_checked_on_request_only(methods):
-    forged = tampered(signed(methods))
+    forged = tampered(methods.signed(payment()))
 
     unchecked = methods.call("simulateTransaction", forged, IN_BASE64)
     checked = methods.refusal(
@@ -211,100 +196,6 @@ def test_signatures_are_checked_on_request_only(methods):
     }
 
 
-def test_preflight_failure_carries_the_whole_simulation(methods):
-    balance = held(methods)
-    encoded = signed(methods, payment(1), payment(10**9 * SOL))
-
-    answer = methods.refusal("sendTransaction", encoded, SENT)
-
-    failed = TRANSFER_FAILED[1].format(held=balance - 5_000 - 1)
-    assert answer == {
-        "code": -32002,
-        "message": "Transaction simulation failed: Error processing Instruction 1: "
-        "custom program error: 0x1",
-        "data": {
-            "err": {"InstructionError": [1, {"Custom": 1}]},
-            "logs": [
-                "Program 11111111111111111111111111111111 invoke [1]",
-                "Program 11111111111111111111111111111111 success",
-                *(TRANSFER_FAILED[0], failed, TRANSFER_FAILED[2]),
-            ],
-            "accounts": None,
-            "unitsConsumed": 300,
-            "loadedAccountsDataSize": answer["data"]["loadedAccountsDataSize"],
-            "returnData": None,
-            "innerInstructions": None,
-            "replacementBlockhash": None,
-            "fee": 5_000,
-            **{"preBalances": None, "postBalances": None},
-            **{"preTokenBalances": None, "postTokenBalances": None},
-            "loadedAddresses": None,
-        },
-    }
-    assert held(methods) == balance
-
-
-def test_preflight_speaks_of_blockhash_and_repeat(methods):
-    encoded = signed(methods, memo="once")
-    methods.call("sendTransaction", encoded, SENT)
-
-    repeat = methods.refusal("sendTransaction", encoded, SENT)
-    # A finalized bank is 32 slots behind and does not know the blockhash yet.
-    early = methods.refusal(
-        "sendTransaction", signed(methods, memo="early"), {"encoding": "base64"}
-    )
-
-    assert repeat["message"] == (
-        "Transaction simulation failed: This transaction has already been processed"
-    )
-    assert repeat["data"]["err"] == "AlreadyProcessed"
-    assert early["message"] == "Transaction simulation failed: Blockhash not found"
-    assert early["data"]["logs"] == []
-
-
-def test_forged_signature_is_refused_before_the_simulation(methods):
-    answer = methods.refusal("sendTransaction", tampered(signed(methods)), SENT)
-
-    assert answer["code"] == -32003
-
-
-@pytest.mark.parametrize(
-    ("text", "options", "message"),
-    [
-        ("0", {}, "invalid base58 encoding: '0' is not a base58 character"),
-        ("!", {"encoding": "base64"}, "invalid base64 encoding"),
-        (
-            *("1" * 1_684, {}),
-            "base58 encoded VersionedTransaction too large: 1684 bytes "
-            "(max: encoded/raw 1683/1232)",
-        ),
-        (
-            *("A" * 1_648, {"encoding": "base64"}),
-            "base64 encoded VersionedTransaction too large: 1648 bytes "
-            "(max: encoded/raw 1644/1232)",
-        ),
-        (
-            *("1" * 1_233, {}),
-            "decoded VersionedTransaction too large: 1233 bytes (max: 1232 bytes)",
-        ),
-        ("11", {}, "invalid transaction: Transaction failed to sanitize"),
-        (
-            *("11", {"maxRetries": -1}),
-            "Invalid params: maxRetries: invalid type: integer `-1`, expected u64.",
-        ),
-    ],
-)
-def test_what_is_no_transaction_is_refused(methods, text, options, message):
-    if "maxRetries" in options:
-        raw = base64.b64decode(signed(methods))
-        text = base58.encode(raw)
-
-    answer = methods.refusal("sendTransaction", text, options)
-
-    assert answer["code"] == -32602
-    assert answer["message"].startswith(message)
-
-
 def test_unsigned_transaction_is_simulated_without_its_signature(methods):
     blockhash = methods.network.ledger.clock.blockhash(methods.slot)
     message = MessageV0.try_compile(PAYER, [payment()], [], blockhash)
@@ -316,74 +207,8 @@ def test_unsigned_transaction_is_simulated_without_its_signature(methods):
     assert answer["value"]["err"] is None
 
 
-def test_without_preflight_only_min_context_slot_is_checked(methods):
-    encoded = tampered(signed(methods))
-    options = {"encoding": "base64", "skipPreflight": True}
-
-    signature = methods.call("sendTransaction", encoded, options)
-    behind = methods.refusal(
-        "sendTransaction", encoded, {**options, "minContextSlot": methods.slot + 1}
-    )
-
-    statuses = methods.call("getSignatureStatuses", [signature])
-    assert statuses["value"] == [None]  # nobody takes a forged signature
-    assert behind["code"] == -32016
-
-
-def test_statuses_have_the_members_of_a_real_answer(methods):
-    record = methods.land(payment(), memo="status")
-    failed = methods.land(payment(10**9 * SOL), memo="too much")
-    unknown = "1" * 64
-
-    answer = methods.call(
-        "getSignatureStatuses", [record.signature, failed.signature, unknown]
-    )
-
-    error = {"InstructionError": [0, {"Custom": 1}]}
-    assert answer["context"]["slot"] == methods.slot
-    assert answer["value"] == [
-        {
-            "slot": record.slot,
-            "confirmations": 0,
-            "err": None,
-            "status": {"Ok": None},
-            "confirmationStatus": "confirmed",
-        },
-        {
-            "slot": failed.slot,
-            "confirmations": 0,
-            "err": error,
-            "status": {"Err": error},
-            "confirmationStatus": "confirmed",
-        },
-        None,
-    ]
-
-
-def test_finalized_status_counts_no_confirmations_and_is_forgotten(methods):
-    record = methods.land(payment(), memo="old")
-    search = {"searchTransactionHistory": True}
-
-    methods.call("localnet_advance", {"slots": 31})
-    (almost,) = methods.call("getSignatureStatuses", [record.signature])["value"]
-    methods.call("localnet_advance", {"slots": 1})
-    (status,) = methods.call("getSignatureStatuses", [record.signature])["value"]
-    methods.call("localnet_advance", {"slots": 300})
-    methods.network.ledger.commit()
-    recent = methods.call("getSignatureStatuses", [record.signature])["value"]
-    (found,) = methods.call("getSignatureStatuses", [record.signature], search)["value"]
-
-    assert almost["confirmations"] == 31
-    assert (status["confirmations"], status["confirmationStatus"]) == (
-        None,
-        "finalized",
-    )
-    assert recent == [None]
-    assert found == status
-
-
 def test_fee_of_a_message_is_null_when_its_blockhash_is_unknown(methods):
-    raw = base64.b64decode(signed(methods))
+    raw = base64.b64decode(methods.signed(payment()))
     message = base64.b64encode(raw[65:]).decode()
 
     known = methods.call("getFeeForMessage", message, CONFIRMED)
