@@ -10,11 +10,12 @@ import pytest
 from dex import desk
 from dex.allow_list import allow_genesis
 from dex.localnet.testing import running_localnet
-from dex.models import Pool
+from dex.models import Chain, Pool
 from orders.models import Order
 from orders.threads import in_thread
 
 from .clients import post
+from .helpers import make_address
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -80,6 +81,19 @@ async def test_each_quote_says_what_landing_it_costs_and_what_is_left(localnet):
         assert quote["pendingSwaps"] == 0
         costs = float(quote["amountOut"]) - float(quote["netAmountOut"])
         assert 0.000745 < costs < 0.000766  # 5,000 lamports at 150 to 153 USDC
+
+
+async def test_a_wallet_without_the_tokens_account_is_told_its_rent(localnet):
+    genesis_hash = localnet.control("getGenesisHash")
+    await in_thread(
+        lambda: Chain.objects.create(
+            id=1, genesis_hash=genesis_hash, is_localnet=True, wallet=make_address()
+        )
+    )
+
+    shown = await ask()
+
+    assert {quote["rentLamports"] for quote in shown["quotes"]} == {"2039280"}
 
 
 async def test_a_limit_on_the_price_impact_refuses_with_both_figures(localnet):
