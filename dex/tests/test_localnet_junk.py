@@ -20,7 +20,7 @@ __all__ = ["methods"]
 
 # Those that only localnet has change how the chain runs.
 NAMES = sorted(name for name in METHODS if not name.startswith("localnet_"))
-VALUES = [
+VALUES: list[object] = [
     *(None, True, False, 0, 1, -1, 10_000, 10_001, 2**64, 1.5, float("nan")),
     *("", "1", "x" * 50, "\ud800", "é", "base64", "base58", "jsonParsed", "finalized"),
     *(str(WALLET.pubkey()), str(WRAPPED_SOL_MINT), str(TOKEN_PROGRAM), "1" * 64),
