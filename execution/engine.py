@@ -76,7 +76,7 @@ class Engine:
         try:
             await self._carry(carrier, claim)
         finally:
-            # Whoever goes on with the order remembers its swap, or nobody has to.
+            # It is closed, or somebody else's now: its swap counts here no more.
             carrier.drop_plan()
 
     async def _carry(self, carrier: Carrier, claim: Claim) -> None:
