@@ -95,6 +95,9 @@ async def test_web3_js_swaps_pays_subscribes_and_reads_errors(run):
             "lamports": 10**9,
             "blockTimeIsNow": True,
             "tokens": 6,
+            "tokensByFilter": 6,
+            "batch": [None, None],
+            "isInBlock": True,
         },
         "subscriptions": {
             "parent": 1,

@@ -99,6 +99,13 @@ async function pay(connection, wallet, task) {
   const { value: status } = await connection.getSignatureStatus(signature);
   const owned = await connection.getParsedTokenAccountsByOwner(
     wallet.publicKey, { programId: new web3.PublicKey(task.tokenProgram) });
+  const versions = { maxSupportedTransactionVersion: 0 };
+  const together = await connection.getParsedTransactions([signature, drop], versions);
+  const block = await connection.getBlock(parsed.slot, versions);
+  const filters = [
+    { dataSize: 165 }, { memcmp: { offset: 32, bytes: wallet.publicKey.toBase58() } }];
+  const found = await connection.getParsedProgramAccounts(
+    new web3.PublicKey(task.tokenProgram), { filters });
   return {
     balance: (await connection.getBalance(other)) / SOL,
     newestFirst: listed.map((entry) => entry.signature === signature),
@@ -110,6 +117,10 @@ async function pay(connection, wallet, task) {
     lamports: parsed.transaction.message.instructions[0].parsed.info.lamports,
     blockTimeIsNow: Math.abs(parsed.blockTime - Date.now() / 1000) < 30,
     tokens: owned.value.length,
+    tokensByFilter: found.length,
+    batch: together.map(({ meta }) => meta.err),
+    isInBlock: block.transactions.some(
+      ({ transaction }) => transaction.signatures[0] === signature),
   };
 }
 
