@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 Rule = Mapping[str, Any]
-Control = Callable[..., Any]  # a method of localnet's and its parameters
+# Calls a method of localnet's once; None when the answer was lost.
+Control = Callable[..., Any]
 
 FAULTS: Mapping[str, Rule] = {
     "drop": {"probability": 0.2},
@@ -61,13 +62,20 @@ class ChainFaults:
     control: Control
 
     def begin(self) -> None:
-        for rule in self.rules:
-            self.control("localnet_fault", rule)
+        for number, rule in enumerate(self.rules, 1):
+            # An answer may be lost to the rules that are in force already.
+            while self._in_force() < number:
+                self.control("localnet_fault", rule)
 
     def end(self) -> None:
-        # An answer may be lost to the very faults that are being lifted.
-        while self.control("localnet_faults"):
+        while self._in_force():
             self.control("localnet_clearFaults")
+
+    def _in_force(self) -> int:
+        while True:
+            rules = self.control("localnet_faults")
+            if rules is not None:
+                return len(rules)
 
 
 def rule_of(name: str, seed: int, share: float = 1.0) -> Rule:

@@ -22,7 +22,7 @@ def figures(placed: Mapping[UUID, str]) -> Iterator[str]:
             if closed is not None:
                 seconds[phase].append((closed - created).total_seconds())
     for phase in [*dict.fromkeys(placed.values()), "TOTAL"]:
-        counts = ", ".join(f"{n} {end}" for end, n in ends[phase].most_common())
+        counts = ", ".join(f"{n} {end}" for end, n in sorted(ends[phase].items()))
         yield f"{phase:18} {_spread(seconds[phase]):42} {counts}"
 
 

@@ -1,0 +1,159 @@
+"""The parts of the fault run: its schedule, its load and its figures."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db.models import F
+
+from dex.localnet import genesis
+from dex.localnet.fault_rules import Limits, parse_rule
+from orders.models import Order, Status
+from orders.tests.helpers import make_order, make_order_at
+from ordersite.chaos.conduct import conduct, quiet_within_s
+from ordersite.chaos.faults import FAULTS, ChainFaults, Phase, rule_of, schedule
+from ordersite.chaos.load import Load, Wish, largest_amounts
+from ordersite.chaos.report import figures
+
+
+def control(method: str, *params: Any) -> Any:
+    raise AssertionError(f"{method} was called")
+
+
+def test_every_rule_is_one_that_localnet_takes():
+    limits = Limits(nodes=2, slots_to_confirm=1)
+    for name in FAULTS:
+        parse_rule(rule_of(name, seed=1), limits)
+        parse_rule(rule_of(name, seed=1, share=0.3), limits)
+
+
+def test_each_fault_has_a_phase_and_all_have_one_together():
+    phases = schedule(["each", "all", "hide"], seconds=60, seed=1, control=control)
+    assert [phase.name for phase in phases] == [*FAULTS, "all", "hide"]
+    (together,) = phases[len(FAULTS)].troubles
+    assert isinstance(together, ChainFaults)
+    assert len(together.rules) == len(FAULTS)
+
+
+def test_faults_are_set_once_and_lifted_though_answers_are_lost():
+    in_force: list[Any] = []
+    calls = itertools.count()
+
+    def lossy(method: str, *params: Any) -> Any:
+        answer: Any = list(in_force)
+        if method == "localnet_fault":
+            in_force.append(params)
+        elif method == "localnet_clearFaults":
+            in_force.clear()
+        return answer if next(calls) % 2 else None
+
+    trouble = ChainFaults(({"kind": "drop"}, {"kind": "garbage"}), lossy)
+
+    trouble.begin()
+    assert in_force == [({"kind": "drop"},), ({"kind": "garbage"},)]
+    trouble.end()
+    assert in_force == []
+
+
+@pytest.mark.django_db
+def test_a_trouble_ends_even_when_the_run_is_broken_off():
+    ended = []
+
+    class Recorded:
+        def begin(self) -> None:
+            ended.append(False)
+
+        def end(self) -> None:
+            ended.append(True)
+
+    def broken() -> None:
+        raise KeyboardInterrupt
+
+    load = Load(lambda wish: None, in_flight=1, seed=1)
+    with pytest.raises(KeyboardInterrupt):
+        conduct(
+            [Phase("any", (Recorded(),), 60)],
+            load,
+            quiet_s=1,
+            watch=broken,
+            say=lambda line: None,
+        )
+
+    assert ended == [False, True]
+
+
+def test_the_wait_covers_three_deaths_of_a_transaction():
+    assert quiet_within_s(0.4) == pytest.approx(3 * 182 * 0.4 + 60)
+
+
+@pytest.mark.django_db
+def test_the_load_replaces_what_has_ended_and_no_more():
+    wishes: list[Wish] = []
+
+    def place(wish: Wish) -> UUID | None:
+        if len(wishes) == 5:
+            return None
+        wishes.append(wish)
+        return make_order().id
+
+    load = Load(place, in_flight=3, seed=1)
+    load.step("first")
+    load.step("first")
+    assert (len(wishes), load.open_orders()) == (3, 3)
+    first, second, third = load.placed
+    end_one(first)
+    load.step("second")
+    end_one(second)
+    end_one(third)
+    load.step("second")
+
+    assert list(load.placed.values()) == ["first"] * 3 + ["second"] * 2
+    assert load.open_orders() == 2
+    assert load.refused == {"second": 1}
+
+
+def end_one(order_id: UUID) -> None:
+    ended, _ = make_order_at(Status.FAILED)
+    columns = ("status", "closed_at")
+    values = Order.objects.values(*columns).get(id=ended.id)
+    Order.objects.filter(id=order_id).update(**values)
+
+
+def test_all_orders_in_flight_together_stay_within_their_slippage():
+    largest = largest_amounts(100)
+    for pool in genesis.pools():
+        pair = str(pool.base.mint), str(pool.quote.mint)
+        # 1 % of the reserve, halved, shared by 100 orders.
+        assert 100 * largest[pair] <= pool.base_depth // 200
+        assert 100 * largest[pair[::-1]] <= pool.quote_depth // 200
+        assert largest[pair] > 1_000
+
+
+@pytest.mark.django_db
+def test_the_figures_count_ends_and_seconds_by_phase():
+    order, _ = make_order_at(Status.FAILED)
+    took = timedelta(seconds=2.5)
+    Order.objects.update(closed_at=F("created_at") + took)
+    waiting = make_order()
+
+    lines = list(figures({order.id: "drop", waiting.id: "all", uuid.uuid4(): "all"}))
+
+    spread = "p50 2.5 p95 2.5 p99 2.5 p100 2.5 s"
+    assert [" ".join(line.split()) for line in lines] == [
+        f"drop {spread} 1 failed no_route",
+        "all no orders 1 pending",
+        f"TOTAL {spread} 1 failed no_route, 1 pending",
+    ]
+
+
+@pytest.mark.parametrize("option", ["--faults=odd", "--orders=0", "--minutes=0"])
+def test_options_that_make_no_sense_are_refused(option):
+    with pytest.raises(CommandError, match="--"):
+        call_command("chaos", option, stdout=StringIO())
