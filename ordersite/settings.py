@@ -168,6 +168,8 @@ SOLANA_WS_URLS = env.optional_urls(
 )
 # Dumps of real pools that `up` copies into its localnet; see `localnet --fork`.
 LOCALNET_FORK = [Path(name) for name in env.words("LOCALNET_FORK", default=[])]
+# Programs dumped from a real chain, which localnet then runs; see `localnet --programs`.
+LOCALNET_PROGRAMS = env.text("LOCALNET_PROGRAMS")
 USES_OWN_LOCALNET = not env.text("SOLANA_RPC_URLS")
 WALLET_KEYPAIR = Path(
     env.text("WALLET_KEYPAIR", default=str(VAR_DIR / "wallet.json"))

@@ -18,12 +18,9 @@ from dex.solana.addresses import SYSTEM_PROGRAM, TOKEN_PROGRAM, WRAPPED_SOL_MINT
 from dex.types import Account
 
 from . import genesis_meteora, genesis_raydium
-from .programs import PROGRAMS
+from .programs import BPF_LOADER, NATIVE_LOADER, PROGRAMS
 from .programs import token_layout as layout
 from .programs.invocation import NATIVE_PROGRAMS, rent_exempt_minimum
-
-NATIVE_LOADER = Pubkey.from_string("NativeLoader1111111111111111111111111111111")
-BPF_LOADER = Pubkey.from_string("BPFLoader2111111111111111111111111111111111")
 
 
 def fixed_address(name: str) -> Pubkey:

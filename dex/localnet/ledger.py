@@ -13,7 +13,7 @@ from dex.types import Account
 
 from .accounts import Bank
 from .meta import transaction_meta
-from .runtime import Loaded, Outcome, execute, load
+from .runtime import Execute, Loaded, Outcome, execute, load
 from .slipping import with_highest_floor
 from .slots import SlotClock
 from .store import Record, Store
@@ -66,6 +66,8 @@ class Ledger:
             store.accounts.replaced(),
             kept_slots=clock.kept_slots,
         )
+        # Runs transactions: by localnet's own programs, unless told otherwise.
+        self.execute: Execute = execute
         # Hears what each commit carried, right after it.
         self.committed: Callable[[Commit], None] | None = None
         self._landed: list[Record] = []
@@ -106,7 +108,7 @@ class Ledger:
 
     def dry_run(self, loaded: Loaded, slot: int) -> Outcome:
         """Execute without keeping anything, on the accounts of `slot`."""
-        return execute(
+        return self.execute(
             loaded,
             lambda address: self.account(address, slot),
             self.clock.sysvar(slot),
@@ -123,7 +125,7 @@ class Ledger:
         try:
             self.check(loaded, slot)
             executed = with_highest_floor(loaded) if slips else loaded
-            outcome = execute(executed, self.account, self.clock.sysvar(slot))
+            outcome = self.execute(executed, self.account, self.clock.sysvar(slot))
         except TransactionError:
             return  # as on a real chain: nobody hears of it again
         record = Record(

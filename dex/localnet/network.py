@@ -31,6 +31,7 @@ from .ledger import Commit, Ledger
 from .market import Market
 from .node import Node
 from .opening import open_ledger
+from .real_programs import RealPrograms
 from .slots import SLOTS_TO_FINALIZE
 
 logger = logging.getLogger(__name__)
@@ -89,6 +90,7 @@ class Network:
         control: bool = False,
         fund: Collection[Pubkey] = (),
         fork: Fork = Fork(),  # noqa: B008 (it is frozen)
+        programs: RealPrograms | None = None,
     ) -> Network:
         """Open the ledger in `folder`, or begin one; LedgerUnusable when another has it.
 
@@ -96,11 +98,17 @@ class Network:
         """
         ledger = open_ledger(
             folder,
-            genesis=lambda: chain(genesis.accounts(), fork.accounts),
+            genesis=lambda: chain(
+                genesis.accounts(),
+                fork.accounts,
+                () if programs is None else programs.accounts(),
+            ),
             slot_time_s=slot_time_s,
             slots_to_confirm=slots_to_confirm,
             slots_to_finalize=slots_to_finalize,
         )
+        if programs is not None:
+            ledger.execute = programs.execute
         network = cls(
             ledger,
             nodes=nodes,

@@ -26,6 +26,7 @@ from .programs.invocation import Execution, Invocation, rent_exempt_minimum, run
 from .transaction_errors import InstructionError, TransactionError
 
 Read = Callable[[Pubkey], Account | None]
+Execute = Callable[["Loaded", Read, Clock], "Outcome"]
 # What counts for each account beside its data (SIMD-186).
 BYTES_PER_LOADED_ACCOUNT = 64
 
@@ -133,6 +134,17 @@ class Outcome:
     return_data: tuple[Pubkey, bytes] | None = None
 
 
+@dataclass(frozen=True)
+class Begun:
+    """A transaction that will land: its accounts, its fee, and its payer without it."""
+
+    loaded: Loaded
+    budget: Budget
+    before: Mapping[Pubkey, Account | None]
+    fee: int
+    payer: Account
+
+
 def load(raw: bytes) -> Loaded:
     """Parse a transaction; TransactionError("SanitizeFailure") when it is malformed."""
     try:
@@ -152,26 +164,23 @@ def execute(loaded: Loaded, read: Read, clock: Clock) -> Outcome:
     Raises TransactionError when it cannot land at all. A program's refusal is an
     Outcome with an error: it lands, pays its fee and changes nothing else.
     """
-    loaded = loaded.resolved(read, clock.slot)
+    begun = begin(loaded, read, clock)
+    loaded, before, budget = begun.loaded, begun.before, begun.budget
     keys = loaded.keys
-    budget = read_budget(keys, loaded.instructions)
-    before = {key: read(key) for key in keys}
-    fee = budget.fee(loaded.signers)
-    payer = _charge(before[keys[0]], fee)
     execution = Execution(before.get, keys, PROGRAMS, clock, budget.unit_limit)
-    execution.changes[keys[0]] = payer
+    execution.changes[keys[0]] = begun.payer
     error = _load_error(loaded, before, budget)
     if error is None:
         error = _run_all(loaded, execution)
     if error is None:
         error = _rent_error(loaded, before, execution)
-    changes = {keys[0]: payer} if error else execution.changes
+    changes = {keys[0]: begun.payer} if error else execution.changes
     return Outcome(
         loaded=loaded,
         error=error,
         logs=execution.logs,
         units=execution.units,
-        fee=fee,
+        fee=begun.fee,
         inner=execution.inner,
         before=before,
         changes={
@@ -180,6 +189,16 @@ def execute(loaded: Loaded, read: Read, clock: Clock) -> Outcome:
         },
         return_data=execution.return_data,
     )
+
+
+def begin(loaded: Loaded, read: Read, clock: Clock) -> Begun:
+    """Load the accounts and charge the fee; TransactionError when it cannot land."""
+    loaded = loaded.resolved(read, clock.slot)
+    keys = loaded.keys
+    budget = read_budget(keys, loaded.instructions)
+    before = {key: read(key) for key in keys}
+    fee = budget.fee(loaded.signers)
+    return Begun(loaded, budget, before, fee, _charge(before[keys[0]], fee))
 
 
 def _charge(payer: Account | None, fee: int) -> Account:

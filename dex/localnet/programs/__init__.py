@@ -61,14 +61,15 @@ RESERVED = NATIVE_PROGRAMS | frozenset(
         "Sysvar1nstructions1111111111111111111111111",
     )
 )
+NATIVE_LOADER = Pubkey.from_string("NativeLoader1111111111111111111111111111111")
+BPF_LOADER = Pubkey.from_string("BPFLoader2111111111111111111111111111111111")
 LOADERS = frozenset(
-    Pubkey.from_string(text)
-    for text in (
-        "NativeLoader1111111111111111111111111111111",
-        "BPFLoader1111111111111111111111111111111111",
-        "BPFLoader2111111111111111111111111111111111",
-        "BPFLoaderUpgradeab1e11111111111111111111111",
-    )
+    {
+        NATIVE_LOADER,
+        BPF_LOADER,
+        Pubkey.from_string("BPFLoader1111111111111111111111111111111111"),
+        Pubkey.from_string("BPFLoaderUpgradeab1e11111111111111111111111"),
+    }
 )
 
 

@@ -6,12 +6,17 @@ Source: solana-program/associated-token-account, `program/src/processor.rs`.
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 
 from solders.instruction import AccountMeta
 from solders.pubkey import Pubkey
 
 from dex.localnet.transaction_errors import InstructionError, custom
-from dex.solana.addresses import SYSTEM_PROGRAM, associated_token_address
+from dex.solana.addresses import (
+    ASSOCIATED_TOKEN_PROGRAM,
+    SYSTEM_PROGRAM,
+    associated_token_address,
+)
 
 from . import token_layout as layout
 from .invocation import Invocation, rent_exempt_minimum
@@ -23,8 +28,9 @@ NAMES = {
     CREATE_IDEMPOTENT: "CreateIdempotent",
     RECOVER_NESTED: "RecoverNested",
 }
-# About what the program uses itself; it depends on how often it hashes for an address.
-UNITS = {CREATE: 7_200, CREATE_IDEMPOTENT: 7_200, RECOVER_NESTED: 14_000}
+# About what the program uses itself, and for each hash on the way to an address.
+UNITS, CREATE_UNITS, RECOVER_NESTED_UNITS = 2_935, 4_700, 9_500
+UNITS_PER_HASH = 1_500
 
 
 def process(call: Invocation) -> None:
@@ -33,7 +39,6 @@ def process(call: Invocation) -> None:
     if tag not in NAMES or len(call.data) > 1:
         raise InstructionError("InvalidInstructionData")
     call.log(NAMES[tag])
-    call.consume(UNITS[tag])
     if len(call.accounts) < (7 if tag == RECOVER_NESTED else 6):
         raise InstructionError("NotEnoughAccountKeys")
     if tag == RECOVER_NESTED:
@@ -45,6 +50,7 @@ def process(call: Invocation) -> None:
 def _create(call: Invocation, *, idempotent: bool) -> None:
     """Create the account at position 1 for wallet (2) and mint (3), paid by 0."""
     wallet, mint, token_program = call.address(2), call.address(3), call.address(5)
+    call.consume(UNITS + UNITS_PER_HASH * _hashes(wallet, mint, token_program))
     if call.address(1) != associated_token_address(wallet, mint, token_program):
         call.log("Error: Associated address does not match seed derivation")
         raise InstructionError("InvalidSeeds")
@@ -57,7 +63,15 @@ def _create(call: Invocation, *, idempotent: bool) -> None:
         return
     if existing.owner != SYSTEM_PROGRAM:
         raise InstructionError("IllegalOwner")
+    call.consume(CREATE_UNITS)
     _open(call, wallet, mint, token_program)
+
+
+@lru_cache(maxsize=4_096)
+def _hashes(wallet: Pubkey, mint: Pubkey, token_program: Pubkey) -> int:
+    """Return how many hashes it takes to find an associated account's address."""
+    seeds = [bytes(wallet), bytes(token_program), bytes(mint)]
+    return 256 - Pubkey.find_program_address(seeds, ASSOCIATED_TOKEN_PROGRAM)[1]
 
 
 def _check_existing(
@@ -117,6 +131,7 @@ def _recover_nested(call: Invocation) -> None:
     nested, nested_mint, target, owner, owner_mint, wallet, program = (
         call.address(position) for position in range(7)
     )
+    call.consume(RECOVER_NESTED_UNITS)
     for name, address, derived in (
         ("Owner", owner, associated_token_address(wallet, owner_mint, program)),
         ("Nested", nested, associated_token_address(owner, nested_mint, program)),

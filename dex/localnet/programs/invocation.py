@@ -136,7 +136,7 @@ class Invocation:
         """Call another program; `signed_by` are addresses derived from this program."""
         self.consume(CALL_UNITS)
         self.check_written()
-        if program not in self.execution.keys:
+        if all(meta.pubkey != program for meta in self.accounts):
             self.execution.logs.append(f"Unknown program {program}")
             raise InstructionError("MissingAccount")
         if self.depth == MAX_DEPTH:
@@ -166,8 +166,14 @@ class Invocation:
             raise InstructionError("MissingAccount")
         signed = wanted.pubkey in signed_by or any(meta.is_signer for meta in held)
         writable = any(meta.is_writable for meta in held)
-        if wanted.is_signer > signed or wanted.is_writable > writable:
-            raise InstructionError("PrivilegeEscalation")
+        for kind, escalates in (
+            ("writable", wanted.is_writable > writable),
+            ("signer", wanted.is_signer > signed),
+        ):
+            if escalates:
+                text = f"{wanted.pubkey}'s {kind} privilege escalated"
+                self.execution.logs.append(text)
+                raise InstructionError("PrivilegeEscalation")
 
     def _meta(self, position: int) -> AccountMeta:
         if position >= len(self.accounts):

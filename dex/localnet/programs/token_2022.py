@@ -22,40 +22,39 @@ from .token_checks import INVALID_INSTRUCTION, refuse
 # By tag (spl-token-2022-interface): its name in the log, what runs, and about the compute
 # units it takes.
 INSTRUCTIONS: dict[int, tuple[str, Instruction, int]] = {
-    0: ("InitializeMint", token_opening.initialize_mint, 1_700),
-    1: ("InitializeAccount", token_opening.initialize_account, 1_900),
-    2: ("InitializeMultisig", token_opening.initialize_multisig, 1_900),
-    3: ("Transfer", token_transfers.transfer_2022, 1_456),
-    4: ("Approve", token_authorities.approve, 1_300),
-    5: ("Revoke", token_authorities.revoke, 1_200),
-    6: ("SetAuthority", token_authorities.set_authority, 1_500),
-    7: ("MintTo", token_supply.mint_to, 1_400),
-    8: ("Burn", token_supply.burn, 1_400),
-    9: ("CloseAccount", token_closing.close, 1_400),
-    10: ("FreezeAccount", token_authorities.freeze, 1_500),
-    11: ("ThawAccount", token_authorities.thaw, 1_500),
-    12: ("TransferChecked", token_transfers.transfer_checked_2022, 1_900),
-    13: ("ApproveChecked", token_authorities.approve_checked, 1_500),
-    14: ("MintToChecked", token_supply.mint_to_checked, 1_400),
-    15: ("BurnChecked", token_supply.burn_checked, 1_400),
-    16: ("InitializeAccount2", token_opening.initialize_account_2, 1_900),
+    0: ("InitializeMint", token_opening.initialize_mint, 1_393),
+    1: ("InitializeAccount", token_opening.initialize_account, 1_935),
+    2: ("InitializeMultisig", token_opening.initialize_multisig, 1_550),
+    3: ("Transfer", token_transfers.transfer_2022, 1_566),
+    4: ("Approve", token_authorities.approve, 1_184),
+    5: ("Revoke", token_authorities.revoke, 855),
+    6: ("SetAuthority", token_authorities.set_authority, 1_039),
+    7: ("MintTo", token_supply.mint_to, 1_288),
+    8: ("Burn", token_supply.burn, 1_433),
+    9: ("CloseAccount", token_closing.close, 1_385),
+    10: ("FreezeAccount", token_authorities.freeze, 1_154),
+    11: ("ThawAccount", token_authorities.thaw, 1_154),
+    12: ("TransferChecked", token_transfers.transfer_checked_2022, 1_733),
+    13: ("ApproveChecked", token_authorities.approve_checked, 1_400),
+    14: ("MintToChecked", token_supply.mint_to_checked, 1_296),
+    15: ("BurnChecked", token_supply.burn_checked, 1_440),
+    16: ("InitializeAccount2", token_opening.initialize_account_2, 1_730),
     17: ("SyncNative", token_closing.sync_native, 1_100),
-    18: ("InitializeAccount3", token_opening.initialize_account_3, 1_900),
-    19: ("InitializeMultisig2", token_opening.initialize_multisig_2, 1_900),
-    20: ("InitializeMint2", token_opening.initialize_mint_2, 1_300),
+    18: ("InitializeAccount3", token_opening.initialize_account_3, 1_606),
+    19: ("InitializeMultisig2", token_opening.initialize_multisig_2, 1_455),
+    20: ("InitializeMint2", token_opening.initialize_mint_2, 1_271),
     21: ("GetAccountDataSize", token_amounts.get_account_data_size, 1_204),
-    22: ("InitializeImmutableOwner", token_opening.initialize_immutable_owner, 900),
-    23: ("AmountToUiAmount", token_amounts.amount_to_ui_amount, 1_247),
-    24: ("UiAmountToAmount", token_amounts.ui_amount_to_amount, 1_300),
+    22: ("InitializeImmutableOwner", token_opening.initialize_immutable_owner, 732),
+    23: ("AmountToUiAmount", token_amounts.amount_to_ui_amount, 1_390),
+    24: ("UiAmountToAmount", token_amounts.ui_amount_to_amount, 1_500),
 }
-TRANSFER_FEE_EXTENSION, TRANSFER_FEE_UNITS = 26, 2_500
+TRANSFER_FEE_EXTENSION = 26
 
 
 def process(call: Invocation) -> None:
     """Run one instruction; InvalidInstruction for those of other extensions."""
     tag = call.data[0] if call.data else -1
     if tag == TRANSFER_FEE_EXTENSION:
-        call.consume(TRANSFER_FEE_UNITS)
         transfer_fee_instructions.process(call, call.data[1:])
         return
     known = INSTRUCTIONS.get(tag)

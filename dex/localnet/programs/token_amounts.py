@@ -81,10 +81,8 @@ def ui_amount_to_amount(call: Invocation, body: bytes) -> None:
 
 
 def _mint(call: Invocation) -> bytes:
-    if not is_2022(call) or call.data[0] != 21:
-        require_own(call, 0)
+    require_own(call, 0)
     data = call.account(0).data
     if not is_mint(call, data):
         raise refuse(call, INVALID_MINT)
-    require_own(call, 0)
     return data

@@ -103,12 +103,14 @@ def set_authority(call: Invocation, body: bytes) -> None:
 
 def _approve(call: Invocation, amount: int, decimals: int | None) -> None:
     delegate, owner = (1, 2) if decimals is None else (2, 3)
+    require_accounts(call, 1)
+    require_own_2022(call, 0)
     require_accounts(call, owner + 1)
-    require_own_2022(call, *range(delegate))
     data = token_account(call, 0)
     if layout.is_frozen(data):
         raise refuse(call, ACCOUNT_FROZEN)
     if decimals is not None:
+        require_own_2022(call, 1)
         if call.address(1) != layout.mint_of(data):
             raise refuse(call, MINT_MISMATCH)
         if decimals != layout.decimals_of(mint(call, 1)):
@@ -142,9 +144,9 @@ def _set_state(call: Invocation, state: int) -> None:
 
 def _read_authority(call: Invocation, body: bytes) -> tuple[int, Pubkey | None]:
     given = body[1:2]
-    if is_2022(call) and given == b"\1" and len(body) < 34:
-        raise refuse_named(call, "InvalidInstructionData")
     if len(body) < {b"\0": 2, b"\1": 34}.get(given, 2):
+        if is_2022(call):
+            raise refuse_named(call, "InvalidInstructionData")
         raise refuse(call, INVALID_INSTRUCTION)
     if body[0] >= (KINDS_2022 if is_2022(call) else KINDS):
         raise refuse(call, INVALID_INSTRUCTION)

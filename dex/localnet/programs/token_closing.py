@@ -53,7 +53,7 @@ def sync_native(call: Invocation, body: bytes) -> None:
     """Set the amount of wrapped SOL to the lamports above the account's rent."""
     require_accounts(call, 1)
     require_own(call, 0)
-    if is_2022(call) and len(call.accounts) > 1:
+    if len(call.accounts) > 1:
         require_rent_sysvar(call, 1)
     data = token_account(call, 0)
     reserve = layout.native_reserve(data)

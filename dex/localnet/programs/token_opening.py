@@ -37,6 +37,7 @@ RENT_SYSVAR = Pubkey.from_string("SysvarRent111111111111111111111111111111111")
 
 
 def initialize_account(call: Invocation, body: bytes) -> None:
+    _require_account_and_mint(call)
     require_accounts(call, 4)
     require_rent_sysvar(call, 3)
     _initialize_account(call, call.address(2))
@@ -44,6 +45,7 @@ def initialize_account(call: Invocation, body: bytes) -> None:
 
 def initialize_account_2(call: Invocation, body: bytes) -> None:
     (owner,) = unpack(call, "<32s", body)
+    _require_account_and_mint(call)
     require_accounts(call, 3)
     require_rent_sysvar(call, 2)
     _initialize_account(call, Pubkey(owner))
@@ -51,13 +53,14 @@ def initialize_account_2(call: Invocation, body: bytes) -> None:
 
 def initialize_account_3(call: Invocation, body: bytes) -> None:
     (owner,) = unpack(call, "<32s", body)
-    require_accounts(call, 2)
+    _require_account_and_mint(call)
     _initialize_account(call, Pubkey(owner))
 
 
 def initialize_mint(call: Invocation, body: bytes) -> None:
     values = _read_mint(call, body)
     require_accounts(call, 2)
+    require_own_2022(call, 0)
     require_rent_sysvar(call, 1)
     _initialize_mint(call, *values)
 
@@ -71,6 +74,7 @@ def initialize_mint_2(call: Invocation, body: bytes) -> None:
 def initialize_multisig(call: Invocation, body: bytes) -> None:
     required = _read_required(call, body)
     require_accounts(call, 2)
+    require_own_2022(call, 0)
     require_rent_sysvar(call, 1)
     _initialize_multisig(call, required, first_signer=2)
 
@@ -78,12 +82,14 @@ def initialize_multisig(call: Invocation, body: bytes) -> None:
 def initialize_multisig_2(call: Invocation, body: bytes) -> None:
     required = _read_required(call, body)
     require_accounts(call, 1)
+    require_own_2022(call, 0)
     _initialize_multisig(call, required, first_signer=1)
 
 
 def initialize_immutable_owner(call: Invocation, body: bytes) -> None:
     """Promise that the owner never changes: an extension, which SPL Token lacks."""
     require_accounts(call, 1)
+    require_own_2022(call, 0)
     data = call.account(0).data
     require_size(call, data, layout.ACCOUNT_SIZE)
     if data[layout.STATE]:
@@ -96,9 +102,13 @@ def initialize_immutable_owner(call: Invocation, body: bytes) -> None:
     _write(call, layout.put(data, layout.ACCOUNT_SIZE, kind))
 
 
+def _require_account_and_mint(call: Invocation) -> None:
+    require_accounts(call, 2)
+    require_own_2022(call, 0, 1)
+
+
 def _initialize_account(call: Invocation, owner: Pubkey) -> None:
     """Make an empty account a token account of the mint at position 1."""
-    require_own_2022(call, 0, 1)
     account, mint = call.account(0), call.account(1)
     data = account.data
     require_size(call, data, layout.ACCOUNT_SIZE)
@@ -183,9 +193,9 @@ def _read_mint(call: Invocation, body: bytes) -> tuple[int, Pubkey, Pubkey | Non
     """Read decimals, mint authority and freeze authority."""
     given = body[33:34]
     size = {b"\0": 34, b"\1": 66}.get(given)
-    if is_2022(call) and given == b"\1" and len(body) < 66:
-        raise refuse_named(call, "InvalidInstructionData")
     if size is None or len(body) < size:
+        if is_2022(call):
+            raise refuse_named(call, "InvalidInstructionData")
         raise refuse(call, INVALID_INSTRUCTION)
     freezer = Pubkey(body[34:66]) if given == b"\1" else None
     return body[0], Pubkey(body[1:33]), freezer

@@ -24,6 +24,7 @@ from .token_checks import (
     refuse,
     require_accounts,
     require_own,
+    require_own_2022,
     token_account,
     unpack,
 )
@@ -31,6 +32,8 @@ from .token_layout import DELEGATE, DELEGATED_AMOUNT
 from .transfer_fee import transfer_fee, withhold
 
 UINT64_MAX = 2**64 - 1
+# What a transfer fee adds to the compute units of a transfer.
+TRANSFER_FEE_UNITS = 1_376
 
 
 def transfer(call: Invocation, body: bytes) -> None:
@@ -101,7 +104,7 @@ def move_2022(
     """Move tokens of Token-2022; `fee` is what the caller expects to be withheld."""
     target, authority = (1, 2) if decimals is None else (2, 3)
     require_accounts(call, authority + 1)
-    require_own(call, *range(authority))
+    require_own(call, 0, target)
     source = token_account(call, 0)
     if layout.is_frozen(source):
         raise refuse(call, ACCOUNT_FROZEN)
@@ -110,7 +113,9 @@ def move_2022(
     withheld = 0
     if decimals is not None:
         minted = _mint_of(call, source, decimals)
-        withheld = transfer_fee(minted, amount, call.execution.clock.epoch)
+        if layout.extension(minted, layout.TRANSFER_FEE_CONFIG) is not None:
+            call.consume(TRANSFER_FEE_UNITS)
+            withheld = transfer_fee(minted, amount, call.execution.clock.epoch)
     elif layout.extension(source, layout.TRANSFER_FEE_AMOUNT) is not None:
         raise refuse(call, MINT_REQUIRED_FOR_TRANSFER)
     if fee is not None and fee != withheld:
@@ -131,6 +136,7 @@ def move_2022(
 
 def _mint_of(call: Invocation, source: bytes, decimals: int) -> bytes:
     """Return the mint at position 1, which must be the account's own."""
+    require_own_2022(call, 1)
     if call.address(1) != layout.mint_of(source):
         raise refuse(call, MINT_MISMATCH)
     data = mint(call, 1)

@@ -18,6 +18,7 @@ from dex.localnet.fork import load_fork
 from dex.localnet.fork_dumps import BadDump
 from dex.localnet.fork_report import report
 from dex.localnet.network import Network
+from dex.localnet.real_programs import ProgramsUnusable, RealPrograms
 from dex.localnet.server import serving
 from dex.localnet.slots import SLOTS_TO_FINALIZE
 from dex.localnet.store import LedgerUnusable
@@ -111,11 +112,20 @@ class Command(BaseCommand):
             metavar="FILE.json",
             help="copy the pools of this account dump into the ledger (repeatable)",
         )
+        parser.add_argument(
+            "--programs",
+            type=Path,
+            default=settings.LOCALNET_PROGRAMS or None,
+            metavar="DIR",
+            help="run the <program id>.so files of this folder instead of localnet's own",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         _check(options)
         try:
             fork = load_fork(options["fork"])
+            folder = options["programs"]
+            programs = None if folder is None else RealPrograms.load(folder)
             network = Network.open(
                 options["ledger"],
                 nodes=options["nodes"],
@@ -131,8 +141,9 @@ class Command(BaseCommand):
                 control=options["control"],
                 fund=options["fund"],
                 fork=fork,
+                programs=programs,
             )
-        except (LedgerUnusable, BadRule, BadDump) as error:
+        except (LedgerUnusable, BadRule, BadDump, ProgramsUnusable) as error:
             raise CommandError(str(error)) from None
         try:
             for line in report(fork, network.ledger):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,10 +17,10 @@ from solders.message import MessageV0, to_bytes_versioned
 from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 from solders.transaction_metadata import FailedTransactionMetadata
-from solders.transaction_status import TransactionErrorFieldless
 
 from dex.localnet.programs import PROGRAMS
-from dex.localnet.runtime import Loaded, Outcome, execute, load
+from dex.localnet.real_programs import error_json, inner_calls
+from dex.localnet.runtime import Outcome, execute, load
 from dex.localnet.slots import SLOTS_PER_EPOCH
 from dex.localnet.sysvars import RENT_SYSVAR, sysvar_account
 from dex.localnet.transaction_errors import TransactionError
@@ -42,7 +41,7 @@ class Ending:
     error: Any
     logs: tuple[str, ...] = ()
     fee: int = 0
-    inner: Any = ()
+    inner: Any = None
     return_data: bytes = b""
     units: int = 0
 
@@ -133,34 +132,19 @@ class Twins:
                 self.here.pop(address, None)
             else:
                 self.here[address] = account
-        return _ending(outcome), _keys(outcome.loaded)
+        return _ending(outcome), outcome.loaded.keys
 
     def _run_there(self, transaction: VersionedTransaction) -> Ending:
         result = self.vm.send_transaction(transaction)
-        failed = isinstance(result, FailedTransactionMetadata)
-        error = as_json(result.err()) if failed else None
-        meta = result.meta() if failed else result
-        inner = tuple(
-            (
-                index,
-                tuple(
-                    (
-                        call.instruction().program_id_index,
-                        tuple(call.instruction().accounts),
-                        bytes(call.instruction().data),
-                        call.stack_height(),
-                    )
-                    for call in calls
-                ),
-            )
-            for index, calls in enumerate(meta.inner_instructions())
-            if calls
-        )
+        if isinstance(result, FailedTransactionMetadata):
+            meta, error = result.meta(), error_json(result.err())
+        else:
+            meta, error = result, None
         return Ending(
             error,
             tuple(meta.logs()),
             meta.fee(),
-            inner,
+            inner_calls(meta),
             bytes(meta.return_data().data),
             meta.compute_units_consumed(),
         )
@@ -181,49 +165,16 @@ class Twins:
             assert ours == theirs, (address, *endings)
 
 
-def _keys(loaded: Loaded) -> list[Pubkey]:
-    return loaded.keys
-
-
 def _ending(outcome: Outcome) -> Ending:
-    inner = tuple(
-        (
-            index,
-            tuple(
-                (
-                    call["programIdIndex"],
-                    tuple(call["accounts"]),
-                    call["data"],
-                    call["stackHeight"],
-                )
-                for call in calls
-            ),
-        )
-        for index, calls in sorted(outcome.inner.items())
-    )
     returned = outcome.return_data
     return Ending(
         outcome.error,
         tuple(outcome.logs),
         outcome.fee,
-        inner,
+        outcome.inner,
         returned[1] if returned else b"",
         outcome.units,
     )
-
-
-def as_json(error: Any) -> Any:
-    """Return an error of the VM in the shape that nodes show."""
-    if isinstance(error, TransactionErrorFieldless):
-        return str(error).partition(".")[2]
-    name = type(error).__name__.removeprefix("TransactionError")
-    value = json.loads(error.to_json())
-    if name == "InstructionError":
-        index, inner = value
-        if isinstance(inner, int):
-            inner = {"Custom": inner}
-        return {name: [index, inner]}
-    return {name: value}
 
 
 def system_account(lamports: int) -> Account:

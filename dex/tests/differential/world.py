@@ -15,7 +15,6 @@ from dex.localnet.programs import token_layout as layout
 from dex.localnet.programs.invocation import rent_exempt_minimum
 from dex.localnet.sysvars import RENT_SYSVAR
 from dex.solana.addresses import (
-    ASSOCIATED_TOKEN_PROGRAM,
     MEMO_PROGRAM,
     SYSTEM_PROGRAM,
     TOKEN_2022_PROGRAM,
