@@ -94,8 +94,7 @@ class RpcClient:
             raise self.wrong_chain
         left = deque(sorted(self.endpoints, key=self._rank))
         asked: dict[asyncio.Future[T], Endpoint] = {}
-        failures: list[str] = []
-        rejection: RpcRejected | None = None
+        failures: list[RpcError] = []
         try:
             while left or asked:
                 if left:
@@ -110,11 +109,8 @@ class RpcClient:
                     del asked[answer]
                     try:
                         return answer.result()
-                    except RpcRejected as error:
-                        # Of the request, or of this account by this provider.
-                        rejection = rejection or error
-                    except RpcUnavailable as error:
-                        failures.append(str(error))
+                    except RpcError as error:
+                        failures.append(error)
                 if not done:
                     for answer in slow:
                         asked[answer].mark_slow()
@@ -122,9 +118,7 @@ class RpcClient:
             for answer in asked:
                 answer.add_done_callback(look_at)
                 answer.cancel()
-        if rejection is not None:
-            raise rejection
-        raise RpcUnavailable(f"No RPC endpoint answered: {'; '.join(failures)}")
+        raise _summed_up(failures)
 
     async def freshest(self, ask: Callable[[Endpoint], Awaitable[tuple[int, T]]]) -> T:
         """Return what `ask` brings together with its slot, from a node that is not behind.
@@ -201,6 +195,15 @@ class RpcClient:
         if self.genesis_hash != served:
             self.wrong_chain = wrong_chain(self.genesis_hash, served, endpoint=name)
             raise self.wrong_chain
+
+
+def _summed_up(failures: Sequence[RpcError]) -> RpcError:
+    """Return a rejection if there is one: of the request, or of us by that provider."""
+    for failure in failures:
+        if isinstance(failure, RpcRejected):
+            return failure
+    reasons = "; ".join(map(str, failures))
+    return RpcUnavailable(f"No RPC endpoint answered: {reasons}")
 
 
 __all__ = ["Endpoint", "RpcClient"]

@@ -88,7 +88,7 @@ async def test_endpoints_that_contradict_each_other_leave_it_open(
         await chain[1].rounds("getSignatureStatuses", 3)
 
         assert not outcome.done()
-        assert "contradict each other" in caplog.text
+        assert caplog.text.count("contradict each other") == 1  # not at each poll
 
         chain[0].statuses[tx.signature] = status()
         assert await outcome == Landed(5_001)

@@ -85,3 +85,24 @@ async def test_a_height_that_one_answer_got_wrong_does_not_stop_the_sender_for_g
             node.height = LAST_VALID - 100
         async with asyncio.timeout(5):
             await chain[0].rounds("sendTransaction", 2)
+
+
+async def test_one_liar_about_the_height_keeps_nothing_from_being_sent():
+    async with stage() as (cluster, chain), settling(cluster, transaction()):
+        chain[0].height = 10**15
+        await chain[0].rounds("getBlockHeight", 2)
+
+        async with asyncio.timeout(5):
+            for node in chain:
+                await node.rounds("sendTransaction", 2)
+
+
+async def test_an_endpoint_that_hides_its_height_does_not_delay_the_sending():
+    async def never(*_: Any) -> None:
+        await asyncio.Event().wait()
+
+    async with stage() as (cluster, chain), settling(cluster, transaction()):
+        chain[0].node.answers["getBlockHeight"] = never
+
+        async with asyncio.timeout(5):
+            await chain[1].rounds("sendTransaction", 3)

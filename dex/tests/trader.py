@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from django.db import connection
 from solders.message import MessageV0
@@ -112,7 +113,7 @@ def _sign(wallet: Wallet, message: MessageV0, height: int) -> SignedTransaction:
 
 @contextlib.asynccontextmanager
 async def trading(
-    folder: Path, *, sockets: bool = False, **network: object
+    folder: Path, *, sockets: bool = False, **network: Any
 ) -> AsyncIterator[Trader]:
     """Run a localnet with these options, and a cluster over it, `sockets` included."""
     wallet = create_wallet(folder / "wallet.json")

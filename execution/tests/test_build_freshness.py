@@ -56,6 +56,17 @@ async def test_a_blockhash_that_grew_old_while_signing_is_not_used(
     assert statuses(await stage.history(order_id))[-1] == HAPPY[-1]
 
 
+@pytest.mark.parametrize("node", [0, 1])
+async def test_a_node_that_does_not_know_the_blockhash_yet_stops_nothing(stage, node):
+    stage.localnet.network.faults.add(
+        {"kind": "unknownBlockhash", "node": node, "slots": 20}
+    )
+
+    order = await stage.carry_out(await stage.place())
+
+    assert (order.status, order.attempt) == (Status.CONFIRMED, 1)
+
+
 async def test_a_node_that_lags_neither_simulates_nor_signs_for_the_other(stage):
     await stage.cluster.rpc.read_slots()
     stage.localnet.network.faults.add({"kind": "lag", "node": 0, "slots": 60})
