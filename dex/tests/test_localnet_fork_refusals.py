@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from dex.localnet import genesis
 from dex.localnet.fork import load_fork
@@ -108,3 +109,9 @@ def test_a_pool_that_localnet_begins_with_cannot_be_forked(tmp_path):
     assert refusal(path).startswith(
         f"Localnet has an account {pool.address} of its own, and it differs."
     )
+
+
+def test_the_command_says_what_is_wrong_with_a_dump(tmp_path):
+    missing = tmp_path / "missing.json"
+    with pytest.raises(CommandError, match=f"{missing} cannot be read: "):
+        call_command("localnet", "--ledger", str(tmp_path), "--fork", str(missing))

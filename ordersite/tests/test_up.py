@@ -21,6 +21,8 @@ import pytest
 from django.conf import settings
 from websockets.sync.client import connect
 
+from dex.tests.builders import key
+from dex.tests.dumps import CPMM, pool_file
 from ordersite.embedded import Layout
 from ordersite.tests.test_exclusive import free_port
 
@@ -30,6 +32,11 @@ SEEDS_ORDER = {
     "tokenOut": "B",
     "amountIn": 100,
     "slippage": 0.01,
+}
+# In a pool that LOCALNET_FORK copies; token 1 is of Token-2022, with a transfer fee.
+FORKED_ORDER = SEEDS_ORDER | {
+    "tokenIn": str(key("token 0")),
+    "tokenOut": str(key("token 1")),
 }
 
 
@@ -121,6 +128,8 @@ class Installation:
 @pytest.fixture
 def installation(tmp_path: Path) -> Iterator[Installation]:
     found = Installation(tmp_path / "with space")
+    dump = pool_file(tmp_path / "a pool.json", CPMM.accounts())
+    found.environment["LOCALNET_FORK"] = str(dump)
     yield found
     for process in found.started:
         if process.is_running():
@@ -148,7 +157,7 @@ def test_an_order_is_confirmed_by_the_real_processes(installation: Installation)
     installation.wait_for(
         lambda lines: any("worker   | died; starts again" in line for line in lines)
     )
-    created = installation.post(SEEDS_ORDER)
+    created = installation.post(FORKED_ORDER)
     assert installation.history(created["wsUrl"]) == happy
 
     assert installation.end(signal.SIGTERM) == []
