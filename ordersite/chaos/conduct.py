@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from statistics import mean
 
 from dex.localnet.slots import MAX_BLOCKHASH_AGE, SLOTS_TO_FINALIZE
 
@@ -35,19 +36,22 @@ def conduct(
     `watch` is called at every step, to look after the processes.
     """
     for phase in phases:
-        before = len(load.placed)
+        before, left = len(load.placed), []
         for trouble in phase.troubles:
             trouble.begin()
         try:
             ends_at = time.monotonic() + phase.seconds
             while time.monotonic() < ends_at:
                 watch()
-                load.step(phase.name)
+                left.append(load.step(phase.name))
                 time.sleep(STEP_S)
         finally:
             for trouble in phase.troubles:
                 trouble.end()
-        say(f"{phase.name}: {len(load.placed) - before} orders placed")
+        placed = len(load.placed) - before
+        say(
+            f"{phase.name}: {placed} orders placed, {mean(left[1:] or [0]):.0f} in flight"
+        )
     return _wait_for_quiet(load, quiet_s, watch)
 
 

@@ -6,7 +6,8 @@ import http.client
 import itertools
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
@@ -29,6 +30,8 @@ TIMEOUT_S = 10.0
 PAUSE_S = 0.05
 # So many calls in a row without an answer are no fault of ours any more.
 MOST_LOST = 200
+# That place orders at the same time.
+CLIENTS = 8
 DECIMALS = {str(token.mint): token.decimals for token in genesis.TOKENS.values()}
 
 
@@ -83,8 +86,14 @@ class House:
             raise HouseFailed(f"{method}: no node of localnet answers")
         return None
 
-    def place(self, wish: Wish) -> UUID | None:
-        """Place an order over the API, once however often it is asked for."""
+    def place(self, wishes: Sequence[Wish]) -> list[UUID]:
+        """Place orders over the API, some at once; return the ids of the stored ones."""
+        with ThreadPoolExecutor(CLIENTS) as clients:
+            placed = list(clients.map(self._place, wishes))
+        return [order_id for order_id in placed if order_id is not None]
+
+    def _place(self, wish: Wish) -> UUID | None:
+        """Place one order, once however often it is asked for."""
         body = {
             "type": "market",
             "tokenIn": wish.mint_in,

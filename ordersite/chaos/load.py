@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -24,8 +24,8 @@ class Wish:
     slippage_bps: int = SLIPPAGE_BPS
 
 
-# Places an order and returns its id; None when it was refused and nothing was stored.
-Place = Callable[[Wish], UUID | None]
+# Places orders and returns the ids of those that were stored.
+Place = Callable[[Sequence[Wish]], Sequence[UUID]]
 
 
 class Load:
@@ -41,15 +41,17 @@ class Load:
         self._rng = random.Random(seed)
         self._largest = largest_amounts(in_flight)
 
-    def step(self, phase: str) -> None:
-        """Forget what has closed and place as many new orders."""
-        for _ in range(self._in_flight - self.open_orders()):
-            order_id = self._place(self._wish())
-            if order_id is None:
-                self.refused[phase] += 1
-                return  # the next step tries again
-            self.placed[order_id] = phase
-            self._open.add(order_id)
+    def step(self, phase: str) -> int:
+        """Place a new order for each that has closed; return how many had not."""
+        left = self.open_orders()
+        wishes = [self._wish() for _ in range(self._in_flight - left)]
+        if wishes:
+            placed = self._place(wishes)
+            self.placed.update(dict.fromkeys(placed, phase))
+            self._open.update(placed)
+            # They are asked for again at the next step.
+            self.refused[phase] += len(wishes) - len(placed)
+        return left
 
     def open_orders(self) -> int:
         """Return how many of the placed orders have not ended yet."""

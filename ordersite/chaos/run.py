@@ -50,7 +50,7 @@ def run(plan: Plan, house: House, say: Callable[[str], None]) -> list[Violation]
     house.stop_processes()
     for line in figures(load.placed):
         say(line)
-    for phase, count in load.refused.items():
+    for phase, count in (+load.refused).items():
         say(f"{phase}: {count} orders were refused by the API")
     deaths = [
         Violation("process_died", None, f"{name} died {count} times")

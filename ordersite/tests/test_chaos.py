@@ -24,7 +24,7 @@ from orders.services import OrderRequest, place_order
 from ordersite.chaos.conduct import conduct
 from ordersite.chaos.faults import ALL, schedule
 from ordersite.chaos.landed import read_landed
-from ordersite.chaos.load import Load, Wish
+from ordersite.chaos.load import Load, Place, Wish
 from ordersite.chaos.verdict import judge
 
 P = ParamSpec("P")
@@ -111,7 +111,7 @@ def control_of(localnet: RunningLocalnet) -> Callable[..., Any]:
     return on_loop(asyncio.get_running_loop(), control)
 
 
-def placing(runner: Runner) -> Callable[[Wish], UUID | None]:
+def placing(runner: Runner) -> Place:
     """Place orders in the table and hand them to the runner, as a job does."""
     take = on_loop(asyncio.get_running_loop(), runner.take)
 
@@ -127,7 +127,7 @@ def placing(runner: Runner) -> Callable[[Wish], UUID | None]:
         take(order_id)
         return order_id
 
-    return place
+    return lambda wishes: [place(wish) for wish in wishes]
 
 
 def count_confirmed() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import uuid
+from collections.abc import Sequence
 from datetime import timedelta
 from io import StringIO
 from typing import Any
@@ -76,7 +77,7 @@ def test_a_trouble_ends_even_when_the_run_is_broken_off():
     def broken() -> None:
         raise KeyboardInterrupt
 
-    load = Load(lambda wish: None, in_flight=1, seed=1)
+    load = Load(lambda wishes: [], in_flight=1, seed=1)
     with pytest.raises(KeyboardInterrupt):
         conduct(
             [Phase("any", (Recorded(),), 60)],
@@ -97,26 +98,21 @@ def test_the_wait_covers_three_deaths_of_a_transaction():
 def test_the_load_replaces_what_has_ended_and_no_more():
     wishes: list[Wish] = []
 
-    def place(wish: Wish) -> UUID | None:
-        if len(wishes) == 5:
-            return None
-        wishes.append(wish)
-        return make_order().id
+    def place(wished: Sequence[Wish]) -> list[UUID]:
+        wishes.extend(wished)
+        return [make_order().id for _ in wished[:2]]
 
     load = Load(place, in_flight=3, seed=1)
-    load.step("first")
-    load.step("first")
-    assert (len(wishes), load.open_orders()) == (3, 3)
-    first, second, third = load.placed
-    end_one(first)
-    load.step("second")
-    end_one(second)
-    end_one(third)
-    load.step("second")
+    assert (load.step("first"), load.open_orders()) == (0, 2)
+    assert (load.step("second"), load.open_orders()) == (2, 3)
+    assert (load.step("second"), len(wishes)) == (3, 4)
+    for order_id in list(load.placed)[:2]:
+        end_one(order_id)
+    assert (load.step("third"), len(wishes)) == (1, 6)
 
-    assert list(load.placed.values()) == ["first"] * 3 + ["second"] * 2
-    assert load.open_orders() == 2
-    assert load.refused == {"second": 1}
+    phases = ["first"] * 2 + ["second"] + ["third"] * 2
+    assert list(load.placed.values()) == phases
+    assert +load.refused == {"first": 1}
 
 
 def end_one(order_id: UUID) -> None:
