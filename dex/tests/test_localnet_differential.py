@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from solders.instruction import Instruction
 
-from .differential import loading, others, tokens
+from .differential import loading, openings, others, tokens
 from .differential.world import USERS, World, with_memo
 
 Generator = Callable[[World], Instruction | list[Instruction]]
@@ -25,8 +25,8 @@ TOKENS: Sequence[Generator] = (
     tokens.supply,
     tokens.closing,
     tokens.answers,
-    tokens.opening,
-    tokens.new_accounts,
+    openings.opening,
+    openings.new_accounts,
     tokens.transfer_fees,
 )
 OTHERS: Sequence[Generator] = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from solders.pubkey import Pubkey
 
@@ -12,36 +12,21 @@ from dex.localnet.transaction_errors import InstructionError, custom
 from dex.solana.addresses import SYSTEM_PROGRAM
 
 from .invocation import Invocation
+from .system_addresses import (
+    ADDRESS_WITH_SEED_MISMATCH,
+    Address,
+    derived,
+    log,
+    read_seed,
+    read_text,
+    with_seed,
+)
 
 UNITS = 150
 MAX_DATA_LENGTH = 10 * 1024 * 1024
-MAX_SEED_LENGTH = 32
 ACCOUNT_ALREADY_IN_USE = 0
 RESULT_WITH_NEGATIVE_LAMPORTS = 1
 INVALID_ACCOUNT_DATA_LENGTH = 3
-ADDRESS_WITH_SEED_MISMATCH = 5
-# What deriving an address with a seed raises: the seed is too long, or the owner illegal.
-SEED_TOO_LONG = 0
-ILLEGAL_SEED_OWNER = 2
-# Programs' own addresses are derived from data that ends so.
-DERIVED_MARKER = b"ProgramDerivedAddress"
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """An account to change, and who must sign for it: itself, or its base."""
-
-    position: int
-    address: Pubkey
-    base: Pubkey | None = None
-
-    def __str__(self) -> str:
-        base = "None" if self.base is None else f"Some({self.base})"
-        return f"Address {{ address: {self.address}, base: {base} }}"
-
-    def has_signed(self, call: Invocation) -> bool:
-        signer = self.base or self.address
-        return any(m.is_signer and m.pubkey == signer for m in call.accounts)
 
 
 def process(call: Invocation) -> None:
@@ -53,7 +38,7 @@ def process(call: Invocation) -> None:
     instruction = INSTRUCTIONS.get(tag)
     if instruction is None:
         if tag in NONCE_INSTRUCTIONS:
-            _log(call, "localnet has no durable nonces: use a recent blockhash")
+            log(call, "localnet has no durable nonces: use a recent blockhash")
         raise InstructionError("InvalidInstructionData")
     try:
         instruction(call, call.data[4:])
@@ -68,10 +53,10 @@ def _create_account(call: Invocation, body: bytes) -> None:
 
 
 def _create_with_seed(call: Invocation, body: bytes) -> None:
-    base, seed, rest = _seed(body)
+    base, seed, rest = read_seed(body)
     lamports, space, owner = struct.unpack_from("<QQ32s", rest)
     _require_accounts(call, 2)
-    address = _derived(call, 1, base, seed, Pubkey(owner))
+    address = derived(call, 1, base, seed, Pubkey(owner))
     _create(call, address, lamports, space, Pubkey(owner))
 
 
@@ -94,10 +79,10 @@ def _assign_plain(call: Invocation, body: bytes) -> None:
 
 
 def _assign_with_seed(call: Invocation, body: bytes) -> None:
-    base, seed, rest = _seed(body)
+    base, seed, rest = read_seed(body)
     (owner,) = struct.unpack_from("<32s", rest)
     _require_accounts(call, 1)
-    _assign(call, _derived(call, 0, base, seed, Pubkey(owner)), Pubkey(owner))
+    _assign(call, derived(call, 0, base, seed, Pubkey(owner)), Pubkey(owner))
 
 
 def _allocate_plain(call: Invocation, body: bytes) -> None:
@@ -107,10 +92,10 @@ def _allocate_plain(call: Invocation, body: bytes) -> None:
 
 
 def _allocate_with_seed(call: Invocation, body: bytes) -> None:
-    base, seed, rest = _seed(body)
+    base, seed, rest = read_seed(body)
     space, owner = struct.unpack_from("<Q32s", rest)
     _require_accounts(call, 1)
-    address = _derived(call, 0, base, seed, Pubkey(owner))
+    address = derived(call, 0, base, seed, Pubkey(owner))
     _allocate(call, address, space)
     _assign(call, address, Pubkey(owner))
 
@@ -124,18 +109,18 @@ def _transfer_plain(call: Invocation, body: bytes) -> None:
 
 def _transfer_with_seed(call: Invocation, body: bytes) -> None:
     (lamports,) = struct.unpack_from("<Q", body)
-    seed, rest = _text(body[8:])
+    seed, rest = read_text(body[8:])
     (owner,) = struct.unpack_from("<32s", rest)
     _require_accounts(call, 3)
     if not call.is_signer(1):
-        _log(call, f"Transfer: 'from' account {call.address(1)} must sign")
+        log(call, f"Transfer: 'from' account {call.address(1)} must sign")
         raise InstructionError("MissingRequiredSignature")
-    derived = _with_seed(call.address(1), seed, Pubkey(owner))
-    if call.address(0) != derived:
-        _log(
+    expected = with_seed(call.address(1), seed, Pubkey(owner))
+    if call.address(0) != expected:
+        log(
             call,
             f"Transfer: 'from' address {call.address(0)} does not match derived "
-            f"address {derived}",
+            f"address {expected}",
         )
         raise custom(ADDRESS_WITH_SEED_MISMATCH)
     _transfer(call, 0, 2, lamports)
@@ -145,7 +130,7 @@ def _create(
     call: Invocation, address: Address, lamports: int, space: int, owner: Pubkey
 ) -> None:
     if call.account(1).lamports > 0:
-        _log(call, f"Create Account: account {address} already in use")
+        log(call, f"Create Account: account {address} already in use")
         raise custom(ACCOUNT_ALREADY_IN_USE)
     _allocate(call, address, space)
     _assign(call, address, owner)
@@ -155,14 +140,14 @@ def _create(
 
 def _allocate(call: Invocation, address: Address, space: int) -> None:
     if not address.has_signed(call):
-        _log(call, f"Allocate: 'to' account {address} must sign")
+        log(call, f"Allocate: 'to' account {address} must sign")
         raise InstructionError("MissingRequiredSignature")
     account = call.account(address.position)
     if account.data or account.owner != SYSTEM_PROGRAM:
-        _log(call, f"Allocate: account {address} already in use")
+        log(call, f"Allocate: account {address} already in use")
         raise custom(ACCOUNT_ALREADY_IN_USE)
     if space > MAX_DATA_LENGTH:
-        _log(call, f"Allocate: requested {space}, max allowed {MAX_DATA_LENGTH}")
+        log(call, f"Allocate: requested {space}, max allowed {MAX_DATA_LENGTH}")
         raise custom(INVALID_ACCOUNT_DATA_LENGTH)
     if not call.accounts[address.position].is_writable:
         raise InstructionError("ReadonlyDataModified")
@@ -174,7 +159,7 @@ def _assign(call: Invocation, address: Address, owner: Pubkey) -> None:
     if account.owner == owner:
         return
     if not address.has_signed(call):
-        _log(call, f"Assign: account {address} must sign")
+        log(call, f"Assign: account {address} must sign")
         raise InstructionError("MissingRequiredSignature")
     call.write(address.position, replace(account, owner=owner))
 
@@ -182,10 +167,10 @@ def _assign(call: Invocation, address: Address, owner: Pubkey) -> None:
 def _transfer(call: Invocation, source: int, target: int, lamports: int) -> None:
     payer = call.account(source)
     if payer.data:
-        _log(call, "Transfer: `from` must not carry data")
+        log(call, "Transfer: `from` must not carry data")
         raise InstructionError("InvalidArgument")
     if lamports > payer.lamports:
-        _log(call, f"Transfer: insufficient lamports {payer.lamports}, need {lamports}")
+        log(call, f"Transfer: insufficient lamports {payer.lamports}, need {lamports}")
         raise custom(RESULT_WITH_NEGATIVE_LAMPORTS)
     if lamports and payer.owner != call.program:
         raise InstructionError("ExternalAccountLamportSpend")
@@ -199,53 +184,15 @@ def _set_lamports(call: Invocation, position: int, lamports: int) -> None:
     call.write(position, replace(call.account(position), lamports=lamports))
 
 
-def _derived(
-    call: Invocation, position: int, base: Pubkey, seed: str, owner: Pubkey
-) -> Address:
-    """Return the account at a position, which must be derived from base and seed."""
-    address, derived = call.address(position), _with_seed(base, seed, owner)
-    if address != derived:
-        _log(
-            call, f"Create: address {address} does not match derived address {derived}"
-        )
-        raise custom(ADDRESS_WITH_SEED_MISMATCH)
-    return Address(position, address, base)
-
-
-def _with_seed(base: Pubkey, seed: str, owner: Pubkey) -> Pubkey:
-    if len(seed.encode()) > MAX_SEED_LENGTH:
-        raise custom(SEED_TOO_LONG)
-    if bytes(owner).endswith(DERIVED_MARKER):
-        raise custom(ILLEGAL_SEED_OWNER)
-    return Pubkey.create_with_seed(base, seed, owner)
-
-
-def _seed(body: bytes) -> tuple[Pubkey, str, bytes]:
-    """Read base and seed; return them with what follows."""
-    (base,) = struct.unpack_from("<32s", body)
-    return Pubkey(base), *_text(body[32:])
-
-
-def _text(body: bytes) -> tuple[str, bytes]:
-    (length,) = struct.unpack_from("<Q", body)
-    if length > len(body) - 8:
-        raise InstructionError("InvalidInstructionData")
-    return body[8 : 8 + length].decode(), body[8 + length :]
-
-
 def _require_payer(call: Invocation, position: int) -> None:
     if not call.is_signer(position):
-        _log(call, f"Transfer: `from` account {call.address(position)} must sign")
+        log(call, f"Transfer: `from` account {call.address(position)} must sign")
         raise InstructionError("MissingRequiredSignature")
 
 
 def _require_accounts(call: Invocation, count: int) -> None:
     if len(call.accounts) < count:
         raise InstructionError("MissingAccount")
-
-
-def _log(call: Invocation, text: str) -> None:
-    call.execution.logs.append(text)
 
 
 NONCE_INSTRUCTIONS = (4, 5, 6, 7, 12)
