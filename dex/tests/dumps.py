@@ -19,16 +19,20 @@ TOKENS = (Token(key("token 0")), Token(key("token 1"), TransferFees(150)))
 CPMM = CpmmPool(vaults=(10**15, 2 * 10**15), tokens=TOKENS)
 
 
-def pair(**changes: Any) -> DlmmPair:
-    """Return a pair whose bins lie in the arrays -2, -1, 0 and 1; the price in array 0."""
+def pair(*far_bins: int, **changes: Any) -> DlmmPair:
+    """Return a pair whose bins lie in the arrays -2, -1, 0 and 1; the price in array 0.
+
+    Bins far away lie in arrays of their own, or in those of the bitmap extension.
+    """
+    near = range(-100, 111)
     bins = {
         bin_id: BinAmounts(
             x=10**9 if bin_id >= 5 else 0,
             y=10**9 if bin_id <= 5 else 0,
-            price=ONE_Q64 + (bin_id - 5) * (ONE_Q64 // 1_000),
+            price=ONE_Q64 + (bin_id - 5) * (ONE_Q64 // 100_000),
             liquidity=1 << 80,
         )
-        for bin_id in range(-100, 111)
+        for bin_id in (*near, *far_bins)
     }
     return DlmmPair(bins, active_id=5, base_factor=10_000, **changes)
 

@@ -151,6 +151,22 @@ def test_bin_arrays_that_no_dump_holds_count_as_empty(tmp_path):
     assert swap_both_ways(fork, tmp_path) == ["meteora", "meteora"]
 
 
+def test_the_bitmap_extension_forgets_absent_bin_arrays_too(tmp_path):
+    # The arrays -600, -514, 512 and 600: all of them in the extension.
+    far = (-600 * 70, -514 * 70, 512 * 70, 600 * 70)
+    made = pair(*far, reserves=(10**12, 10**12), has_extension=True)
+    absent = (made.array_address(-514), made.array_address(600))
+    path = pool_file(tmp_path / "dump.json", made.accounts(), without=absent)
+
+    fork = load_fork([path])
+
+    extension = dict(fork.accounts)[made.extension_address()].data
+    assert int.from_bytes(extension[40:808], "little") == 1 << (512 - 512)
+    assert int.from_bytes(extension[808:1576], "little") == 1 << (600 - 513)
+    assert fork.pools[0].state == made.pair_data()  # its own bitmap is whole
+    assert swap_both_ways(fork, tmp_path) == ["meteora", "meteora"]
+
+
 def test_forked_tokens_are_listed_funded_and_have_symbols_of_their_own(tmp_path):
     metadata = bytes(32) + bytes(key("token x")) + text("Real coin") + text("USDC")
     tokens = (
