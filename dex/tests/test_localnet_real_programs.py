@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+import struct
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from django.conf import settings
+from solders.instruction import Instruction
 from solders.litesvm import LiteSVM
 from solders.message import MessageV0
 from solders.pubkey import Pubkey
@@ -20,13 +22,19 @@ from dex.localnet.ledger import Ledger
 from dex.localnet.market import VENUES, Market, read_snapshot, sign_transaction
 from dex.localnet.opening import open_ledger
 from dex.localnet.programs import is_executable
+from dex.localnet.programs import token_layout as layout
 from dex.localnet.real_programs import ELF, ProgramsUnusable, RealPrograms
 from dex.localnet.runtime import Loaded, execute, load
 from dex.localnet.testing import running_localnet
-from dex.solana.addresses import MEMO_PROGRAM, TOKEN_2022_PROGRAM, TOKEN_PROGRAM
+from dex.solana.addresses import (
+    MEMO_PROGRAM,
+    TOKEN_2022_PROGRAM,
+    TOKEN_PROGRAM,
+    associated_token_address,
+)
 
 from .differential import others, tokens
-from .differential.world import USERS, World
+from .differential.world import USERS, World, readonly, signer, writable
 
 # Behind this header an upgradeable program's data account holds its ELF.
 PROGRAM_DATA_HEADER = 45
@@ -173,3 +181,41 @@ def swap_in_both(ledger: Ledger, real: RealPrograms) -> None:
         }
         assert by_dumps.fee == by_own.fee
         ledger.bank.write(clock.slot, by_own.changes)
+
+
+def test_real_token_program_accepts_the_genesis_vaults_and_mints(tmp_path):
+    dump(TOKEN_PROGRAM, tmp_path)
+    real = RealPrograms.load(tmp_path)
+    with closing(open_ledger(tmp_path / "ledger", genesis=genesis.accounts)) as ledger:
+        wallet = Market(ledger, 0).wallet
+        ledger.put(funding(ledger, Fork(), wallet.pubkey()))
+        clock = ledger.clock.sysvar(ledger.clock.slot())
+        for pool in genesis.pools():
+            for token, vault in vaults(pool):
+                owned = associated_token_address(wallet.pubkey(), token.mint)
+                accounts = [
+                    writable(owned),
+                    readonly(token.mint),
+                    writable(vault),
+                    signer(wallet.pubkey()),
+                ]
+                data = struct.pack("<BQB", 12, 1_000, token.decimals)
+                transfer = Instruction(TOKEN_PROGRAM, data, accounts)
+                loaded = load(sign_transaction(ledger, wallet, [transfer]))
+
+                outcome = real.execute(loaded, ledger.account, clock)
+
+                assert outcome.error is None, outcome.logs
+                assert written(outcome) == written(
+                    execute(loaded, ledger.account, clock)
+                )
+
+
+def vaults(pool: genesis.GenesisPool):
+    """Return both tokens of a pool with the vaults that hold them."""
+    held = {
+        layout.mint_of(account.data): address
+        for address, account in pool.accounts
+        if account.owner == TOKEN_PROGRAM and layout.is_token_account(account.data)
+    }
+    return [(token, held[token.mint]) for token in (pool.base, pool.quote)]
