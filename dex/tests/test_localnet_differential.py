@@ -47,6 +47,7 @@ def run(seed: int, steps: int) -> dict[str, int]:
     for step in range(steps):
         if rng.random() < 0.1:
             world.twins.advance(rng.choice([1, 1, 2, 600, 432_000]))
+        world.refill()
         real, ours, what = send(world)
         assert ours.told() == real.told(), (seed, step, what, real, ours)
         if real.error is None:

@@ -63,9 +63,9 @@ def revoke(call: Invocation, body: bytes) -> None:
     require_accounts(call, 2 if is_2022(call) else 1)
     require_own_2022(call, 0)
     data = token_account(call, 0)
+    require_accounts(call, 2)
     if layout.is_frozen(data):
         raise refuse(call, ACCOUNT_FROZEN)
-    require_accounts(call, 2)
     delegate = layout.optional_address(data, DELEGATE)
     expected = delegate if delegate == call.address(1) else None
     authorize(call, expected or layout.owner_of(data), 1)

@@ -202,9 +202,8 @@ def _read_mint(call: Invocation, body: bytes) -> tuple[int, Pubkey, Pubkey | Non
 
 
 def _read_required(call: Invocation, body: bytes) -> int:
-    if not body or (is_2022(call) and len(body) != 1):
-        raise refuse_named(call, "InvalidInstructionData")
-    return body[0]
+    (required,) = unpack(call, "<B", body)
+    return int(required)
 
 
 def require_rent_sysvar(call: Invocation, position: int) -> None:

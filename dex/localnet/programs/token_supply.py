@@ -19,7 +19,9 @@ from .token_checks import (
     NATIVE_NOT_SUPPORTED,
     OVERFLOW,
     authorize,
+    is_2022,
     mint,
+    panicked,
     refuse,
     require_accounts,
     require_own,
@@ -89,8 +91,14 @@ def _burn(call: Invocation, amount: int, decimals: int | None) -> None:
     require_accounts(call, 2)
     require_own_2022(call, 0, 1)
     require_accounts(call, 3)
-    source = token_account(call, 0)
-    minted = mint(call, 1)
+    if is_2022(call):
+        minted = mint(call, 1)
+        if call.address(0) == call.address(1):
+            raise panicked()
+        source = token_account(call, 0)
+    else:
+        source = token_account(call, 0)
+        minted = mint(call, 1)
     if layout.is_frozen(source):
         raise refuse(call, ACCOUNT_FROZEN)
     if layout.native_reserve(source) is not None:

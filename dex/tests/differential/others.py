@@ -27,7 +27,6 @@ BUDGETS = [
     struct.pack("<BI", 2, 1_400_000),
     struct.pack("<BI", 2, 500_000),
     struct.pack("<BI", 2, 2**32 - 1),
-    struct.pack("<BI", 2, 100),
     struct.pack("<BQ", 3, 1),
     struct.pack("<BQ", 3, 999_999),
     struct.pack("<BQ", 3, 2**64 - 1),

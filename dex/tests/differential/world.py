@@ -82,6 +82,13 @@ class World:
             for user in USERS[:3]:
                 self._fund(user.pubkey(), mint)
 
+    def refill(self) -> None:
+        """Give the rich users what they have spent or sent away."""
+        for user in USERS[:2]:
+            account = self.twins.here.get(user.pubkey())
+            if account is None or account.lamports < RICH // 10:
+                self.twins.put(user.pubkey(), system_account(RICH))
+
     def user(self) -> Pubkey:
         """Draw a user; the ones with lamports more often."""
         return self.rng.choices(USERS, (6, 4, 2, 1))[0].pubkey()
