@@ -12,13 +12,13 @@ from dex.errors import QuoteRefused
 from .fork import Fork
 from .fork_pools import ForkedPool
 from .ledger import Ledger
-from .market import VENUES, read_snapshot
+from .market import VENUES, pool_accounts, read_snapshot
 
 
 def report(fork: Fork, ledger: Ledger) -> Iterator[str]:
     """Say of each pool whether it is new here, and what keeps it from trading."""
     for pool in fork.pools:
-        name, digest = f"fork {pool.address}", hashlib.sha256(pool.state).hexdigest()
+        name, digest = f"fork {pool.address}", _digest(fork, pool)
         known = ledger.store.meta().get(name)
         state = "copied"
         if known == digest:
@@ -36,6 +36,17 @@ def report(fork: Fork, ledger: Ledger) -> Iterator[str]:
             yield f"{pool.venue} pool {pool.address}: no swaps now: {refusals[0]}"
     yield from (f"made, as no dump held it: {line}" for line in fork.made)
     ledger.commit()
+
+
+def _digest(fork: Fork, pool: ForkedPool) -> str:
+    """Tell one copy of a pool from another. Mints are shared with other pools."""
+    digest = hashlib.sha256()
+    copied = dict(fork.accounts)
+    read = pool_accounts(VENUES[pool.venue], pool.address, copied.get)
+    for address in sorted(read.keys() - pool.held.keys(), key=bytes):
+        account = read[address]
+        digest.update(bytes(address) + (b"" if account is None else account.data))
+    return digest.hexdigest()
 
 
 def _refusal(pool: ForkedPool, mint_in: Pubkey, ledger: Ledger) -> str:

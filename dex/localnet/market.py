@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from solders.instruction import Instruction
 from solders.keypair import Keypair
@@ -40,15 +40,23 @@ REVERSION_PPM = 250_000
 KEPT_TRADES = 1_000
 
 
-def read_snapshot(ledger: Ledger, venue: Venue, pool: Pubkey) -> Snapshot:
-    """Read every account that a quote of `pool` needs, as of now."""
-    slot = ledger.clock.slot()
+def pool_accounts(
+    venue: Venue, pool: Pubkey, read: Callable[[Pubkey], Account | None]
+) -> dict[Pubkey, Account | None]:
+    """Read every account that a quote of `pool` needs, one after another by `read`."""
     accounts: dict[Pubkey, Account | None] = {}
     while True:
         missing = [a for a in venue.addresses(pool, accounts) if a not in accounts]
         if not missing:
-            return Snapshot(slot, ledger.clock.sysvar(slot), accounts)
-        accounts.update((address, ledger.account(address)) for address in missing)
+            return accounts
+        accounts.update((address, read(address)) for address in missing)
+
+
+def read_snapshot(ledger: Ledger, venue: Venue, pool: Pubkey) -> Snapshot:
+    """Read every account that a quote of `pool` needs, as of now."""
+    slot = ledger.clock.slot()
+    accounts = pool_accounts(venue, pool, ledger.account)
+    return Snapshot(slot, ledger.clock.sysvar(slot), accounts)
 
 
 def sign_transaction(

@@ -208,8 +208,8 @@ def test_a_ledger_keeps_its_own_state_of_a_pool_and_says_so(tmp_path):
     first = lines(fork, tmp_path)[0]
     swap_both_ways(fork, tmp_path)
     again = lines(fork, tmp_path)[0]
-    changed = type(CPMM)(vaults=CPMM.vaults, tokens=TOKENS, protocol_fees=(1, 1))
-    pool_file(path, changed.accounts())
+    fuller = type(CPMM)(vaults=(10**15, 3 * 10**15), tokens=TOKENS)
+    pool_file(path, fuller.accounts())
     third = lines(load_fork([path]), tmp_path)[0]
 
     assert [line.partition(": ")[2] for line in (first, again, third)] == [
