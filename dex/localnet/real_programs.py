@@ -145,7 +145,7 @@ def _outcome(
         error=error,
         logs=list(meta.logs()),
         units=meta.compute_units_consumed(),
-        fee=begun.fee,
+        fee=meta.fee(),
         inner=inner_calls(meta),
         before=begun.before,
         changes=changes,

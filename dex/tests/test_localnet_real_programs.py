@@ -9,16 +9,21 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.core.management import CommandError, call_command
+from solders.address_lookup_table_account import AddressLookupTableAccount
+from solders.hash import Hash
 from solders.instruction import Instruction
 from solders.litesvm import LiteSVM
 from solders.message import MessageV0
 from solders.pubkey import Pubkey
+from solders.signature import Signature
 from solders.transaction import VersionedTransaction
 
 from dex.localnet import genesis
 from dex.localnet.fork import Fork
 from dex.localnet.funding import funding
 from dex.localnet.ledger import Ledger
+from dex.localnet.lookup import Table
 from dex.localnet.market import VENUES, Market, read_snapshot, sign_transaction
 from dex.localnet.opening import open_ledger
 from dex.localnet.programs import is_executable
@@ -27,14 +32,16 @@ from dex.localnet.real_programs import ELF, ProgramsUnusable, RealPrograms
 from dex.localnet.runtime import Loaded, execute, load
 from dex.localnet.testing import running_localnet
 from dex.solana.addresses import (
+    LOOKUP_TABLE_PROGRAM,
     MEMO_PROGRAM,
     TOKEN_2022_PROGRAM,
     TOKEN_PROGRAM,
     associated_token_address,
 )
+from dex.types import Account
 
 from .differential import others, tokens
-from .differential.world import USERS, World, readonly, signer, writable
+from .differential.world import TOKEN, USERS, World, readonly, signer, writable
 
 # Behind this header an upgradeable program's data account holds its ELF.
 PROGRAM_DATA_HEADER = 45
@@ -71,7 +78,7 @@ def test_dumped_programs_do_what_localnets_own_do(tmp_path):
         )
         count = message.header.num_required_signatures
         transaction = VersionedTransaction.populate(
-            message, [USERS[0].sign_message(b"")] * count
+            message, [Signature.default()] * count
         )
         loaded = Loaded(transaction)
 
@@ -181,6 +188,38 @@ def swap_in_both(ledger: Ledger, real: RealPrograms) -> None:
         }
         assert by_dumps.fee == by_own.fee
         ledger.bank.write(clock.slot, by_own.changes)
+
+
+def test_dumped_programs_take_accounts_from_lookup_tables(tmp_path):
+    dump(TOKEN_PROGRAM, tmp_path)
+    real, world = RealPrograms.load(tmp_path), World(random.Random(1))
+    source, target = (world.account_of(user.pubkey(), TOKEN) for user in USERS[:2])
+    owner, address = USERS[0].pubkey(), Pubkey(bytes([9]) * 32)
+    table = Table(authority=owner, addresses=(source, target, TOKEN))
+    account = Account(LOOKUP_TABLE_PROGRAM, 10**9, table.encode())
+    metas = [writable(source), writable(target), signer(owner)]
+    message = MessageV0.try_compile(
+        owner,
+        [Instruction(TOKEN_PROGRAM, struct.pack("<BQ", 3, 5), metas)],
+        [AddressLookupTableAccount(address, list(table.addresses))],
+        Hash.default(),
+    )
+    loaded = Loaded(VersionedTransaction.populate(message, [Signature.default()]))
+
+    def read(key: Pubkey) -> Account | None:
+        return account if key == address else world.twins.read(key)
+
+    by_dumps = real.execute(loaded, read, world.twins.clock)
+
+    assert by_dumps.error is None, by_dumps.logs
+    assert by_dumps.loaded.loaded_writable == (source, target)
+    by_own = execute(loaded, read, world.twins.clock)
+    assert written(by_dumps) == written(by_own)
+
+
+def test_command_refuses_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(CommandError, match="is not a folder"):
+        call_command("localnet", programs=tmp_path / "nowhere", ledger=tmp_path)
 
 
 def test_real_token_program_accepts_the_genesis_vaults_and_mints(tmp_path):
