@@ -28,7 +28,7 @@ MAX_ADDRESSES = 256
 MAX_NEW_ADDRESSES = 38
 RECENT_SLOTS = 512
 INVALID_SEEDS = 1
-READONLY_DATA_MODIFIED = 10
+READONLY_DATA_MODIFIED, READONLY_LAMPORTS_CHANGED = 10, 11
 # About what the program uses, without the calls it makes.
 CREATE_UNITS, EXTEND_UNITS, EXTEND_UNITS_PER_ADDRESS = 7_200, 6_300, 90
 FREEZE_UNITS, DEACTIVATE_UNITS, CLOSE_UNITS = 1_518, 3_151, 2_223
@@ -143,6 +143,9 @@ def _close(call: Invocation, body: bytes) -> None:
     if slots:
         text = f"Table cannot be closed until it's fully deactivated in {slots} blocks"
         raise _refuse(call, "InvalidArgument", text)
+    if not call.accounts[2].is_writable:
+        call.log("Instruction changed the balance of a read-only account")
+        raise custom(READONLY_LAMPORTS_CHANGED)
     if not call.accounts[0].is_writable:
         call.log("Instruction modified data of a read-only account")
         raise custom(READONLY_DATA_MODIFIED)

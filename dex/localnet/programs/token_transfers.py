@@ -32,6 +32,8 @@ from .token_layout import DELEGATE, DELEGATED_AMOUNT
 from .transfer_fee import transfer_fee, withhold
 
 UINT64_MAX = 2**64 - 1
+# What SPL Token uses more where a transfer changes nothing: it looks at the owners.
+NOTHING_MOVES_UNITS = 48
 # What a transfer fee adds to the compute units of a transfer.
 TRANSFER_FEE_UNITS = 1_376
 
@@ -93,6 +95,7 @@ def _transfer(call: Invocation, amount: int, decimals: int | None) -> None:
         _mint_of(call, source, decimals)
     source = spend_delegation(call, source, amount, authority, keep=to_itself)
     if to_itself or amount == 0:
+        call.consume(NOTHING_MOVES_UNITS + (0 if decimals is None else 5))
         require_own(call, 0, target)
     if not to_itself:
         _move(call, target, source, amount, fee=0)
