@@ -60,7 +60,9 @@ def execute(loaded: Loaded, read: Read, clock: Clock) -> Outcome:
     begun = begin(loaded, read, clock)
     loaded, before, budget = begun.loaded, begun.before, begun.budget
     keys = loaded.keys
-    execution = Execution(before.get, keys, PROGRAMS, clock, budget.unit_limit)
+    execution = Execution(
+        before.get, keys, PROGRAMS, clock, budget.unit_limit, budget.heap_units
+    )
     execution.changes[keys[0]] = begun.payer
     error = _load_error(loaded, before, budget)
     if error is None:

@@ -20,6 +20,7 @@ MAX_UNITS = 1_400_000
 LAMPORTS_PER_SIGNATURE = 5_000
 MIN_HEAP_BYTES, MAX_HEAP_BYTES = 32 * 1024, 256 * 1024
 HEAP_STEP_BYTES = 1024
+HEAP_UNITS = 8
 MAX_LOADED_BYTES = 64 * 1024 * 1024
 UINT64_MAX = 2**64 - 1
 
@@ -38,6 +39,11 @@ class Budget:
     unit_price: int = 0
     loaded_bytes: int = MAX_LOADED_BYTES
     heap_bytes: int = MIN_HEAP_BYTES
+
+    @property
+    def heap_units(self) -> int:
+        """Return what every program costs for its heap: 8 per 32 KiB beyond the first."""
+        return HEAP_UNITS * (-(-self.heap_bytes // MIN_HEAP_BYTES) - 1)
 
     def fee(self, signatures: int) -> int:
         """Return the fee in lamports: per signature, plus price × limit, rounded up."""

@@ -41,6 +41,8 @@ class Execution:
     programs: Mapping[Pubkey, Program]
     clock: Clock
     unit_limit: int
+    # What each program costs for a heap larger than usual.
+    heap_units: int = 0
     changes: dict[Pubkey, Account] = field(default_factory=dict)
     logs: list[str] = field(default_factory=list)
     units: int = 0
@@ -230,6 +232,7 @@ def _log_units(invocation: Invocation, used_before: int) -> None:
         f"Program {invocation.program} consumed {execution.units - used_before} "
         f"of {execution.unit_limit - used_before} compute units"
     )
+    execution.units += execution.heap_units
     returned = execution.return_data
     if returned is not None and returned[1]:
         execution.logs.append(
