@@ -16,8 +16,8 @@ from dex.solana.addresses import (
 from dex.types import Account
 
 from . import genesis
-from .fork import Fork
-from .fork_missing import token_account, with_supply
+from .fork.load import Fork
+from .fork.missing import token_account, with_supply
 from .ledger import Ledger
 from .programs import token_layout as layout
 

@@ -12,9 +12,9 @@ from solders.pubkey import Pubkey
 from dex.types import Account
 
 from .accounts import Bank
+from .faults.slipping import with_highest_floor
 from .meta import transaction_meta
 from .runtime import Execute, Loaded, Outcome, execute, load
-from .slipping import with_highest_floor
 from .slots import SlotClock
 from .store import Record, Store
 from .sysvars import SYSVARS, sysvar_account

@@ -22,10 +22,10 @@ from solders.pubkey import Pubkey
 from dex.types import Account
 
 from . import genesis, pausing
-from .fault_rules import BadRule, Limits
-from .faults import Faults
-from .fork import Fork
-from .fork_pools import ForkedPool
+from .faults.registry import Faults
+from .faults.rules import BadRule, Limits
+from .fork.load import Fork
+from .fork.pools import ForkedPool
 from .funding import funding
 from .ledger import Commit, Ledger
 from .market import Market

@@ -11,8 +11,8 @@ from solders.pubkey import Pubkey
 
 from dex.types import Account
 
-from .fault_rules import Rule
-from .faults import Fault, Faults
+from .faults.registry import Fault, Faults
+from .faults.rules import Rule
 from .ledger import Ledger, Status
 from .methods.rpc import (
     INTERNAL_ERROR,

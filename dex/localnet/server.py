@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from .browsers import open_to_browsers
-from .http_faults import arrived, deliver, is_control, refusal
+from .faults.http import arrived, deliver, is_control, refusal
 from .methods import (
     accounts,
     blocks,
@@ -26,7 +26,7 @@ from .methods.bodies import answer_body, parse_error
 from .network import Network
 from .node import Node
 from .ports import listen_in_pairs
-from .websocket import make_socket_app
+from .sockets.websocket import make_socket_app
 
 MAX_BODY_BYTES = 1024 * 1024
 METHODS = {

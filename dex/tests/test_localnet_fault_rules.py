@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from solders.signature import Signature
 
-from dex.localnet.fault_rules import KINDS, BadRule, Limits, rule_from_text
-from dex.localnet.faults import Faults
+from dex.localnet.faults.registry import Faults
+from dex.localnet.faults.rules import KINDS, BadRule, Limits, rule_from_text
 
 from .localnet_client import client
 

@@ -9,8 +9,8 @@ import pytest
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
-from dex.localnet.fork import Fork, load_fork
-from dex.localnet.fork_report import report
+from dex.localnet.fork.load import Fork, load_fork
+from dex.localnet.fork.report import report
 from dex.localnet.market import VENUES, read_snapshot
 from dex.localnet.network import Network
 from dex.localnet.programs import token_layout as layout

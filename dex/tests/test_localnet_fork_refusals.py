@@ -9,8 +9,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from dex.localnet import genesis
-from dex.localnet.fork import load_fork
-from dex.localnet.fork_dumps import BadDump
+from dex.localnet.fork.dumps import BadDump
+from dex.localnet.fork.load import load_fork
 from dex.types import Account
 
 from .builders import RAYDIUM, key

@@ -20,7 +20,7 @@ from solders.signature import Signature
 from solders.transaction import VersionedTransaction
 
 from dex.localnet import genesis
-from dex.localnet.fork import Fork
+from dex.localnet.fork.load import Fork
 from dex.localnet.funding import funding
 from dex.localnet.ledger import Ledger
 from dex.localnet.lookup import Table

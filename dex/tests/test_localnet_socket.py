@@ -10,7 +10,7 @@ import pytest
 import websockets
 from websockets.exceptions import ConnectionClosed
 
-from dex.localnet import subscriptions_feed, websocket
+from dex.localnet.sockets import feed, websocket
 from dex.localnet.testing import RunningLocalnet, running_localnet
 from dex.solana.addresses import SYSTEM_PROGRAM
 from dex.types import Account
@@ -259,7 +259,7 @@ async def _read(connection, messages: int) -> None:
 async def test_subscription_that_holds_back_too_much_ends_its_connection(
     localnet, socket, monkeypatch
 ):
-    monkeypatch.setattr(subscriptions_feed, "MOST_WAITING", 2)
+    monkeypatch.setattr(feed, "MOST_WAITING", 2)
     await socket.call("logsSubscribe", "all")  # finalized, and no slot comes
 
     for _ in range(3):

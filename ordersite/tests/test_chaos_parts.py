@@ -15,7 +15,7 @@ from django.core.management import CommandError, call_command
 from django.db.models import F
 
 from dex.localnet import genesis
-from dex.localnet.fault_rules import Limits, parse_rule
+from dex.localnet.faults.rules import Limits, parse_rule
 from orders.models import Order, Status
 from orders.tests.helpers import make_order, make_order_at
 from ordersite.chaos.conduct import conduct, quiet_within_s

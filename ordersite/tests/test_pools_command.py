@@ -14,7 +14,7 @@ from pytest_django.fixtures import Settings
 from dex.background import BackgroundLoop
 from dex.chain import meet_chain
 from dex.localnet import genesis, genesis_raydium
-from dex.localnet.fork import load_fork
+from dex.localnet.fork.load import load_fork
 from dex.localnet.testing import RunningLocalnet, running_localnet
 from dex.models import Chain, Pool, Token
 from dex.tests.builders import Token as MintedToken

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dex.localnet import genesis
-from dex.localnet.fault_rules import BadRule
+from dex.localnet.faults.rules import BadRule
 from dex.localnet.node import Node
 from dex.solana.addresses import TOKEN_PROGRAM
 

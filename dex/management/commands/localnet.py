@@ -13,10 +13,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from solders.pubkey import Pubkey
 
-from dex.localnet.fault_rules import BadRule, rule_from_text
-from dex.localnet.fork import load_fork
-from dex.localnet.fork_dumps import BadDump
-from dex.localnet.fork_report import report
+from dex.localnet.faults.rules import BadRule, rule_from_text
+from dex.localnet.fork.dumps import BadDump
+from dex.localnet.fork.load import load_fork
+from dex.localnet.fork.report import report
 from dex.localnet.network import Network
 from dex.localnet.real_programs import ProgramsUnusable, RealPrograms
 from dex.localnet.server import serving

@@ -10,11 +10,12 @@ from typing import Any
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from .methods.bodies import Method, answer_body, parse_error
-from .methods.rpc import INTERNAL_ERROR, Params, RpcError, invalid
-from .node import Node
-from .subscriptions_feed import Feed, Listener
-from .subscriptions_methods import KINDS, Subscribe
+from dex.localnet.methods.bodies import Method, answer_body, parse_error
+from dex.localnet.methods.rpc import INTERNAL_ERROR, Params, RpcError, invalid
+from dex.localnet.node import Node
+
+from .feed import Feed, Listener
+from .methods import KINDS, Subscribe
 
 # As on real nodes.
 MAX_MESSAGE_BYTES = 4_096

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 
 from solders.pubkey import Pubkey
 
+from dex.localnet import genesis
+from dex.localnet.programs import token_layout as layout
+from dex.localnet.programs.invocation import rent_exempt_minimum
+from dex.localnet.programs.transfer_fee import account_extensions
 from dex.solana.addresses import TOKEN_2022_PROGRAM
 from dex.types import Account
 
-from . import genesis
-from .fork_dumps import BadDump, Dumps
-from .programs import token_layout as layout
-from .programs.invocation import rent_exempt_minimum
-from .programs.transfer_fee import account_extensions
+from .dumps import BadDump, Dumps
 
 
 class Parts:

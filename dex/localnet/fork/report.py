@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from solders.pubkey import Pubkey
 
 from dex.errors import QuoteRefused
+from dex.localnet.ledger import Ledger
+from dex.localnet.market import VENUES, pool_accounts, read_snapshot
 
-from .fork import Fork
-from .fork_pools import ForkedPool
-from .ledger import Ledger
-from .market import VENUES, pool_accounts, read_snapshot
+from .load import Fork
+from .pools import ForkedPool
 
 
 def report(fork: Fork, ledger: Ledger) -> Iterator[str]:

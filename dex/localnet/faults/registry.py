@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
-from .fault_rules import Limits, Rule, parse_rule, rule_as_json
+from .rules import Limits, Rule, parse_rule, rule_as_json
 
 
 class Fault:

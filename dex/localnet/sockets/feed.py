@@ -11,8 +11,9 @@ from typing import Any
 
 from solders.pubkey import Pubkey
 
-from .ledger import Commit
-from .node import Node
+from dex.localnet.ledger import Commit
+from dex.localnet.node import Node
+
 from .subscriptions import Subscription
 
 logger = logging.getLogger(__name__)

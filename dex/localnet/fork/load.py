@@ -8,14 +8,14 @@ from pathlib import Path
 
 from solders.pubkey import Pubkey
 
+from dex.localnet import genesis
 from dex.token_names import MAX_SYMBOL, metaplex_address, read_name, short_name
 from dex.types import Account
 
-from . import genesis
-from .fork_checks import check_kind, check_same
-from .fork_dumps import BadDump, read_dumps
-from .fork_missing import Parts
-from .fork_pools import ForkedPool, find_pools
+from .checks import check_kind, check_same
+from .dumps import BadDump, read_dumps
+from .missing import Parts
+from .pools import ForkedPool, find_pools
 
 # A funded wallet gets this share of what the pools hold of a forked token.
 FUNDED_SHARE = 10

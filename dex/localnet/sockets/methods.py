@@ -8,20 +8,21 @@ from typing import Any, TypeVar
 from solders.pubkey import Pubkey
 from solders.signature import Signature
 
-from .methods.filters import account_filter
-from .methods.rpc import METHOD_NOT_FOUND, Params, RpcError, invalid
-from .node import Node
+from dex.localnet.methods.filters import account_filter
+from dex.localnet.methods.rpc import METHOD_NOT_FOUND, Params, RpcError, invalid
+from dex.localnet.node import Node
+
+from .slots import (
+    RootSubscription,
+    SlotSubscription,
+    SlotsUpdatesSubscription,
+)
 from .subscriptions import (
     AccountSubscription,
     LogsSubscription,
     ProgramSubscription,
     SignatureSubscription,
     Subscription,
-)
-from .subscriptions_slots import (
-    RootSubscription,
-    SlotSubscription,
-    SlotsUpdatesSubscription,
 )
 
 Subscribe = Callable[[Node, Params], Subscription]

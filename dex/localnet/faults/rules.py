@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .slots import MAX_LAG_SLOTS
+from dex.localnet.slots import MAX_LAG_SLOTS
 
 
 class BadRule(ValueError):

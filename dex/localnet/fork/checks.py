@@ -6,14 +6,14 @@ from collections.abc import Mapping
 
 from solders.pubkey import Pubkey
 
+from dex.localnet.genesis_meteora import discriminator
+from dex.localnet.programs import token_layout as layout
 from dex.solana.addresses import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 from dex.token_names import METAPLEX_PROGRAM
 from dex.types import Account
 from dex.venues import dlmm_bitmaps, dlmm_layout, raydium_layout
 
-from .fork_dumps import BadDump
-from .genesis_meteora import discriminator
-from .programs import token_layout as layout
+from .dumps import BadDump
 
 # What a swap can meet of each program; anything else in a dump is a mistake.
 _KINDS: Mapping[Pubkey, Mapping[bytes, str]] = {

@@ -6,7 +6,8 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from .node import Node
+from dex.localnet.node import Node
+
 from .subscriptions import Subscription
 
 # After a jump of the clock only the newest slots are told one by one.

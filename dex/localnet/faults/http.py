@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
-from .node import Node
+from dex.localnet.node import Node
 
 RETRY_AFTER_S = 1
 # Close at once and throw away what was not sent: the peer sees a reset.

@@ -17,10 +17,9 @@ from typing import Any
 
 from solders.pubkey import Pubkey
 
+from dex.localnet.programs import token_layout as layout
+from dex.localnet.programs.invocation import rent_exempt_minimum
 from dex.types import Account
-
-from .programs import token_layout as layout
-from .programs.invocation import rent_exempt_minimum
 
 
 class BadDump(Exception):

@@ -15,14 +15,13 @@ from typing import Any, ClassVar
 from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
+from dex.localnet.ledger import Commit
+from dex.localnet.methods.encoding import account_json
+from dex.localnet.methods.rpc import Options, RpcError
+from dex.localnet.node import Node
+from dex.localnet.store import Record
 from dex.solana.addresses import SYSTEM_PROGRAM
 from dex.types import Account
-
-from .ledger import Commit
-from .methods.encoding import account_json
-from .methods.rpc import Options, RpcError
-from .node import Node
-from .store import Record
 
 TOO_LONG = "error: data too large for bs58 encoding"
 CLOSED = Account(SYSTEM_PROGRAM, 0, b"")

@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from solders.pubkey import Pubkey
 
 from dex.errors import QuoteRefused
+from dex.localnet.genesis_meteora import new_oracle
+from dex.localnet.genesis_raydium import AUTHORITY, new_observation
+from dex.localnet.programs import token_layout as layout
 from dex.solana.addresses import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
 from dex.types import Account
 from dex.venues import dlmm_bitmaps, dlmm_layout, raydium_layout
 
-from .fork_dumps import BadDump
-from .fork_missing import Parts
-from .genesis_meteora import new_oracle
-from .genesis_raydium import AUTHORITY, new_observation
-from .programs import token_layout as layout
+from .dumps import BadDump
+from .missing import Parts
 
 _BITMAP = slice(584, 712)
 _POSITIVE, _NEGATIVE = slice(40, 808), slice(808, 1_576)

@@ -11,9 +11,8 @@ from solders.message import Message, MessageV0
 from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
+from dex.localnet.runtime import Loaded
 from dex.venues import meteora, raydium
-
-from .runtime import Loaded
 
 # Both have the floor of an exact-in swap behind discriminator and amount.
 FLOOR = slice(16, 24)
