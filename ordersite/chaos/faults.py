@@ -35,7 +35,7 @@ FAULTS: Mapping[str, Rule] = {
 }
 # Together they would leave nothing that works: each strikes less often.
 SHARE_TOGETHER = 0.3
-ALL, EACH = "all", "each"
+ALL, EACH, NONE = "all", "each", "none"
 
 
 class Trouble(Protocol):
@@ -91,13 +91,17 @@ def schedule(
 ) -> list[Phase]:
     """Return a phase for each fault named; `each` stands for every one, alone.
 
-    `all` is one phase with all of them together. Raises KeyError for other names.
+    `all` is one phase with all of them together, `none` one without any, to compare
+    with. Raises KeyError for other names.
     """
     phases = []
     for name in names:
         if name == ALL:
             rules = tuple(rule_of(fault, seed, SHARE_TOGETHER) for fault in FAULTS)
             phases.append(Phase(ALL, (ChainFaults(rules, control),), seconds))
+            continue
+        if name == NONE:
+            phases.append(Phase(NONE, (), seconds))
             continue
         for fault in FAULTS if name == EACH else (name,):
             alone = ChainFaults((rule_of(fault, seed),), control)

@@ -36,9 +36,11 @@ def test_every_rule_is_one_that_localnet_takes():
 
 
 def test_each_fault_has_a_phase_and_all_have_one_together():
-    phases = schedule(["each", "all", "hide"], seconds=60, seed=1, control=control)
-    assert [phase.name for phase in phases] == [*FAULTS, "all", "hide"]
-    (together,) = phases[len(FAULTS)].troubles
+    names = ["none", "each", "all", "hide"]
+    phases = schedule(names, seconds=60, seed=1, control=control)
+    assert [phase.name for phase in phases] == ["none", *FAULTS, "all", "hide"]
+    assert phases[0].troubles == ()
+    (together,) = phases[len(FAULTS) + 1].troubles
     assert isinstance(together, ChainFaults)
     assert len(together.rules) == len(FAULTS)
 

@@ -18,7 +18,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
 from dex.errors import DexError
-from ordersite.chaos.faults import ALL, EACH, FAULTS
+from ordersite.chaos.faults import ALL, EACH, FAULTS, NONE
 from ordersite.chaos.house import House, HouseFailed
 from ordersite.chaos.run import Plan, run
 from ordersite.embedded import EmbeddedError
@@ -27,6 +27,7 @@ from ordersite.isolation import isolate
 from ordersite.processes import Console
 
 SHOWN = 20
+NAMES = (NONE, EACH, ALL, *FAULTS)
 
 
 class Command(BaseCommand):
@@ -45,9 +46,9 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--faults",
-            default=f"{EACH},{ALL}",
-            help=f"{EACH} (each alone), {ALL} (all together), or some of "
-            f"{', '.join(FAULTS)} (each alone), with commas",
+            default=f"{NONE},{EACH},{ALL}",
+            help=f"with commas: {NONE}, {EACH} (each alone), {ALL} (all together), or "
+            f"some of {', '.join(FAULTS)} (each alone)",
         )
         parser.add_argument("--seed", type=int, help="repeats a run's choices")
         parser.add_argument(
@@ -105,10 +106,10 @@ class Command(BaseCommand):
 
 def _plan(options: dict[str, Any]) -> Plan:
     faults = options["faults"].split(",")
-    unknown = [name for name in faults if name not in {ALL, EACH, *FAULTS}]
+    unknown = [name for name in faults if name not in NAMES]
     if unknown:
         raise CommandError(
-            f"--faults: {', '.join(unknown)} is none of {EACH}, {ALL}, {', '.join(FAULTS)}."
+            f"--faults: {', '.join(unknown)} is none of {', '.join(NAMES)}."
         )
     if options["orders"] < 1 or options["minutes"] <= 0 or options["slot_time"] <= 0:
         raise CommandError("--orders, --minutes and --slot-time are above 0.")
