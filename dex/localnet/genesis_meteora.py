@@ -1,6 +1,6 @@
 """Genesis pools of Meteora DLMM, byte for byte as the program lays them out.
 
-Layouts and price: MeteoraAg/dlmm-sdk, `idls/dlmm.json`, `commons/src/math/u64x64_math.rs`.
+Layouts: MeteoraAg/dlmm-sdk, `idls/dlmm.json`.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ import hashlib
 import struct
 from bisect import bisect_right
 from collections.abc import Callable
-from functools import lru_cache
 
 from solders.pubkey import Pubkey
 
 from dex.solana.addresses import program_address
 from dex.types import Account
+from dex.venues.dlmm_price import bin_price
 from dex.venues.meteora import PROGRAM_ID
 
 from .programs.invocation import rent_exempt_minimum
@@ -23,32 +23,12 @@ BASE_FACTOR = 10_000
 BINS_PER_SIDE = 140
 BINS_PER_ARRAY = 70
 MAX_BIN = 43_670
-ONE = 1 << 64
 
 NewVault = Callable[[Pubkey, Pubkey, int], Account]
 
 
 def discriminator(name: str) -> bytes:
     return hashlib.sha256(f"account:{name}".encode()).digest()[:8]
-
-
-@lru_cache(maxsize=8_192)
-def bin_price(bin_step: int, bin_id: int) -> int:
-    """Return (1 + bin_step / 10,000) ^ bin_id in Q64.64, rounded as the program does."""
-    if not bin_id:
-        return ONE
-    square = ONE + (bin_step << 64) // 10_000
-    invert = bin_id < 0
-    if square >= ONE:
-        square = (2**128 - 1) // square
-        invert = not invert
-    result, exponent = ONE, abs(bin_id)
-    while exponent:
-        if exponent & 1:
-            result = result * square >> 64
-        square = square * square >> 64
-        exponent >>= 1
-    return (2**128 - 1) // result if invert else result
 
 
 def active_bin(bin_step: int, amount_x: int, amount_y: int) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from dex.localnet.genesis_meteora import bin_price
+from dex.venues.dlmm_price import bin_price
 
 from .builders import Token, TransferFees, key
 from .builders_dlmm import BinAmounts, DlmmPair

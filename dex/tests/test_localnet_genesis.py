@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 from solders.pubkey import Pubkey
 
-from dex.localnet import genesis, genesis_meteora, genesis_raydium
+from dex.localnet import genesis, genesis_raydium
 from dex.localnet.market import VENUES, read_snapshot
 from dex.localnet.network import Network
 from dex.localnet.programs import token_layout as layout
 from dex.localnet.programs.invocation import rent_exempt_minimum
 from dex.solana.addresses import TOKEN_PROGRAM, program_address
+from dex.venues.dlmm_price import bin_price
 
 DUMPS = Path(__file__).resolve().parents[3] / "shared/data/meteora_dlmm_pools.json"
 
@@ -111,7 +112,7 @@ def test_bin_prices_are_those_of_real_bin_arrays():
                 stored = int.from_bytes(data[start : start + 16], "little")
                 if stored:
                     bin_id = account["index"] * 70 + position
-                    assert genesis_meteora.bin_price(10, bin_id) == stored
+                    assert bin_price(10, bin_id) == stored
                     compared += 1
     assert compared > 80
 
@@ -120,4 +121,4 @@ def test_bin_prices_are_those_of_real_bin_arrays():
     ("bin_id", "price"), [(0, 18446744073709551616), (-30, 17901828741379573416)]
 )
 def test_bin_price_of_step_10_as_recorded_on_chain(bin_id, price):
-    assert genesis_meteora.bin_price(10, bin_id) == price
+    assert bin_price(10, bin_id) == price

@@ -12,6 +12,7 @@ from dex.errors import QuoteRefused
 from dex.solana.addresses import MEMO_PROGRAM, associated_token_address
 from dex.types import Account
 from dex.venues.dlmm_layout import decode_pair
+from dex.venues.dlmm_price import bin_price
 from dex.venues.meteora import apply_swap, check_known_state, swap_exact_in
 
 from .builders import Token, TransferFees, key, snapshot
@@ -133,6 +134,15 @@ def test_a_quote_names_what_moves_and_what_it_costs():
         answer.price_impact_bps == 495
     )  # 18,801 where 19,779 would be at bin 0's price
     assert (answer.vault_in, answer.vault_out) == (key("reserve x"), key("reserve y"))
+
+
+def test_price_impact_counts_the_empty_bins_between_the_price_and_the_liquidity():
+    # 300 steps of 0.1 % below the price, where the first Y lies, X is worth 0.7409 Y.
+    far = BinAmounts(y=10**12, price=bin_price(10, -300))
+    pair = DlmmPair({0: BinAmounts(x=10**9), -300: far}, bin_step=10, base_factor=0)
+    answer = quote(pair, X, 10**6)
+    assert answer.amount_out == 740_929
+    assert answer.price_impact_bps == 2_591
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from dataclasses import replace
 from hypothesis import strategies as st
 from solders.pubkey import Pubkey
 
-from dex.localnet.genesis_meteora import bin_price
+from dex.venues.dlmm_price import bin_price
 from dex.venues.meteora import MeteoraDlmm, swap_exact_in
 
 from .builders import snapshot

@@ -29,9 +29,10 @@ from .dlmm_pool import (
     read_pair,
     swap_exact_in,
 )
+from .dlmm_price import swap_impact_bps
 from .dlmm_state import apply_swap, check_known_state
 from .dlmm_swap import MAX_BIN_ARRAYS, PairSwap, compute_swap
-from .integers import price_impact_bps, round_div
+from .integers import round_div
 from .vaults import TRANSFER_UNITS, vaults_after
 
 __all__ = [
@@ -120,7 +121,7 @@ class MeteoraDlmm:
             fee_amount=inner.fee,
             fee_mint=pair.mints[fee_side],
             fee_bps=round_div(inner.fee * 10_000, fee_base),
-            price_impact_bps=_price_impact_bps(inner),
+            price_impact_bps=swap_impact_bps(pair, inner),
             slot=snapshot.slot,
             route_accounts=_route_accounts(pool, swap),
             compute_units=SWAP_UNITS
@@ -202,11 +203,3 @@ def _route_accounts(pool: Pubkey, swap: PoolSwap) -> tuple[Pubkey, ...]:
         count=len(inner.array_indices) + spare,
     )
     return tuple(bin_array_address(pool, index) for index in indices)
-
-
-def _price_impact_bps(swap: PairSwap) -> int:
-    price = swap.fills[0].price
-    net_in = sum(fill.net_in for fill in swap.fills)
-    gross_out = sum(fill.gross_out for fill in swap.fills)
-    spot_out = net_in * price >> 64 if swap.swap_for_y else (net_in << 64) // price
-    return price_impact_bps(spot_out, gross_out)
