@@ -19,6 +19,16 @@ from .venues.base import Venue
 
 logger = logging.getLogger(__name__)
 
+# Refusals that the same amount would meet again: as lasting as its price impact.
+LASTING = {
+    "no_liquidity",
+    "no_pool",
+    "quote_mismatch",
+    "token_unsafe",
+    "too_many_bins",
+    "wrong_pair",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Swap:
@@ -147,10 +157,19 @@ class _Round:
 
 
 def _no_route(refused: list[VenueAnswer], limit: ImpactLimit) -> NoRoute:
-    """Say what each venue said; a limit that only swaps under way break is no end."""
+    """Say what each venue said.
+
+    A limit that only swaps under way break is no end, nor is one beside a pool that may
+    quote a moment later.
+    """
     reasons = "; ".join(f"{answer.venue}: {answer.reason}" for answer in refused)
     quoted = [answer.raw_quote for answer in refused if answer.raw_quote is not None]
-    if quoted and all(limit.objection(quote.price_impact_bps) for quote in quoted):
+    others = [answer.code for answer in refused if answer.raw_quote is None]
+    if (
+        quoted
+        and all(limit.objection(quote.price_impact_bps) for quote in quoted)
+        and LASTING.issuperset(others)
+    ):
         return PriceImpactTooHigh(
             f"No pool makes this swap within the limit. {reasons}", tuple(refused)
         )

@@ -8,7 +8,7 @@ import pytest
 from solders.pubkey import Pubkey
 
 from dex.costs import PRICED_LAMPORTS
-from dex.errors import NoRoute, PriceImpactTooHigh
+from dex.errors import NoRoute, PriceImpactTooHigh, QuoteRefused
 from dex.pending import PendingSwaps
 from dex.quoting import Swap, Wanted, choose_route
 from dex.ranking import ImpactLimit
@@ -186,6 +186,23 @@ def test_when_every_quote_moves_the_price_too_far_that_is_the_error():
     ]
     assert "cheap: The price impact is 3 %" in str(caught.value)
     assert "dear: The pool is empty." in str(caught.value)
+
+
+def test_a_limit_does_not_end_an_order_while_another_pool_may_quote_a_moment_later():
+    class Paused(CostlyVenue):
+        def quote(
+            self, pool: Pubkey, snapshot: Snapshot, mint_in: Pubkey, amount_in: int
+        ) -> Quote:
+            raise QuoteRefused("pool_disabled", "The pool is switched off.")
+
+    venues = {"cheap": CostlyVenue("cheap", 1, 300), "dear": Paused("dear", 1)}
+    limit = ImpactLimit(299, "limit")
+    wanted = Wanted(Swap(MINT_IN, MINT_OUT, 1_000), [CHEAP, DEAR], limit)
+
+    with pytest.raises(NoRoute) as caught:
+        choose_route(wanted, seen(100, 100), venues, None)
+
+    assert (caught.value.code, caught.value.retryable) == ("no_route", True)
 
 
 def test_a_limit_that_only_swaps_under_way_break_does_not_end_an_order():
