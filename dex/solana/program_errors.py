@@ -8,6 +8,7 @@ programs'.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -36,6 +37,10 @@ PROGRAMS = {
     COMPUTE_BUDGET_PROGRAM: "compute_budget",
 }
 ANCHOR_FIRST = 100
+
+# An identifier of Rust: whatever else a node writes there is no name.
+NAME = re.compile(r"[A-Za-z0-9_]{1,100}")
+MAX_SHOWN = 500
 
 # What the runtime logs of each program on the way out; the innermost comes first. What
 # programs log themselves begins with "Program log: ".
@@ -152,17 +157,18 @@ def _name(error: Any) -> str:
     """Return the name of an error, which JSON shows as "Name" or {"Name": detail}."""
     if isinstance(error, dict) and len(error) == 1:
         error = next(iter(error))
-    return error[:100] if isinstance(error, str) else ""
+    return error if isinstance(error, str) and NAME.fullmatch(error) else ""
 
 
 def _unknown(
     error: Any, where: str = "", *, program: str = "", name: str = ""
 ) -> TransactionError:
-    named = f" ({name})" if name and name not in str(error) else ""
+    shown = json.dumps(error)[:MAX_SHOWN]  # as the node wrote it, in plain ASCII
+    named = f" ({name})" if name and name not in shown else ""
     return TransactionError(
         "transaction_failed",
-        f"The chain refused the transaction: {str(error)[:500]}{named}{where}. Nothing "
-        "was swapped.",
+        f"The chain refused the transaction: {shown}{named}{where}. Nothing was "
+        "swapped.",
         retryable=False,
         program=program,
         name=name,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zlib
 from typing import Any
 
@@ -10,6 +9,8 @@ import aiohttp
 from yarl import URL
 
 from dex.errors import RpcRateLimited, RpcUnavailable
+
+from .documents import read_document
 
 # Both gzip and zlib, told apart by their headers (documentation of zlib.decompressobj).
 ANY_WBITS = 47
@@ -46,7 +47,7 @@ class Transport:
                     raise self._rate_limited(response)
                 if response.status != 200:
                     raise self.unavailable(f"HTTP status {response.status}")
-                return json.loads(await self._read(response))
+                return read_document(await self._read(response))
         except TimeoutError:
             raise self.unavailable(f"no answer within {self._timeout_s:g} s") from None
         except (aiohttp.ClientError, OSError) as error:

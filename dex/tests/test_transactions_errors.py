@@ -173,3 +173,26 @@ def test_a_program_that_nobody_knows_is_named_by_its_address():
     # Its number 1 is not the token program's.
     assert (decoded.program, decoded.name) == (str(stranger), "")
     assert decoded.code == "transaction_failed"
+
+
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        ("a\x00b", ""),
+        ("\ud800", ""),
+        ("New Error", ""),
+        ("É", ""),
+        ("N" * 101, ""),
+        ("N" * 100, "N" * 100),
+        ({"InstructionError": [1, "a\x00b"]}, ""),
+        ({"InstructionError": [1, {"\ud800": "\x00"}]}, ""),
+        ({"InstructionError": [1, {"BorshIoError": "\x00" * 600}]}, "BorshIoError"),
+    ],
+)
+def test_whatever_a_node_calls_an_error_can_be_stored(error: Any, name: str):
+    decoded = decode_error(error, MESSAGE, VENUES)
+
+    assert (decoded.code, decoded.name) == ("transaction_failed", name)
+    assert decoded.message.isascii()
+    assert decoded.message.isprintable()
+    assert len(decoded.message) < 800
