@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -89,6 +90,13 @@ class Environment:
         """Return a list that is written with commas."""
         value = self.text(name)
         return [word.strip() for word in value.split(",") if word.strip()] or default
+
+    def command_line(self, name: str) -> list[str]:
+        """Return the words of a command line, as a shell would part them."""
+        try:
+            return shlex.split(self.text(name))
+        except ValueError:  # a quotation mark that is never closed
+            raise _refusal(name, "must have all its quotation marks closed") from None
 
     def url(self, *names: str, schemes: tuple[str, ...], default: str = "") -> str:
         value = self.text(*names)

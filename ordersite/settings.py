@@ -170,6 +170,8 @@ SOLANA_WS_URLS = env.optional_urls(
 LOCALNET_FORK = [Path(name) for name in env.words("LOCALNET_FORK", default=[])]
 # Programs dumped from a real chain, which localnet then runs; see `localnet --programs`.
 LOCALNET_PROGRAMS = env.text("LOCALNET_PROGRAMS")
+# Further options of the localnet that `up` starts.
+LOCALNET_OPTIONS = env.command_line("LOCALNET_OPTIONS")
 USES_OWN_LOCALNET = not env.text("SOLANA_RPC_URLS")
 WALLET_KEYPAIR = Path(
     env.text("WALLET_KEYPAIR", default=str(VAR_DIR / "wallet.json"))

@@ -106,6 +106,7 @@ class Site:
                 for dump in settings.LOCALNET_FORK
                 for word in ("--fork", str(dump))
             ),
+            *settings.LOCALNET_OPTIONS,
             *self._localnet_options,
         )
         self._supervisor.start(localnet)

@@ -2,6 +2,7 @@
 
 A folder holds `<program id>.so` files. A transaction that calls one of these programs
 runs as a whole in the VM: with localnet's accounts and clock, and its own fee and checks.
+One that also calls a program which only localnet has runs on localnet's own as a whole.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from solders.transaction_status import TransactionErrorFieldless
 from dex.solana.addresses import SYSTEM_PROGRAM
 from dex.types import Account, Clock
 
-from .programs import BPF_LOADER
+from .programs import BPF_LOADER, PROGRAMS
 from .programs.invocation import NATIVE_PROGRAMS, rent_exempt_minimum
 from .runtime import Begun, Loaded, Outcome, Read, begin, execute
 
@@ -45,6 +46,12 @@ class RealPrograms:
         # What the VM holds: simulating changes nothing there.
         self._held: dict[Pubkey, Account | None] = {}
         self.programs = frozenset(programs)
+        # The venues, unless they were dumped.
+        self._only_ours = {
+            program
+            for program in PROGRAMS.keys() - self.programs
+            if self._vm.get_account(program) is None
+        }
         for program, elf in programs.items():
             try:
                 self._vm.add_program(program, elf)
@@ -73,13 +80,13 @@ class RealPrograms:
         return ((program, account) for program in self.programs)
 
     def execute(self, loaded: Loaded, read: Read, clock: Clock) -> Outcome:
-        """Run a transaction here if it calls one of these programs, else on localnet's.
+        """Run a transaction here if it calls one of these programs and the VM has the rest.
 
         Raises TransactionError when it cannot land at all.
         """
         keys = loaded.static_keys
         called = {keys[each.program_id_index] for each in loaded.instructions}
-        if not called & self.programs:
+        if not called & self.programs or called & self._only_ours:
             return execute(loaded, read, clock)
         begun = begin(loaded, read, clock)
         self._set_clock(clock)

@@ -106,6 +106,27 @@ def written(outcome):
     }
 
 
+def test_a_swap_beside_a_dumped_program_runs_where_the_venue_is_known(tmp_path):
+    dump(MEMO_PROGRAM, tmp_path)
+    real = RealPrograms.load(tmp_path)
+    with closing(open_ledger(tmp_path, genesis=genesis.accounts)) as ledger:
+        wallet, pool = Market(ledger, 0).wallet, genesis.pools()[0]
+        ledger.put(funding(ledger, Fork(), wallet.pubkey()))
+        venue = VENUES[pool.venue]
+        snapshot = read_snapshot(ledger, venue, pool.address)
+        quote = venue.quote(pool.address, snapshot, pool.base.mint, 10**9)
+        swap = venue.swap_instruction(
+            quote, snapshot, user=wallet.pubkey(), min_amount_out=1
+        )
+        loaded = load(sign_transaction(ledger, wallet, [swap], "with a memo"))
+        clock = ledger.clock.sysvar(ledger.clock.slot())
+
+        outcome = real.execute(loaded, ledger.account, clock)
+
+        assert outcome == execute(loaded, ledger.account, clock)
+        assert outcome.error is None
+
+
 async def test_dumped_programs_look_like_programs(tmp_path):
     program = Pubkey(bytes([7]) * 32)
     dump(MEMO_PROGRAM, tmp_path)

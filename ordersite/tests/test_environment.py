@@ -27,6 +27,7 @@ NONSENSE = {
     "SOLANA_WS_URLS": ("http://host", "ws://alone", "ws://h,ws://h", "maybe"),
     "PUBLIC_WS_URL": ("https://host",),
     "COMPUTE_UNIT_PRICE": ("-1",),
+    "LOCALNET_OPTIONS": ("--fault 'never closed",),
 }
 
 

@@ -30,7 +30,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []  # noqa: RUF012
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
         parser.add_argument(
             "--port",
             type=int,
@@ -38,7 +38,9 @@ class Command(BaseCommand):
             help="port of the first node; the next ones take every second port above "
             "(0: any free ports)",
         )
-        parser.add_argument("--nodes", type=int, default=2)
+        parser.add_argument(
+            "--nodes", type=int, default=2, help="addresses that serve the one ledger"
+        )
         parser.add_argument(
             "--ledger",
             type=Path,
@@ -49,8 +51,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--slots-to-confirm",
             type=int,
-            default=0,
-            help="slots until a landed transaction counts as confirmed",
+            default=1,
+            help="slots until a landed transaction counts as confirmed (default 1; 0: at "
+            "once)",
         )
         parser.add_argument(
             "--slots-to-finalize",
@@ -148,6 +151,8 @@ class Command(BaseCommand):
         try:
             for line in report(fork, network.ledger):
                 self.stdout.write(line)
+            for program in sorted(map(str, programs.programs if programs else ())):
+                self.stdout.write(f"runs the dumped program {program}")
             asyncio.run(self._serve(network, options["host"], options["port"]))
         finally:
             network.ledger.close()
