@@ -156,7 +156,13 @@ def _wanted(query_string: bytes) -> tuple[UUID | None, int]:
         raise Problem(400, "invalid_order_id", "orderId must be one UUID.")
     if len(afters) > 1 or not _SEQUENCE.fullmatch(afters[0]):
         raise Problem(400, "invalid_after", "after must be one sequence number.")
-    return (UUID(order_ids[0]) if order_ids else None), int(afters[0])
+    if not order_ids:
+        if "after" in query:
+            raise Problem(
+                400, "missing_order_id", "after needs the orderId that it belongs to."
+            )
+        return None, 0
+    return UUID(order_ids[0]), int(afters[0])
 
 
 def _is_over(order_id: UUID, after: int) -> bool:
