@@ -162,7 +162,7 @@ def _no_route(refused: list[VenueAnswer], limit: ImpactLimit) -> NoRoute:
     A limit that only swaps under way break is no end, nor is one beside a pool that may
     quote a moment later.
     """
-    reasons = "; ".join(f"{answer.venue}: {answer.reason}" for answer in refused)
+    reasons = " ".join(f"{answer.venue}: {answer.reason}" for answer in refused)
     quoted = [answer.raw_quote for answer in refused if answer.raw_quote is not None]
     others = [answer.code for answer in refused if answer.raw_quote is None]
     if (

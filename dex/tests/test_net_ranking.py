@@ -184,8 +184,11 @@ def test_when_every_quote_moves_the_price_too_far_that_is_the_error():
         ("cheap", "price_impact_too_high"),
         ("dear", "no_liquidity"),
     ]
-    assert "cheap: The price impact is 3 %" in str(caught.value)
-    assert "dear: The pool is empty." in str(caught.value)
+    assert str(caught.value) == (
+        "No pool makes this swap within the limit. cheap: The price impact is 3 %, above "
+        "this installation's limit of 2.99 %. Use a smaller amount. dear: The pool is "
+        "empty."
+    )
 
 
 def test_a_limit_does_not_end_an_order_while_another_pool_may_quote_a_moment_later():
