@@ -208,6 +208,7 @@ def test_the_list_shows_what_orders_may_use(chain):
     Token.objects.filter(symbol="R").update(enabled=False)
 
     assert [line.split() for line in pools("list")] == [
+        ["address", "venue", "pair", "state", "note"],
         [
             str(PAIR.address),
             "meteora",
@@ -215,6 +216,11 @@ def test_the_list_shows_what_orders_may_use(chain):
             "disabled",
         ],
         [str(CPMM.address), "raydium", "L/R", "token", "disabled", "mine"],
+    ]
+
+    Token.objects.update(enabled=True)
+    assert pools("list")[-1].split() == [
+        *(str(CPMM.address), "raydium", "L/R", "enabled", "mine")
     ]
 
 

@@ -52,20 +52,14 @@ class Command(BaseCommand):
 
     def _list(self) -> None:
         pools = Pool.objects.select_related("token_a", "token_b")
-        for pool in pools:
-            tokens = (pool.token_a, pool.token_b)
-            off = "" if pool.enabled else "disabled"
-            if pool.enabled and not all(token.enabled for token in tokens):
-                off = "token disabled"
-            pair = "/".join(map(str, tokens))
-            line = (
-                f"{pool.address:44}  {pool.venue:8}  {pair:24}  {off:14}  {pool.note}"
-            )
-            self.stdout.write(line.rstrip())
         if not pools:
             self.stdout.write(
                 "No pools yet. Add one with `manage.py pools add ADDRESS`."
             )
+            return
+        rows = [(p.address, p.venue, _pair(p), _state(p), p.note) for p in pools]
+        for row in (("address", "venue", "pair", "state", "note"), *rows):
+            self.stdout.write("{:44}  {:8}  {:24}  {:14}  {}".format(*row).rstrip())
 
     def _add(self, options: dict[str, Any]) -> None:
         if len(options["note"]) > 200:
@@ -97,6 +91,17 @@ async def _read(address: Pubkey, genesis_hash: str) -> PoolFacts:
         return await read_pool_facts(rpc, load_venues(), address)
     finally:
         await rpc.close()
+
+
+def _pair(pool: Pool) -> str:
+    return f"{pool.token_a}/{pool.token_b}"
+
+
+def _state(pool: Pool) -> str:
+    if not pool.enabled:
+        return "disabled"
+    tradable = pool.token_a.enabled and pool.token_b.enabled
+    return "enabled" if tradable else "token disabled"
 
 
 def _address(text: str) -> Pubkey:
