@@ -7,6 +7,9 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
+from yarl import URL
+
+from dex.solana.transport import endpoint_name
 
 from .exclusive import LOCALNET_PORTS
 
@@ -40,11 +43,12 @@ def check_slippage(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 @register
 def check_endpoints(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    if len(settings.SOLANA_RPC_URLS) < 2 and not settings.ALLOW_SINGLE_RPC:
+    hosts = {endpoint_name(URL(url)) for url in settings.SOLANA_RPC_URLS}
+    if len(hosts) < 2 and not settings.ALLOW_SINGLE_RPC:
         return [
             Warning(
                 "SOLANA_RPC_URLS names one endpoint: no order that expired can end.",
-                hint="Name a second one, or accept one witness with ALLOW_SINGLE_RPC=1.",
+                hint="Name a second host, or accept one witness with ALLOW_SINGLE_RPC=1.",
                 id="ordersite.W003",
             )
         ]

@@ -16,6 +16,11 @@ from .documents import read_document
 ANY_WBITS = 47
 
 
+def endpoint_name(url: URL) -> str:
+    """Return the host and port, which tell one endpoint from another."""
+    return f"{url.host}:{url.port}"
+
+
 class Transport:
     """Posts JSON over kept connections, with a time limit and a size limit.
 
@@ -25,7 +30,7 @@ class Transport:
     def __init__(
         self, url: URL, *, timeout_s: float, connections: int, max_answer_bytes: int
     ) -> None:
-        self.name = f"{url.host}:{url.port}"
+        self.name = endpoint_name(url)
         self.opened = 0
         self._url = url
         self._timeout_s = timeout_s

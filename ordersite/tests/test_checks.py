@@ -21,6 +21,11 @@ def test_the_defaults_are_clean():
     [
         ("MAX_SLIPPAGE_BPS", 10_001, "ordersite.E002"),
         ("SOLANA_RPC_URLS", ["https://one.example"], "ordersite.W003"),
+        (
+            "SOLANA_RPC_URLS",
+            ["https://one.example/a", "https://one.example:443/b?key=c"],
+            "ordersite.W003",
+        ),
         ("VENUES", {"raydium": "dex.venues.nowhere.Pool"}, "ordersite.E004"),
     ],
 )
