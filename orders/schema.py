@@ -59,17 +59,21 @@ _PLACED_EXAMPLE = OpenApiExample(
     response_only=True,
     status_codes=["200", "201"],
 )
-_ORDER_EXAMPLE = OpenApiExample(
-    "Market order",
-    value={
-        "type": "market",
-        "tokenIn": "A",
-        "tokenOut": "B",
-        "amountIn": 100,
-        "slippage": 0.01,
-    },
-    request_only=True,
-)
+_ORDER = {
+    "type": "market",
+    "tokenIn": "A",
+    "tokenOut": "B",
+    "amountIn": 100,
+    "slippage": 0.01,
+}
+_ORDER_EXAMPLES = [
+    OpenApiExample("Market order", value=_ORDER, request_only=True),
+    OpenApiExample(
+        "Market order with a limit on its price impact",
+        value=_ORDER | {"maxPriceImpact": 0.05},
+        request_only=True,
+    ),
+]
 _PROBLEM_EXAMPLE = OpenApiExample(
     "Too many decimals",
     value={
@@ -115,7 +119,7 @@ execute_order = extend_schema(
         },
         *(400, 413, 415, 422, 503),
     ),
-    examples=[_ORDER_EXAMPLE, _PLACED_EXAMPLE, _PROBLEM_EXAMPLE],
+    examples=[*_ORDER_EXAMPLES, _PLACED_EXAMPLE, _PROBLEM_EXAMPLE],
 )
 list_orders = extend_schema(
     operation_id="listOrders",

@@ -9,7 +9,7 @@ from rest_framework import serializers
 from .serializers import OrderSerializer, TokenSerializer, VenueSerializer
 
 
-class _FieldErrorSerializer(serializers.Serializer[Any]):
+class FieldErrorSerializer(serializers.Serializer[Any]):
     field = serializers.CharField()
     code = serializers.CharField()
     message = serializers.CharField()
@@ -25,7 +25,7 @@ class ProblemSerializer(serializers.Serializer[Any]):
     instance = serializers.CharField()
     code = serializers.CharField()
     requestId = serializers.CharField(help_text="Also the header X-Request-ID.")
-    errors = _FieldErrorSerializer(many=True, required=False)  # type: ignore[assignment]
+    errors = FieldErrorSerializer(many=True, required=False)  # type: ignore[assignment]
     orderId = serializers.UUIDField(
         required=False, help_text="With outcome_unknown: the order to look for."
     )
@@ -74,7 +74,7 @@ class QuoteSerializer(serializers.Serializer[Any]):
     pendingSwaps = serializers.IntegerField(help_text=_PENDING)
 
 
-class _LostSerializer(serializers.Serializer[Any]):
+class LostSerializer(serializers.Serializer[Any]):
     code = serializers.CharField()
     reason = serializers.CharField()
 
@@ -100,7 +100,7 @@ class VenueAnswerSerializer(serializers.Serializer[Any]):
         required=False, allow_null=True, help_text=_NET
     )
     pendingSwaps = serializers.IntegerField(required=False, help_text=_PENDING)
-    lost = _LostSerializer(required=False, help_text="Why it is not the route.")
+    lost = LostSerializer(required=False, help_text="Why it is not the route.")
 
 
 class QuotesSerializer(serializers.Serializer[Any]):

@@ -69,3 +69,11 @@ def test_the_openapi_document_names_every_endpoint_and_error(client):
         "503",
     }
     assert set(execute["requestBody"]["content"]) == {"application/json"}
+    examples = execute["requestBody"]["content"]["application/json"]["examples"]
+    plain, limited = (set(example["value"]) for example in examples.values())
+    assert plain == {"type", "tokenIn", "tokenOut", "amountIn", "slippage"}
+    assert limited == plain | {"maxPriceImpact"}
+    components = schema["components"]["schemas"]
+    assert set(components["OrderRequest"]["required"]) == plain
+    assert {"FieldError", "Lost"} <= set(components)
+    assert all(name.isalnum() for name in components)
