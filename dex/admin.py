@@ -2,91 +2,68 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from solders.pubkey import Pubkey
+from django.utils.html import format_html
 
+from .allowing import checked_symbol
 from .models import Chain, Pool, Token
-from .solana.addresses import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
-
-
-class AddressField(forms.CharField):
-    """A Solana address: 32 bytes in base58."""
-
-    def clean(self, value: Any) -> str:
-        text: str = super().clean(value)
-        try:
-            return str(Pubkey.from_string(text))
-        except ValueError:
-            raise ValidationError(
-                "This is no Solana address: it must be 32 bytes in base58.",
-                code="address_malformed",
-            ) from None
+from .pool_facts import PoolRefused
 
 
 class TokenForm(forms.ModelForm):  # type: ignore[type-arg]
-    mint = AddressField(max_length=44)
-    token_program = forms.ChoiceField(
-        choices=(
-            (str(TOKEN_PROGRAM), "Token"),
-            (str(TOKEN_2022_PROGRAM), "Token-2022"),
-        ),
-        help_text="The program that owns the mint.",
-    )
+    def clean_symbol(self) -> str:
+        try:
+            return checked_symbol(self.cleaned_data["symbol"])
+        except PoolRefused as error:
+            raise ValidationError(str(error), code="symbol_malformed") from None
 
 
-class PoolForm(forms.ModelForm):  # type: ignore[type-arg]
-    address = AddressField(max_length=44)
+class AllowListAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Rows come from `manage.py pools add`, which reads and checks them on the chain.
 
-    def clean(self) -> dict[str, Any] | None:
-        cleaned = super().clean()
-        token_a = self.cleaned_data.get("token_a")
-        if token_a is not None and token_a == self.cleaned_data.get("token_b"):
-            self.add_error("token_b", "The two tokens of a pool must differ.")
-        return cleaned
-
-
-class SetOnceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """What says which thing on the chain a row means is set when the row is added.
-
-    Stored amounts are base units of that thing: another mint or other decimals would
-    change what past orders say.
+    What says which thing on the chain a row means stays as it was read. Stored amounts
+    are base units of that thing: another mint or other decimals would change what past
+    orders say.
     """
 
-    set_once: tuple[str, ...] = ()
+    change_list_template = "admin/dex/allow_list.html"
+    list_editable = ("enabled",)
 
-    def get_readonly_fields(
-        self, request: HttpRequest, obj: Any = None
-    ) -> tuple[str, ...]:
-        return self.set_once if obj is not None else ()
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
 
 
 @admin.register(Token)
-class TokenAdmin(SetOnceAdmin):
+class TokenAdmin(AllowListAdmin):
     form = TokenForm
     fields = ("mint", "symbol", "name", "decimals", "token_program", "enabled")
-    set_once = ("mint", "decimals", "token_program")
+    readonly_fields = ("mint", "decimals", "token_program")
     list_display = ("symbol", "name", "mint", "decimals", "enabled")
-    list_editable = ("enabled",)
     list_filter = ("enabled",)
     search_fields = ("symbol", "name", "=mint")
 
 
 @admin.register(Pool)
-class PoolAdmin(SetOnceAdmin):
-    form = PoolForm
+class PoolAdmin(AllowListAdmin):
     fields = ("address", "venue", "token_a", "token_b", "enabled", "note")
-    set_once = ("address", "venue", "token_a", "token_b")
-    list_display = ("address", "venue", "token_a", "token_b", "enabled", "note")
-    list_editable = ("enabled",)
+    readonly_fields = ("address", "venue", "token_a", "token_b")
+    list_display = ("short_address", "venue", "pair", "enabled", "note")
     list_filter = ("venue", "enabled")
     list_select_related = ("token_a", "token_b")
     search_fields = ("=address", "token_a__symbol", "token_b__symbol")
+
+    @admin.display(description="Address", ordering="address")
+    def short_address(self, pool: Pool) -> str:
+        short = f"{pool.address[:6]}…{pool.address[-4:]}"
+        return format_html('<code title="{}">{}</code>', pool.address, short)
+
+    @admin.display(description="Pair")
+    def pair(self, pool: Pool) -> str:
+        return f"{pool.token_a} / {pool.token_b}"
 
 
 @admin.register(Chain)

@@ -71,7 +71,7 @@ def _allow_token(facts: TokenFacts, symbol: str | None) -> tuple[Token, list[str
         return token, list(_known(token, facts, symbol))
     named = facts.named or short_name(facts.mint)
     if symbol is not None:
-        named = TokenName(_checked(symbol), named.name)
+        named = TokenName(checked_symbol(symbol), named.name)
     token = Token.objects.create(
         mint=str(facts.mint),
         symbol=named.symbol,
@@ -98,7 +98,7 @@ def _known(token: Token, facts: TokenFacts, symbol: str | None) -> Iterator[str]
         raise PoolRefused(
             f"The token {token} ({token.mint}) is on the list with {on_list[0]} decimals "
             f"and the token program {on_list[1]}, but the chain has {on_chain[0]} and "
-            f"{on_chain[1]}. Correct it in the admin first."
+            f"{on_chain[1]}. Delete it in the admin, with its pools, and add them again."
         )
     if symbol not in (None, token.symbol):
         yield f"token {token}: on the list already; its symbol stays"
@@ -106,7 +106,8 @@ def _known(token: Token, facts: TokenFacts, symbol: str | None) -> Iterator[str]
         yield f"warning: the token {token} is disabled, so no order uses it"
 
 
-def _checked(symbol: str) -> str:
+def checked_symbol(symbol: str) -> str:
+    """Return a symbol that can be typed into an order; PoolRefused for another."""
     fits = 0 < len(symbol) <= MAX_SYMBOL and symbol.isprintable()
     if not fits or any(character.isspace() for character in symbol):
         raise PoolRefused(

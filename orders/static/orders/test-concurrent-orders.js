@@ -49,7 +49,7 @@ function showPairs(pairs) {
   $("pairs").replaceChildren(...chips);
   if (pairs.length === 0) {
     $("pairs").textContent = "none";
-    showProblem("There is nothing to trade yet.", "Add tokens and pools in the admin, then try again.");
+    showProblem("There is nothing to trade yet.", "Add a pool with “manage.py pools add ADDRESS”, then try again.");
   }
   $("run").disabled = pairs.length === 0;
 }
