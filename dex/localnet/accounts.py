@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from solders.pubkey import Pubkey
 
@@ -26,15 +27,15 @@ class Changes:
 
     newest: list[tuple[Pubkey, Account | None]]
     replaced: list[Version]
-    # Set by decree: whatever was before is forgotten.
-    decreed: list[Pubkey]
+    # Of these `replaced` holds every state: those in the file are outdated.
+    adjusted: list[Pubkey]
 
 
 @dataclass
 class _Unsaved:
     newest: set[Pubkey] = field(default_factory=set)
     replaced: dict[Pubkey, list[Version]] = field(default_factory=dict)
-    decreed: set[Pubkey] = field(default_factory=set)
+    adjusted: set[Pubkey] = field(default_factory=set)
 
 
 class Bank:
@@ -92,22 +93,31 @@ class Bank:
                 self._forget(address, slot - self._kept_slots)
             self._unsaved.newest.add(address)
 
-    def decree(self, changes: Mapping[Pubkey, Account | None]) -> None:
-        """Set accounts at once, whatever the commitment of the reader.
+    def put(self, address: Pubkey, account: Account | None) -> None:
+        """Set an account at all commitments at once, and for good."""
+        self.adjust(address, lambda _: account)
 
-        One that is so already keeps its versions.
+    def adjust(
+        self, address: Pubkey, change: Callable[[Account | None], Account | None]
+    ) -> None:
+        """Change every kept state of an account: at all commitments at once, and for good.
+
+        Whatever a fork takes back, the change stays.
         """
-        for address, account in changes.items():
-            if address in self._versions and self.get(address) == account:
-                continue
-            self._versions[address] = [(0, account)]
-            self._moving.discard(address)
-            self._unsaved.newest.add(address)
-            self._unsaved.replaced.pop(address, None)
-            self._unsaved.decreed.add(address)
+        kept = self._versions.get(address, [(0, None)])
+        changed = [(written, change(account)) for written, account in kept]
+        if changed == kept:
+            return
+        self._versions[address] = changed
+        self._unsaved.newest.add(address)
+        self._unsaved.adjusted.add(address)
+        self._unsaved.replaced[address] = [
+            Version(address, written, replaced, account)
+            for (written, account), (replaced, _) in pairwise(changed)
+        ]
 
     def roll_back(self, slot: int) -> None:
-        """Return to the state at the end of `slot`; decrees stay."""
+        """Return to the state at the end of `slot`; adjustments stay."""
         for address in list(self._moving):
             versions = self._versions[address]
             if versions[-1][0] <= slot:
@@ -146,7 +156,7 @@ class Bank:
         return Changes(
             [(address, self.get(address)) for address in unsaved.newest],
             [each for replaced in unsaved.replaced.values() for each in replaced],
-            list(unsaved.decreed),
+            list(unsaved.adjusted),
         )
 
     def _append(self, address: Pubkey, slot: int, account: Account | None) -> None:

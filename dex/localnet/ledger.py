@@ -85,8 +85,9 @@ class Ledger:
         return self.bank.get(address, slot)
 
     def put(self, changes: Iterable[tuple[Pubkey, Account | None]]) -> None:
-        """Set accounts outside any transaction, to fund a wallet or pause a pool."""
-        self.bank.decree(dict(changes))
+        """Set accounts outside any transaction, at every commitment."""
+        for address, account in changes:
+            self.bank.put(address, account)
 
     def status(self, signature: str, *, search_history: bool) -> Status | None:
         """Return where a transaction landed; old ones only when history is searched."""

@@ -12,21 +12,19 @@ from collections.abc import (
     Iterable,
     Mapping,
 )
-from dataclasses import replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from solders.pubkey import Pubkey
 
-from dex.types import Account
-
 from . import genesis, pausing
 from .faults.registry import Faults
 from .faults.rules import BadRule, Limits
 from .fork.load import Fork
 from .fork.pools import ForkedPool
-from .funding import funding
+from .funding import fund
 from .ledger import Commit, Ledger
 from .market import Market
 from .node import Node
@@ -138,21 +136,20 @@ class Network:
     def fund(self, owner: Pubkey) -> None:
         """Raise a wallet's SOL and every token to at least what it is given."""
         self.funded.add(owner)
-        self.ledger.put(funding(self.ledger, self.fork, owner))
+        fund(self.ledger, self.fork, owner)
 
     def pause(self, venues: Collection[str]) -> None:
         """Switch swaps off in every pool of these venues, and on in all others."""
         self.paused_venues = set(venues)
-        changes: list[tuple[Pubkey, Account | None]] = []
         pools: list[genesis.GenesisPool | ForkedPool] = [*genesis.pools()]
         for pool in [*pools, *self.fork.pools]:
-            account = self.ledger.account(pool.address)
-            assert account is not None, "pools are never closed"
-            data = pausing.with_status(
-                account.data, pool.state, pool.venue, paused=pool.venue in venues
+            switched = partial(
+                pausing.switched,
+                first=pool.state,
+                venue=pool.venue,
+                paused=pool.venue in venues,
             )
-            changes.append((pool.address, replace(account, data=data)))
-        self.ledger.put(changes)
+            self.ledger.bank.adjust(pool.address, switched)
 
     def delay_landing(self, seconds: float) -> None:
         """Let every transaction land so much later than it was sent."""

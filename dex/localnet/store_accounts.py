@@ -34,7 +34,7 @@ class AccountTables:
     def save(self, changes: Changes) -> None:
         self._db.executemany(
             "DELETE FROM versions WHERE address = ?",
-            [(bytes(address),) for address in changes.decreed],
+            [(bytes(address),) for address in changes.adjusted],
         )
         self._db.executemany(
             "INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?)",

@@ -149,7 +149,7 @@ def test_a_fork_after_a_restart_takes_back_what_landed_before_it(tmp_path):
     land(network)
     network.ledger.close()
 
-    network = open_network(tmp_path, slots_to_confirm=2)
+    network = Network.open(tmp_path, slot_time_s=3600, slots_to_confirm=2)
 
     assert network.ledger.fork(2, network.ledger.clock.now() + 60) == 1
     assert lamports(network, OTHER) == 0

@@ -15,7 +15,7 @@ from solders.transaction import VersionedTransaction
 
 from dex.localnet import genesis
 from dex.localnet.fork.load import Fork
-from dex.localnet.funding import funding
+from dex.localnet.funding import fund
 from dex.localnet.ledger import Ledger
 from dex.localnet.market import VENUES, read_snapshot
 from dex.localnet.opening import open_ledger
@@ -32,7 +32,7 @@ OWNER = WALLET.pubkey()
 def ledger(tmp_path):
     with closing(open_ledger(tmp_path, genesis=genesis.accounts)) as ledger:
         ledger.clock.advance(slots=600, seconds=1)
-        ledger.put(funding(ledger, Fork(), OWNER))
+        fund(ledger, Fork(), OWNER)
         yield ledger
 
 

@@ -21,7 +21,7 @@ from solders.transaction import VersionedTransaction
 
 from dex.localnet import genesis
 from dex.localnet.fork.load import Fork
-from dex.localnet.funding import funding
+from dex.localnet.funding import fund
 from dex.localnet.ledger import Ledger
 from dex.localnet.lookup import Table
 from dex.localnet.market import VENUES, Market, read_snapshot, sign_transaction
@@ -111,7 +111,7 @@ def test_a_swap_beside_a_dumped_program_runs_where_the_venue_is_known(tmp_path):
     real = RealPrograms.load(tmp_path)
     with closing(open_ledger(tmp_path, genesis=genesis.accounts)) as ledger:
         wallet, pool = Market(ledger, 0).wallet, genesis.pools()[0]
-        ledger.put(funding(ledger, Fork(), wallet.pubkey()))
+        fund(ledger, Fork(), wallet.pubkey())
         venue = VENUES[pool.venue]
         snapshot = read_snapshot(ledger, venue, pool.address)
         quote = venue.quote(pool.address, snapshot, pool.base.mint, 10**9)
@@ -175,7 +175,7 @@ def test_genesis_pools_swap_on_the_venues_own_programs(tmp_path):
 def swap_in_both(ledger: Ledger, real: RealPrograms) -> None:
     """Swap in every pool by both programs, and find the same accounts behind."""
     rng, wallet = random.Random(1), Market(ledger, 0).wallet
-    ledger.put(funding(ledger, Fork(), wallet.pubkey()))
+    fund(ledger, Fork(), wallet.pubkey())
     for step in range(200):
         pool = rng.choice(genesis.pools())
         venue = VENUES[pool.venue]
@@ -248,7 +248,7 @@ def test_real_token_program_accepts_the_genesis_vaults_and_mints(tmp_path):
     real = RealPrograms.load(tmp_path)
     with closing(open_ledger(tmp_path / "ledger", genesis=genesis.accounts)) as ledger:
         wallet = Market(ledger, 0).wallet
-        ledger.put(funding(ledger, Fork(), wallet.pubkey()))
+        fund(ledger, Fork(), wallet.pubkey())
         clock = ledger.clock.sysvar(ledger.clock.slot())
         for pool in genesis.pools():
             for token, vault in vaults(pool):
