@@ -86,9 +86,7 @@ class OrderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
         orders: QuerySet[Order] = super().get_queryset(request)
-        return orders.select_related(
-            "token_in", "token_out", "owner", "retry_of", "retried_as"
-        )
+        return orders.select_related("token_in", "token_out")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Order], search_term: str
@@ -150,7 +148,8 @@ class OrderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        context["page"] = OrderPage(context["original"], now=timezone.now())
+        page = OrderPage(context["original"].id, now=timezone.now())
+        context["page"], context["original"] = page, page.order
         context["may_operate"] = self.has_operate_permission(request)
         return super().render_change_form(request, context, *args, **kwargs)
 
