@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView, TemplateView
@@ -20,6 +21,11 @@ urlpatterns = [
         "test-concurrent-orders",
         TemplateView.as_view(template_name="test-concurrent-orders.html"),
         name="test-page",
+    ),
+    # Browsers ask here when an answer names no icon of its own, as JSON cannot.
+    path(
+        "favicon.ico",
+        RedirectView.as_view(url=f"{settings.STATIC_URL}orders/icon.svg"),
     ),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
