@@ -25,7 +25,7 @@ from dex.venues.meteora import MeteoraDlmm
 from dex.venues.raydium import RaydiumCpmm
 
 from .genesis import GenesisPool, pools
-from .ledger import Ledger
+from .ledger import STATUS_CACHE_SLOTS, Ledger
 from .runtime import load
 
 logger = logging.getLogger(__name__)
@@ -123,4 +123,9 @@ class Market:
             self._ledger, self.wallet, [instruction], f"market:{self._count}"
         )
         self._ledger.land(raw, load(raw))
-        self._ledger.store.history.forget(self.wallet.pubkey(), keep=KEPT_TRADES)
+        # What nodes still know the status of could land twice if it was forgotten.
+        self._ledger.store.history.forget(
+            self.wallet.pubkey(),
+            keep=KEPT_TRADES,
+            before_slot=self._ledger.clock.slot() - STATUS_CACHE_SLOTS,
+        )

@@ -18,9 +18,11 @@ CREATE INDEX IF NOT EXISTS versions_address ON versions (address);
 CREATE TABLE IF NOT EXISTS transactions (
     id INTEGER PRIMARY KEY, signature TEXT NOT NULL UNIQUE, slot INTEGER NOT NULL,
     block_time INTEGER NOT NULL, raw BLOB NOT NULL, error TEXT NOT NULL,
-    memo TEXT, meta BLOB NOT NULL
+    memo TEXT, meta BLOB NOT NULL, payer INTEGER
 );
 CREATE INDEX IF NOT EXISTS transactions_slot ON transactions (slot);
+CREATE INDEX IF NOT EXISTS transactions_payer ON transactions (payer);
+-- The payers of fees and whatever transactions mention.
 CREATE TABLE IF NOT EXISTS addresses (id INTEGER PRIMARY KEY, address BLOB UNIQUE);
 CREATE TABLE IF NOT EXISTS mentions (
     address_id INTEGER, transaction_id INTEGER,
@@ -33,5 +35,9 @@ CREATE TABLE IF NOT EXISTS pending (
 );
 """
 # Raised when the tables change; UPGRADES says how a ledger of before gets there.
-FORMAT = 2
-UPGRADES = {1: "ALTER TABLE pending ADD COLUMN slips INTEGER NOT NULL DEFAULT 0;"}
+FORMAT = 3
+UPGRADES = {
+    1: "ALTER TABLE pending ADD COLUMN slips INTEGER NOT NULL DEFAULT 0;",
+    # Who paid for what landed before is not known any more.
+    2: "ALTER TABLE transactions ADD COLUMN payer INTEGER;",
+}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,10 +36,14 @@ class History:
         self._db = db
         self._address_ids: dict[Pubkey, int] = {}
 
-    def add(self, record: Record, mentions: Iterable[Pubkey]) -> None:
-        """Append a landed transaction and index it under the addresses it mentions."""
+    def add(self, record: Record, mentions: Sequence[Pubkey]) -> None:
+        """Append a landed transaction and index it under the addresses it mentions.
+
+        The first of them paid its fee.
+        """
+        addresses = [self._address_id(address) for address in mentions]
         cursor = self._db.execute(
-            "INSERT INTO transactions VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO transactions VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 record.signature,
                 record.slot,
@@ -48,11 +52,12 @@ class History:
                 json.dumps(record.error),
                 record.memo,
                 json.dumps(record.meta),
+                addresses[0],
             ),
         )
         self._db.executemany(
             "INSERT INTO mentions VALUES (?, ?)",
-            [(self._address_id(address), cursor.lastrowid) for address in mentions],
+            [(address, cursor.lastrowid) for address in addresses],
         )
 
     def transaction(self, signature: str) -> Record | None:
@@ -119,14 +124,14 @@ class History:
         )
         return [_record(row) for row in rows]
 
-    def forget(self, address: Pubkey, *, keep: int) -> None:
-        """Delete the transactions that mention `address`, but for the newest `keep`."""
+    def forget(self, payer: Pubkey, *, keep: int, before_slot: int) -> None:
+        """Delete what `payer` paid for before a slot, but for the newest `keep`."""
         self._delete(
             self._db.execute(
-                "SELECT id, raw, meta FROM mentions "
-                "JOIN transactions ON id = transaction_id "
-                "WHERE address_id = ? ORDER BY transaction_id DESC LIMIT -1 OFFSET ?",
-                (self._address_id(address), keep),
+                "SELECT id, raw, meta FROM transactions WHERE slot < ? AND id IN "
+                "(SELECT id FROM transactions WHERE payer = ? "
+                " ORDER BY id DESC LIMIT -1 OFFSET ?)",
+                (before_slot, self._address_id(payer), keep),
             ).fetchall()
         )
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 
 from dex.localnet import genesis
+from dex.localnet.ledger import STATUS_CACHE_SLOTS
 from dex.localnet.market import VENUES, read_snapshot
 from dex.localnet.network import Network
 from dex.localnet.testing import land
+
+from .ledger_client import SOL, WALLET, pay
 
 
 def open_market(folder, seed: int = 1) -> Network:
@@ -72,12 +75,8 @@ def test_same_seed_makes_the_same_trades(tmp_path):
     assert results[0] != results[2]
 
 
-def test_old_trades_are_deleted_and_others_stay(tmp_path, monkeypatch):
-    monkeypatch.setattr("dex.localnet.market.KEPT_TRADES", 10)
-    network = open_market(tmp_path)
-    for _ in range(30):
-        network.market.trade()
-
+def kept_memos(network: Network) -> list[str]:
+    """Return the memos of what mentions the market's wallet, newest first."""
     kept = network.ledger.store.history.mentioning(
         network.market.wallet.pubkey(),
         before=None,
@@ -85,10 +84,54 @@ def test_old_trades_are_deleted_and_others_stay(tmp_path, monkeypatch):
         newest_slot=network.ledger.clock.slot(),
         limit=1_000,
     )
+    return [str(record.memo).split("] ")[1] for record in kept]
 
-    assert [record.memo for record in kept] == [
-        f"[{len(f'market:{n}')}] market:{n}" for n in range(30, 20, -1)
-    ]
+
+def trades(numbers: range) -> list[str]:
+    return [f"market:{number}" for number in numbers]
+
+
+def test_old_trades_are_deleted_but_for_the_newest(tmp_path, monkeypatch):
+    monkeypatch.setattr("dex.localnet.market.KEPT_TRADES", 10)
+    network = open_market(tmp_path)
+    for _ in range(30):
+        network.market.trade()
+    network.advance(STATUS_CACHE_SLOTS + 1, None)
+
+    network.market.trade()
+
+    assert kept_memos(network) == trades(range(31, 21, -1))
+    network.ledger.close()
+
+
+def test_no_trade_is_deleted_while_nodes_still_know_its_status(tmp_path, monkeypatch):
+    monkeypatch.setattr("dex.localnet.market.KEPT_TRADES", 10)
+    network = open_market(tmp_path)
+    for _ in range(30):
+        network.market.trade()
+    network.advance(STATUS_CACHE_SLOTS, None)
+
+    network.market.trade()
+
+    assert kept_memos(network) == trades(range(31, 0, -1))
+    network.ledger.close()
+
+
+def test_what_users_pay_to_the_markets_wallet_is_never_deleted(tmp_path, monkeypatch):
+    monkeypatch.setattr("dex.localnet.market.KEPT_TRADES", 2)
+    network = open_market(tmp_path)
+    network.fund(WALLET.pubkey())
+    payment = pay(SOL, to=network.market.wallet.pubkey())
+    for number in range(5):
+        network.market.trade()
+        assert land(network.ledger, WALLET, payment, memo=f"market:{number}")
+    network.advance(STATUS_CACHE_SLOTS + 1, None)
+
+    network.market.trade()
+
+    history = network.ledger.store.history
+    assert [history.count(), len(kept_memos(network))] == [11, 7]
+    assert kept_memos(network)[:2] == ["market:6", "market:4"]
     network.ledger.close()
 
 

@@ -145,6 +145,7 @@ def test_a_ledger_of_the_format_before_is_taken_over(tmp_path):
     database = sqlite3.connect(tmp_path / "ledger.sqlite3")
     database.executescript(
         "ALTER TABLE pending DROP COLUMN slips; DROP TABLE versions; "
+        "DROP INDEX transactions_payer; ALTER TABLE transactions DROP COLUMN payer; "
         "PRAGMA user_version = 1"
     )
     database.close()
