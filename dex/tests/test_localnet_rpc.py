@@ -229,6 +229,40 @@ async def test_control_sets_what_it_is_told_and_leaves_the_rest(client):
     assert wrong["code"] == -32602
 
 
+@pytest.mark.parametrize(
+    "moved",
+    [
+        {"seconds": 1e308},
+        {"seconds": float("inf")},
+        {"seconds": float("nan")},
+        {"seconds": 10**400},
+        {"seconds": 10**9 + 1},
+        {"slots": 2**63, "seconds": 0},
+        {"slots": 10**9 + 1, "seconds": 0},
+        {"slots": 10**9},  # of an hour each here
+    ],
+)
+async def test_clock_is_not_moved_out_of_reach(client, moved):
+    before = await client.call("getEpochInfo", CONFIRMED)
+
+    refusal = await client.call("localnet_advance", moved)
+
+    assert refusal["code"] == -32602
+    assert "1,000,000,000" in refusal["message"]
+    assert await client.call("getEpochInfo", CONFIRMED) == before
+
+
+@pytest.mark.parametrize("name", ["landingDelayS", "dropRate"])
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), 10**400, -1])
+async def test_settings_that_are_no_finite_numbers_are_refused(client, name, value):
+    before = await client.call("localnet_set", {})
+
+    refusal = await client.call("localnet_set", {name: value})
+
+    assert refusal["code"] == -32602
+    assert await client.call("localnet_set", {}) == before
+
+
 async def test_fund_gives_to_a_wallet_at_once(client):
     await client.call("localnet_fund", str(OTHER))
 

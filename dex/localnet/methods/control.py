@@ -12,6 +12,8 @@ from dex.solana.addresses import TOKEN_PROGRAM
 from .rpc import METHOD_NOT_FOUND, Options, Params, RpcError, invalid
 
 VENUES = {"raydium", "meteora"}
+# So many slots or seconds ahead a call may reach: about thirty years.
+MAX_AHEAD = 1_000_000_000
 
 
 def localnet_genesis(node: Node, params: Params) -> Any:
@@ -74,9 +76,14 @@ def localnet_advance(node: Node, params: Params) -> Any:
     """Move slot, height and clock at once: `slots`, and `seconds` if other than theirs."""
     _require_control(node)
     options = params.options(0)
-    slots = options.number("slots") or 0
-    node.network.advance(slots, _seconds(options, "seconds"))
     clock = node.ledger.clock
+    slots = options.number("slots") or 0
+    seconds = _seconds(options, "seconds")
+    if seconds is None:
+        seconds = slots * clock.anchor.slot_time_s
+    if max(slots, seconds) > MAX_AHEAD:
+        raise invalid(f"The clock moves {MAX_AHEAD:,} slots or seconds at most.")
+    node.network.advance(slots, seconds)
     slot = clock.slot()
     return {
         "slot": slot,
@@ -193,8 +200,11 @@ def _seconds(options: Options, name: str) -> float | None:
     value = options.values.get(name)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-        raise invalid(f"Invalid params: {name} should be a number of at least 0.")
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not 0 <= value <= MAX_AHEAD:
+        raise invalid(
+            f"Invalid params: {name} should be a number from 0 to {MAX_AHEAD:,}."
+        )
     return float(value)
 
 
