@@ -113,7 +113,7 @@ def test_accounts_as_the_command_line_tool_prints_them_are_read(tmp_path):
 def test_what_a_dump_leaves_out_is_made_and_named(tmp_path):
     plain, fancy = Token(key("token 0")), Token(key("token 1"), extensions=[(18, b"")])
     pool = type(CPMM)(vaults=(0, 0), tokens=(plain, fancy))
-    vaults = {key("vault 0"): 10**12, key("vault 1"): 3 * 10**12}
+    vaults = {key("vault 0"): 10**12 + 1, key("vault 1"): 3 * 10**12}
     path = pool_file(
         tmp_path / "dump.json",
         pool.accounts(),
@@ -123,12 +123,18 @@ def test_what_a_dump_leaves_out_is_made_and_named(tmp_path):
 
     fork = load_fork([path])
 
-    assert list(fork.made) == [
+    symbols = [token.symbol for token in fork.tokens]
+    copied, *made = lines(fork, tmp_path / "named")
+    assert copied == f"raydium pool {pool.address}: copied"
+    assert [line.removeprefix("made, as no dump held it: ") for line in made] == [
         f"the mint {plain.address} (9 decimals)",
-        f"the vault {key('vault 0')} (holding 1000000000000)",
+        f"the vault {key('vault 0')} (holding 1000.000000001 {symbols[0]})",
         f"the mint {fancy.address} (9 decimals, without extensions)",
-        f"the vault {key('vault 1')} (holding 3000000000000)",
+        f"the vault {key('vault 1')} (holding 3000 {symbols[1]})",
         f"the observation account {key('observation')}",
+    ]
+    assert lines(fork, tmp_path / "named") == [
+        f"raydium pool {pool.address}: was copied before; its state here goes on"
     ]
     assert [token.token_program for token in fork.tokens] == [
         TOKEN_PROGRAM,
@@ -145,9 +151,9 @@ def test_bin_arrays_that_no_dump_holds_count_as_empty(tmp_path):
     fork = load_fork([path])
 
     assert (
-        f"nothing for the bin arrays -2, 1 of {made.address}: they count as empty"
-        in (fork.made)
-    )
+        "made, as no dump held it: nothing for the bin arrays -2, 1 of "
+        f"{made.address}: they count as empty"
+    ) in lines(fork, tmp_path / "named")
     assert swap_both_ways(fork, tmp_path) == ["meteora", "meteora"]
 
 

@@ -35,12 +35,11 @@ class ForkedToken:
 
 @dataclass(frozen=True, slots=True)
 class Fork:
-    """Pools copied from dumps; `made` says what no dump held."""
+    """Pools copied from dumps, with their tokens and all their accounts."""
 
     pools: tuple[ForkedPool, ...] = ()
     tokens: tuple[ForkedToken, ...] = ()
     accounts: tuple[tuple[Pubkey, Account], ...] = ()
-    made: tuple[str, ...] = ()
 
 
 def load_fork(paths: Sequence[Path]) -> Fork:
@@ -63,12 +62,8 @@ def load_fork(paths: Sequence[Path]) -> Fork:
         for mint, amount in pool.held.items():
             held[mint] = held.get(mint, 0) + amount
     parts.supplies(held)
-    return Fork(
-        pools,
-        tuple(_tokens(parts, held, born)),
-        tuple(parts.accounts.items()),
-        tuple(parts.made),
-    )
+    tokens = tuple(_tokens(parts, held, born))
+    return Fork(pools, tokens, tuple(parts.accounts.items()))
 
 
 def _tokens(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from solders.pubkey import Pubkey
 
@@ -17,11 +18,19 @@ from dex.types import Account
 from .dumps import BadDump, Dumps
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What no dump held; of a vault with what it holds, in base units of its mint."""
+
+    what: str
+    mint: Pubkey | None = None
+    amount: int = 0
+
+
 class Parts:
     """The accounts of forked pools, as they come together.
 
-    `accounts` are those that localnet's own genesis has not; `made` says in a line each
-    what no dump held.
+    `accounts` are those that localnet's own genesis has not.
     """
 
     def __init__(self, dumps: Dumps, born: Mapping[Pubkey, Account]) -> None:
@@ -30,7 +39,7 @@ class Parts:
             for address, account in dumps.accounts.items()
             if address not in born
         }
-        self.made: list[str] = []
+        self._made: list[Made] = []
         self._vault_amounts = dumps.vault_amounts
         self._born = born
 
@@ -47,6 +56,14 @@ class Parts:
             )
         return account
 
+    def make(self, made: Made) -> None:
+        self._made.append(made)
+
+    def take_made(self) -> tuple[Made, ...]:
+        """Return what was made since this was last asked."""
+        made, self._made = tuple(self._made), []
+        return made
+
     def mint(self, address: Pubkey, token_program: Pubkey, decimals: int) -> None:
         """Make a mint that is missing; of Token-2022 without any extension."""
         if self.get(address) is not None:
@@ -56,7 +73,7 @@ class Parts:
         )
         self.accounts[address] = genesis.with_rent(token_program, data)
         plain = ", without extensions" if token_program == TOKEN_2022_PROGRAM else ""
-        self.made.append(f"the mint {address} ({decimals} decimals{plain})")
+        self.make(Made(f"the mint {address} ({decimals} decimals{plain})"))
 
     def vault(self, address: Pubkey, mint: Pubkey, owner: Pubkey) -> int:
         """Return what a vault holds in base units; make it from `vault_amounts`."""
@@ -73,7 +90,7 @@ class Parts:
         amount = self._vault_amounts[address]
         mint_account = self.require(mint, "mint")
         self.accounts[address] = token_account(mint, mint_account, owner, amount)
-        self.made.append(f"the vault {address} (holding {amount})")
+        self.make(Made(f"the vault {address}", mint, amount))
         return amount
 
     def state(self, address: Pubkey, owner: Pubkey, data: bytes, what: str) -> None:
@@ -81,7 +98,7 @@ class Parts:
         if self.get(address) is None:
             rent = rent_exempt_minimum(len(data))
             self.accounts[address] = Account(owner, rent, data)
-            self.made.append(f"the {what} {address}")
+            self.make(Made(f"the {what} {address}"))
 
     def supplies(self, held: Mapping[Pubkey, int]) -> None:
         """Let every mint have issued at least what the vaults hold of it."""

@@ -16,7 +16,7 @@ from dex.types import Account
 from dex.venues import dlmm_bitmaps, dlmm_layout, raydium_layout
 
 from .dumps import BadDump
-from .missing import Parts
+from .missing import Made, Parts
 
 _BITMAP = slice(584, 712)
 _POSITIVE, _NEGATIVE = slice(40, 808), slice(808, 1_576)
@@ -24,12 +24,16 @@ _POSITIVE, _NEGATIVE = slice(40, 808), slice(808, 1_576)
 
 @dataclass(frozen=True, slots=True)
 class ForkedPool:
-    """A copied pool. `held` is what its vaults held at the copy, base units by mint."""
+    """A copied pool. `held` is what its vaults held at the copy, base units by mint.
+
+    `made` is what it needs and no dump held.
+    """
 
     address: Pubkey
     venue: str
     held: dict[Pubkey, int]
     state: bytes
+    made: tuple[Made, ...]
 
 
 def find_pools(parts: Parts) -> Iterator[ForkedPool]:
@@ -62,7 +66,7 @@ def _raydium(address: Pubkey, account: Account, parts: Parts) -> ForkedPool:
         new_observation(address),
         "observation account",
     )
-    return ForkedPool(address, "raydium", held, account.data)
+    return ForkedPool(address, "raydium", held, account.data, parts.take_made())
 
 
 def _meteora(address: Pubkey, account: Account, parts: Parts) -> ForkedPool:
@@ -76,7 +80,8 @@ def _meteora(address: Pubkey, account: Account, parts: Parts) -> ForkedPool:
         held[mint] = parts.vault(pair.reserves[side], mint, address)
     parts.state(pair.oracle, dlmm_layout.PROGRAM_ID, new_oracle(), "oracle")
     _end_where_the_dump_ends(address, account, pair, parts)
-    return ForkedPool(address, "meteora", held, parts.accounts[address].data)
+    state = parts.accounts[address].data
+    return ForkedPool(address, "meteora", held, state, parts.take_made())
 
 
 def _check_mint(address: Pubkey, mint: Account, token_program: Pubkey) -> None:
@@ -116,8 +121,8 @@ def _end_where_the_dump_ends(
         data[_NEGATIVE] = negative.to_bytes(768, "little")
         parts.accounts[extension_address] = replace(extension, data=bytes(data))
     listed = ", ".join(map(str, sorted(absent)))
-    parts.made.append(
-        f"nothing for the bin arrays {listed} of {address}: they count as empty"
+    parts.make(
+        Made(f"nothing for the bin arrays {listed} of {address}: they count as empty")
     )
 
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from solders.pubkey import Pubkey
 
+from dex.amounts import to_whole
 from dex.errors import QuoteRefused
+from dex.localnet.genesis import TOKENS, GenesisToken
 from dex.localnet.ledger import Ledger
 from dex.localnet.market import VENUES, pool_accounts, read_snapshot
 
-from .load import Fork
+from .load import Fork, ForkedToken
+from .missing import Made
 from .pools import ForkedPool
 
 
 def report(fork: Fork, ledger: Ledger) -> Iterator[str]:
     """Say of each pool whether it is new here, and what keeps it from trading."""
+    listed: list[GenesisToken | ForkedToken] = [*TOKENS.values(), *fork.tokens]
+    tokens = {token.mint: token for token in listed}
     for pool in fork.pools:
         name, digest = f"fork {pool.address}", _digest(fork, pool)
         known = ledger.store.meta().get(name)
@@ -34,8 +39,18 @@ def report(fork: Fork, ledger: Ledger) -> Iterator[str]:
         refusals = [_refusal(pool, mint, ledger) for mint in pool.held]
         if all(refusals):
             yield f"{pool.venue} pool {pool.address}: no swaps now: {refusals[0]}"
-    yield from (f"made, as no dump held it: {line}" for line in fork.made)
+        if known is None:
+            for made in pool.made:
+                yield f"made, as no dump held it: {_said(made, tokens)}"
     ledger.commit()
+
+
+def _said(made: Made, tokens: Mapping[Pubkey, GenesisToken | ForkedToken]) -> str:
+    if made.mint is None:
+        return made.what
+    token = tokens[made.mint]
+    held = to_whole(made.amount, token.decimals)
+    return f"{made.what} (holding {held} {token.symbol})"
 
 
 def _digest(fork: Fork, pool: ForkedPool) -> str:
