@@ -10,7 +10,8 @@ One endpoint shows it whole, in this order:
 
 Two different endpoints must each show it. Where the settings allow a single endpoint it
 shows it twice, the second time at a slot at least 32 higher. Any endpoint that knows
-the signature wins, and one that does not answer shows nothing.
+the signature wins, and one that does not answer shows nothing. Where one endpoint shows
+an error, another that shows it dead backs that error.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from dex.errors import RpcError, RpcUnavailable
 from .decoding import context_slot, is_count
 from .endpoint import Endpoint
 from .statuses import MAX_SIGNATURES, fetch_statuses
-from .tracking import Tracked, Tracker
+from .tracking import Tracked, Tracker, again
 
 logger = logging.getLogger(__name__)
 
@@ -109,13 +110,16 @@ class DeathProof:
     def _note_dead(self, entry: Tracked, endpoint: str, slot: int) -> None:
         # It is dead to this endpoint now, whatever it knew of a fork before.
         entry.known_by.discard(endpoint)
+        entry.failing_at.discard(endpoint)
         first = entry.dead_at.setdefault(endpoint, slot)
         if self._allow_single and slot >= first + SINGLE_ENDPOINT_SLOTS:
-            entry.dead_at[f"{endpoint} again"] = slot
+            entry.dead_at[again(endpoint)] = slot
 
     def _decide(self, entry: Tracked) -> None:
         if len(entry.dead_at) >= 2 and not entry.known_by and not entry.landed:
             self._tracker.declare_expired(entry)
+        else:
+            self._tracker.decide(entry)  # it may back an error that another one shows
 
 
 async def _finalized(endpoint: Endpoint) -> Finalized:

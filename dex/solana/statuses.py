@@ -71,10 +71,7 @@ class StatusPoller:
         try:
             _, statuses = await fetch_statuses(self._endpoint, signatures)
         except RpcError:
-            # Counted and named by the endpoint itself; it says nothing of these.
-            for tracked in page:
-                self._tracker.pass_over(tracked, self._endpoint.name)
-            return
+            return  # counted and named by the endpoint itself; it says nothing of these
         for tracked, status in zip(page, statuses, strict=True):
             self._tracker.hear(tracked, self._endpoint.name, status)
 

@@ -30,13 +30,23 @@ class Tracked:
     sent_at: float | None = None
     # Endpoints that know the signature, at whatever commitment.
     known_by: set[str] = field(default_factory=set)
-    # What endpoints say at commitment confirmed or better.
+    # Endpoints that show it with an error, at whatever commitment.
+    failing_at: set[str] = field(default_factory=set)
+    # What endpoints show for good: a success at commitment confirmed, or an error.
     landed: dict[str, Landed | LandedWithError] = field(default_factory=dict)
-    # Endpoints still to be heard before an error counts; None while nobody shows one.
-    unheard: set[str] | None = None
     contradicted: bool = False  # said in the log, once
     # Endpoints that showed it dead, with the slot at which each first did.
     dead_at: dict[str, int] = field(default_factory=dict)
+
+    def forget_death(self, endpoint: str) -> None:
+        """Take back what an endpoint showed: it knows the transaction after all."""
+        for witness in (endpoint, again(endpoint)):
+            self.dead_at.pop(witness, None)
+
+
+def again(endpoint: str) -> str:
+    """Name the second showing of a single endpoint."""
+    return f"{endpoint} again"
 
 
 class Watcher(Protocol):
@@ -48,7 +58,13 @@ class Watcher(Protocol):
 
 
 class Tracker:
-    """Holds what is open, and decides an outcome from what the endpoints say."""
+    """Holds what is open, and decides an outcome from what the endpoints say.
+
+    A success counts as soon as one endpoint shows it: nothing is signed after it. An
+    error makes room for another attempt, so no endpoint is believed alone: a second one
+    must show an error, too, or show that the transaction can never land. The error of a
+    single endpoint must be finalized.
+    """
 
     def __init__(
         self,
@@ -56,7 +72,8 @@ class Tracker:
         decode_error: Callable[[Any, bytes], TransactionError],
     ) -> None:
         self.watchers: list[Watcher] = []
-        self._endpoints = frozenset(endpoints)
+        self._witnesses = min(len(endpoints), 2)
+        self._error_levels = SETTLED if len(endpoints) > 1 else SETTLED[-1:]
         self._decode_error = decode_error
         self._tracked: dict[str, Tracked] = {}
         self._occupied = asyncio.Event()
@@ -112,17 +129,21 @@ class Tracker:
 
     def hear(self, tracked: Tracked, endpoint: str, status: Any) -> None:
         """Take what an endpoint's getSignatureStatuses says; None: it knows nothing."""
+        tracked.failing_at.discard(endpoint)
         if status is not None:
             tracked.known_by.add(endpoint)
-            tracked.dead_at.clear()
-            self._note_landed(tracked, endpoint, status)
-        self.pass_over(tracked, endpoint)
+            self._note(tracked, endpoint, status)
+        self.decide(tracked)
 
-    def pass_over(self, tracked: Tracked, endpoint: str) -> None:
-        """Note that an endpoint had its turn, and decide if nobody is left to be heard."""
-        if tracked.unheard is not None:
-            tracked.unheard.discard(endpoint)
-        self._decide(tracked)
+    def decide(self, tracked: Tracked) -> None:
+        """Settle what the endpoints have shown to have landed; leave all else open."""
+        if not tracked.landed or tracked.outcome.done():
+            return
+        said = list(tracked.landed.values())
+        if len({type(outcome) for outcome in said}) > 1:
+            self._note_contradiction(tracked)
+        elif isinstance(said[0], Landed) or self._is_agreed(tracked):
+            self._resolve(tracked, said[0])
 
     def declare_expired(self, tracked: Tracked) -> None:
         """Take the word of the death proof."""
@@ -135,38 +156,40 @@ class Tracker:
             if not tracked.outcome.done():
                 tracked.outcome.set_exception(error)
 
-    def _note_landed(self, tracked: Tracked, endpoint: str, status: Any) -> None:
+    def _note(self, tracked: Tracked, endpoint: str, status: Any) -> None:
         match status:
-            case {"slot": slot, "err": error, "confirmationStatus": level}:
-                if level not in SETTLED or not is_count(slot):
-                    return
+            case {"slot": slot, "err": None, "confirmationStatus": level}:
+                # Whoever showed it dead may not have known yet.
+                tracked.dead_at.clear()
+                if level in SETTLED and is_count(slot):
+                    tracked.landed[endpoint] = Landed(slot)
+            case {
+                "slot": slot,
+                "err": str() | dict() as error,
+                "confirmationStatus": level,
+            }:
+                tracked.forget_death(endpoint)
+                tracked.failing_at.add(endpoint)
+                if level in self._error_levels and is_count(slot):
+                    decoded = self._decode_error(error, tracked.transaction.raw)
+                    tracked.landed[endpoint] = LandedWithError(
+                        slot,
+                        decoded.code,
+                        decoded.message,
+                        decoded.retryable,
+                        decoded.program,
+                        decoded.name,
+                    )
             case _:
-                return  # it knows the signature, and says nothing that counts
-        if error is None:
-            tracked.landed[endpoint] = Landed(slot)
-            return
-        if not isinstance(error, (str, dict)):
-            return  # no error of a transaction is written so
-        decoded = self._decode_error(error, tracked.transaction.raw)
-        tracked.landed[endpoint] = LandedWithError(
-            slot,
-            decoded.code,
-            decoded.message,
-            decoded.retryable,
-            decoded.program,
-            decoded.name,
-        )
-        if tracked.unheard is None:
-            tracked.unheard = set(self._endpoints) - {endpoint}
+                # It knows the signature, and says nothing that counts.
+                tracked.dead_at.clear()
 
-    def _decide(self, tracked: Tracked) -> None:
-        if not tracked.landed or tracked.outcome.done():
-            return
-        said = list(tracked.landed.values())
-        if len({type(outcome) for outcome in said}) > 1:
-            self._note_contradiction(tracked)
-        elif isinstance(said[0], Landed) or not tracked.unheard:
-            self._resolve(tracked, said[0])
+    def _is_agreed(self, tracked: Tracked) -> bool:
+        """Whether enough endpoints show that it swapped nothing and never will."""
+        failing = tracked.failing_at | tracked.landed.keys()
+        if tracked.known_by - failing:
+            return False
+        return len(failing | tracked.dead_at.keys()) >= self._witnesses
 
     def _note_contradiction(self, tracked: Tracked) -> None:
         if not tracked.contradicted:

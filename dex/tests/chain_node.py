@@ -31,7 +31,7 @@ class ChainNode:
 
     def __init__(self, node: ScriptedNode) -> None:
         self.node = node
-        self.slot = 5_000
+        self.slot = 5_001
         self.height = LAST_VALID - 100
         self.blockhash_is_valid = True
         self.statuses: dict[str, Any] = {}

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from dex.types import Expired, Landed
+from dex.types import Expired, Landed, LandedWithError
 
 from .chain_node import (
     LAST_VALID,
+    SLIPPAGE,
     ChainNode,
     settling,
     stage,
@@ -187,3 +188,59 @@ async def test_a_landing_found_in_history_alone_is_landed():
             node.expire()
 
         assert await outcome == Landed(5_001)
+
+
+async def test_an_error_that_one_endpoint_shows_counts_once_the_other_shows_it_dead():
+    tx = transaction()
+    async with stage() as (cluster, chain), settling(cluster, tx) as outcome:
+        chain[0].statuses[tx.signature] = status(err=SLIPPAGE)
+        await chain[0].rounds("getEpochInfo", 5)
+        assert not outcome.done()
+
+        for node in chain:
+            node.expire()
+        assert isinstance(await outcome, LandedWithError)
+
+
+@pytest.mark.parametrize(
+    "shortfall", [_height_is_not_beyond, _blockhash_is_valid, _statuses_are_older]
+)
+async def test_an_error_stays_open_while_the_other_endpoint_does_not_show_it_dead(
+    shortfall: Callable[[ChainNode], None],
+):
+    tx = transaction()
+    async with stage() as (cluster, chain), settling(cluster, tx) as outcome:
+        chain[0].statuses[tx.signature] = status(err=SLIPPAGE)
+        for node in chain:
+            node.expire()
+        shortfall(chain[1])
+        await chain[1].rounds("getEpochInfo", 5)
+
+        assert not outcome.done()
+
+
+async def test_an_error_stays_open_when_history_shows_a_success_elsewhere():
+    tx = transaction()
+    async with stage() as (cluster, chain), settling(cluster, tx) as outcome:
+        chain[0].statuses[tx.signature] = status(err=SLIPPAGE)
+        chain[1].history[tx.signature] = status("processed")
+        for node in chain:
+            node.expire()
+        await chain[1].rounds("getEpochInfo", 5)
+
+        assert not outcome.done()
+
+
+async def test_what_was_shown_dead_before_a_success_was_seen_is_shown_dead_anew():
+    tx = transaction()
+    async with stage() as (cluster, chain), settling(cluster, tx) as outcome:
+        chain[0].expire()
+        await chain[0].rounds("getEpochInfo", 5)
+        chain[1].statuses[tx.signature] = status("processed")
+        await chain[1].rounds("getSignatureStatuses", 5)
+        chain[1].statuses.clear()
+        _is_rate_limited(chain[0])
+        chain[1].expire()
+        await chain[1].rounds("getEpochInfo", 5)
+
+        assert not outcome.done()

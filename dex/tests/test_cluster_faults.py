@@ -194,14 +194,22 @@ async def test_what_never_landed_is_proved_dead_under_a_fault(
     assert on_chain(trader, transaction) == "absent"
 
 
-async def test_a_program_error_names_the_program_although_one_node_hides_it(
+async def test_a_program_error_that_one_node_hides_counts_once_that_node_shows_it_dead(
     trader: Trader,
 ):
     transaction = await signed(trader)
-    for fault in ({"kind": "programError"}, {"kind": "hide", "node": 0}):
-        trader.localnet.network.faults.add(fault)
+    faults = trader.localnet.network.faults
+    faults.add({"kind": "programError"})
+    faults.add({"kind": "hide", "node": 0})
+    async with settling(trader, transaction) as settled:
+        entry = trader.cluster._tracker._tracked
+        while not (entry and entry[transaction.signature].landed):
+            await asyncio.sleep(0.001)
+        await trader.cluster.rpc.endpoints[0].call("getHealth")
+        assert not settled.done()
 
-    outcome = await trader.cluster.settle(transaction)
+        advance(trader, LIFE * 3)
+        outcome = await settled
 
     assert isinstance(outcome, LandedWithError)
     assert outcome.error_code == "slippage_exceeded"

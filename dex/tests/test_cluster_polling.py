@@ -82,7 +82,7 @@ async def test_a_bug_in_one_step_is_logged_and_the_loop_goes_on(
     caplog.set_level(logging.ERROR)
     broken = SignedTransaction("sig", b"not a transaction", "hash", LAST_VALID)
     async with stage(1) as (cluster, chain), settling(cluster, broken):
-        chain[0].statuses["sig"] = status(err=SLIPPAGE)
+        chain[0].statuses["sig"] = status("finalized", SLIPPAGE)
         await chain[0].rounds("getSignatureStatuses", 3)
         tx = transaction()
         chain[0].statuses[tx.signature] = status()
