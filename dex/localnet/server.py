@@ -28,7 +28,8 @@ from .node import Node
 from .ports import listen_in_pairs
 from .sockets.websocket import make_socket_app
 
-MAX_BODY_BYTES = 1024 * 1024
+# As on real nodes: MAX_REQUEST_BODY_SIZE in agave's rpc/src/rpc.rs.
+MAX_BODY_BYTES = 50 * 1024
 METHODS = {
     **accounts.METHODS,
     **blocks.METHODS,
@@ -50,7 +51,7 @@ def make_app(node: Node) -> web.Application:
         try:
             parsed = json.loads(body)
         except (ValueError, RecursionError):
-            return web.json_response(parse_error())
+            return web.json_response(text=parse_error())
         spared = is_control(parsed)
         refused = None if spared else refusal(node, request)
         if refused is not None:

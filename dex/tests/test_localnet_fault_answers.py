@@ -79,7 +79,7 @@ async def test_garbage_is_no_json_or_json_of_another_shape(client):
         "Service temporarily unavailable",
         '{"status": "ok"}',
         '{"jsonrpc": "2.0", "id": 1, "result": {"garbage": true}}',
-        '{"jsonrpc": "2.0", "r',
+        '{"jsonrpc":"2.0","r',
     }
 
 

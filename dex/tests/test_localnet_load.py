@@ -41,7 +41,8 @@ def land(network: Network, orders: list[SignedOrder]) -> int:
         answer_body(METHODS, network.nodes[0], json.loads(send))
         network.ledger.commit()
         found = answer_body(METHODS, network.nodes[1], json.loads(look))
-        statuses = [each["result"]["value"][0] for each in found]
+        assert found is not None
+        statuses = [each["result"]["value"][0] for each in json.loads(found)]
         landed += sum(status["err"] is None for status in statuses)
     return landed
 

@@ -1,4 +1,4 @@
-"""Localnet's JSON-RPC over HTTP: bodies, errors, slots, accounts, control."""
+"""Localnet's JSON-RPC over HTTP: slots, accounts, control."""
 
 from __future__ import annotations
 
@@ -19,67 +19,6 @@ from dex.solana.addresses import (
 from .localnet_client import BASE64, CONFIRMED, OTHER, SOL, WALLET, client
 
 __all__ = ["client"]
-
-
-@pytest.mark.parametrize("identity", [0, 7, "uuid-1", None])
-async def test_any_id_is_echoed(client, identity):
-    body = {"jsonrpc": "2.0", "id": identity, "method": "getHealth"}
-
-    answer = await client.post(body)
-
-    assert answer == {"jsonrpc": "2.0", "result": "ok", "id": identity}
-
-
-@pytest.mark.parametrize(
-    ("body", "code"),
-    [
-        (b"{", -32700),
-        (b"\xff", -32700),
-        ([], -32600),
-        (3, -32600),
-        ({"id": 1, "method": "getHealth"}, -32600),
-        ({"jsonrpc": "2.0", "id": 1, "method": "getNothing"}, -32601),
-        ({"jsonrpc": "2.0", "id": 1, "method": "getBalance"}, -32602),
-        ({"jsonrpc": "2.0", "id": 1, "method": "getBalance", "params": {}}, -32602),
-        ({"jsonrpc": "2.0", "id": 1, "method": "getBalance", "params": [1]}, -32602),
-        ({"jsonrpc": "2.0", "id": 1, "method": "getBalance", "params": ["?"]}, -32602),
-    ],
-)
-async def test_bad_body_is_answered_with_its_code(client, body, code):
-    assert (await client.post(body))["error"]["code"] == code
-
-
-@pytest.mark.parametrize("identity", [1.5, True, ["a"], {"a": 1}])
-async def test_id_that_is_none_is_refused(client, identity):
-    body = {"jsonrpc": "2.0", "id": identity, "method": "getHealth"}
-
-    answer = await client.post(body)
-
-    assert answer == {
-        "jsonrpc": "2.0",
-        "error": {"code": -32600, "message": "Invalid request"},
-        "id": None,
-    }
-
-
-async def test_batch_of_notifications_has_no_answer(client):
-    assert await client.post([{"jsonrpc": "2.0", "method": "getHealth"}]) is None
-
-
-async def test_batch_is_answered_in_order_with_errors_beside_results(client):
-    calls = [
-        {"jsonrpc": "2.0", "id": "a", "method": "getHealth"},
-        {"jsonrpc": "2.0", "method": "getHealth"},  # a notification
-        {"jsonrpc": "2.0", "id": 2, "method": "nothing"},
-        4,
-    ]
-
-    answers = await client.post(calls)
-
-    assert [answer["id"] for answer in answers] == ["a", 2, None]
-    assert [answer.get("error", {}).get("code") for answer in answers] == [
-        *(None, -32601, -32600),
-    ]
 
 
 async def test_localnet_says_that_it_is_one(client):

@@ -49,7 +49,9 @@ def refusal(node: Node, request: web.Request) -> web.Response | None:
     return None
 
 
-async def deliver(node: Node, request: web.Request, answers: Any) -> web.StreamResponse:
+async def deliver(
+    node: Node, request: web.Request, answers: str | None
+) -> web.StreamResponse:
     """Answer a request that is done and durable, or what a fault makes of that."""
     lost, node.lost_answer = node.lost_answer, None
     half = node.faults.strike("halfAnswer", node.index)
@@ -62,16 +64,16 @@ async def deliver(node: Node, request: web.Request, answers: Any) -> web.StreamR
     if lost == "reset":
         return _reset(request)
     if half is not None and answers is not None:
-        return await _half(request, json.dumps(answers).encode())
+        return await _half(request, answers.encode())
     if garbage is not None and answers is not None:
         text = _garbled(answers, garbage.rng)
         return web.Response(text=text, content_type="application/json")
     return arrived(answers)
 
 
-def arrived(answers: Any) -> web.Response:
+def arrived(answers: str | None) -> web.Response:
     """Return an answer as it is; a body of notifications alone has an empty one."""
-    return web.Response() if answers is None else web.json_response(answers)
+    return web.Response() if answers is None else web.json_response(text=answers)
 
 
 def _server_error(status: int) -> web.Response:
@@ -101,9 +103,9 @@ async def _half(request: web.Request, body: bytes) -> web.StreamResponse:
     return response
 
 
-def _garbled(answers: Any, rng: random.Random) -> str:
+def _garbled(text: str, rng: random.Random) -> str:
     """Return no JSON, JSON of another shape, results of another shape, or half of it."""
-    text = json.dumps(answers)
+    answers = json.loads(text)
     calls = answers if isinstance(answers, list) else [answers]
     misshapen = [
         {"jsonrpc": "2.0", "id": call["id"], "result": {"garbage": True}}

@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from dex.localnet.methods.bodies import Method, answer_body, parse_error
+from dex.localnet.methods.bodies import Method, answer_body, as_json, parse_error
 from dex.localnet.methods.rpc import INTERNAL_ERROR, Params, RpcError, invalid
 from dex.localnet.node import Node
 
@@ -104,11 +104,11 @@ class Connection:
         try:
             body = json.loads(data)
         except (ValueError, RecursionError):
-            self._send(parse_error())
+            self._send_text(parse_error())
             return
         answers = answer_body(self._methods, self._node, body)
         if answers is not None:
-            self._send(answers)
+            self._send_text(answers)
         # Only now: a notification never comes before the id it belongs to.
         new, self._new = self._new, []
         self._feed.look(new)
@@ -144,9 +144,11 @@ class Connection:
             }
 
     def _send(self, message: Any) -> None:
+        self._send_text(as_json(message))
+
+    def _send_text(self, text: str) -> None:
         if self._is_cut or self._node.ws_silent():
             return
-        text = json.dumps(message, separators=(",", ":"))
         self._unread_bytes += len(text)
         self._unread.put_nowait(text)
         if self._unread_bytes > MAX_UNREAD_BYTES:
