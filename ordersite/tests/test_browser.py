@@ -85,10 +85,27 @@ async def test_200_orders_over_one_socket_lose_no_event_when_it_drops(
     assert complaints == []
 
 
+async def call_tokens_by_long_names(page: Page) -> None:
+    """Let the page read symbols as long as any: forked tokens may have such ones."""
+
+    async def rename(route: Route) -> None:
+        answer = await route.fetch()
+        document = await answer.json()
+        for venue in document["venues"]:
+            for pool in venue["pools"]:
+                for side in ("tokenA", "tokenB"):
+                    symbol = pool[side]["symbol"]
+                    pool[side]["symbol"] = f"{symbol}.73ed-pumpWWWWWW"[:16]
+        await route.fulfill(response=answer, json=document)
+
+    await page.route("**/api/venues", rename)
+
+
 async def test_orders_by_rest_lose_no_event_when_all_their_sockets_drop(
     running_engine: RunningEngine, browse: Browse, complaints: list[str]
 ):
     async with browse(**PHONE) as page:
+        await call_tokens_by_long_names(page)
         await open_test_page(page, running_engine.url)
         await place(page, 60)
         await keep_dropping_all_sockets(page)
@@ -97,7 +114,10 @@ async def test_orders_by_rest_lose_no_event_when_all_their_sockets_drop(
 
         await assert_all_confirmed(page, 60)
         assert (await numbers(page, "dropped"))["dropped"] >= 2
-        assert await page.evaluate("document.documentElement.scrollWidth") == 390
+        for width in (390, 320, 1280):
+            await page.set_viewport_size({"width": width, "height": 844})
+            await screenshot(page, f"long-symbols-{width}")
+            assert await page.evaluate("document.documentElement.scrollWidth") == width
     assert complaints == []
 
 
