@@ -42,9 +42,13 @@ class TokenAdmin(AllowListAdmin):
     form = TokenForm
     fields = ("mint", "symbol", "name", "decimals", "token_program", "enabled")
     readonly_fields = ("mint", "decimals", "token_program")
-    list_display = ("symbol", "name", "mint", "decimals", "enabled")
+    list_display = ("symbol", "name", "short_mint", "decimals", "enabled")
     list_filter = ("enabled",)
     search_fields = ("symbol", "name", "=mint")
+
+    @admin.display(description="Mint", ordering="mint")
+    def short_mint(self, token: Token) -> str:
+        return _short(token.mint)
 
 
 @admin.register(Pool)
@@ -58,8 +62,7 @@ class PoolAdmin(AllowListAdmin):
 
     @admin.display(description="Address", ordering="address")
     def short_address(self, pool: Pool) -> str:
-        short = f"{pool.address[:6]}…{pool.address[-4:]}"
-        return format_html('<code title="{}">{}</code>', pool.address, short)
+        return _short(pool.address)
 
     @admin.display(description="Pair")
     def pair(self, pool: Pool) -> str:
@@ -88,3 +91,9 @@ class ChainAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_queryset(self, request: HttpRequest) -> QuerySet[Chain]:
         chains: QuerySet[Chain] = super().get_queryset(request)
         return chains.order_by("id")
+
+
+def _short(address: str) -> str:
+    """Both ends of an address, with the whole one to hover over."""
+    ends = f"{address[:6]}…{address[-4:]}"
+    return format_html('<code title="{}">{}</code>', address, ends)

@@ -84,13 +84,15 @@ def test_a_pool_is_switched_on_and_off_but_stays_what_it_is(admin_client):
     assert after({"note": "moved"}) == (*same, False, "moved")
 
 
-def test_the_list_of_pools_is_short_enough_to_read_across(admin_client):
-    make_pool(note="on trial")
+def test_the_lists_are_short_enough_to_read_across(admin_client):
+    make_pool()
 
-    page = admin_client.get("/admin/dex/pool/").content.decode()
+    pools = admin_client.get("/admin/dex/pool/").content.decode()
+    tokens = admin_client.get("/admin/dex/token/").content.decode()
 
-    assert f'<code title="{POOL}">7JuwJu…zdny</code>' in page
-    assert "RAY / USDC" in page
+    assert f'<code title="{POOL}">7JuwJu…zdny</code>' in pools
+    assert "RAY / USDC" in pools
+    assert f'<code title="{USDC}">EPjFWd…Dt1v</code>' in tokens
 
 
 def test_the_lists_show_and_switch_what_is_enabled(admin_client):
