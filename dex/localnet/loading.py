@@ -17,6 +17,9 @@ from .lookup import load_addresses
 from .programs import RESERVED
 from .transaction_errors import TransactionError
 
+# What one transaction may name. Source: agave, `MAX_TX_ACCOUNT_LOCKS`.
+MAX_ACCOUNTS = 64
+
 Read = Callable[[Pubkey], Account | None]
 
 
@@ -65,9 +68,15 @@ class Loaded:
             return self
         writable, readonly = load_addresses(self.message, read, slot)
         loaded = Loaded(self.transaction, writable=writable, readonly=readonly)
-        if len(set(loaded.keys)) != len(loaded.keys):
-            raise TransactionError("AccountLoadedTwice")
+        loaded.check_locks()
         return loaded
+
+    def check_locks(self) -> None:
+        """Raise TransactionError for too many accounts, or for one named twice."""
+        if len(self.keys) > MAX_ACCOUNTS:
+            raise TransactionError("TooManyAccountLocks")
+        if len(set(self.keys)) != len(self.keys):
+            raise TransactionError("AccountLoadedTwice")
 
     @cached_property
     def metas(self) -> list[AccountMeta]:
@@ -115,6 +124,5 @@ def load(raw: bytes) -> Loaded:
     except Exception:  # solders raises several unrelated classes
         raise TransactionError("SanitizeFailure") from None
     loaded = Loaded(transaction)
-    if len(set(loaded.keys)) != len(loaded.keys):
-        raise TransactionError("AccountLoadedTwice")
+    loaded.check_locks()
     return loaded

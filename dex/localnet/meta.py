@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from solders.pubkey import Pubkey
@@ -25,6 +25,9 @@ DATA_BYTES_PER_UNIT = 4
 UNITS_PER_PAGE = 8
 PAGE_BYTES = 32 * 1024
 ACCOUNT_BASE_BYTES = 64
+# Source: agave, `log_collector.rs`. Simulations are not cut off.
+LOG_BYTES = 10_000
+LOGS_CUT_OFF = "Log truncated"
 
 
 def transaction_meta(outcome: Outcome, read: Read) -> dict[str, Any]:
@@ -39,7 +42,7 @@ def transaction_meta(outcome: Outcome, read: Read) -> dict[str, Any]:
         "preBalances": _balances(loaded, before),
         "postBalances": _balances(loaded, after),
         "innerInstructions": inner_instructions(outcome),
-        "logMessages": outcome.logs,
+        "logMessages": cut_off(outcome.logs),
         "preTokenBalances": _token_balances(loaded, before, read),
         "postTokenBalances": _token_balances(loaded, after, read),
         "rewards": [],
@@ -54,6 +57,20 @@ def transaction_meta(outcome: Outcome, read: Read) -> dict[str, Any]:
     if outcome.return_data is not None:
         meta["returnData"] = return_data(outcome)
     return meta
+
+
+def cut_off(logs: Sequence[str]) -> list[str]:
+    """Return the lines that a node keeps: short ones still fit where a long one did not."""
+    kept: list[str] = []
+    left = LOG_BYTES
+    for line in logs:
+        size = len(line.encode())
+        if size < left:
+            left -= size
+            kept.append(line)
+        elif LOGS_CUT_OFF not in kept:
+            kept.append(LOGS_CUT_OFF)
+    return kept
 
 
 def return_data(outcome: Outcome) -> dict[str, Any] | None:

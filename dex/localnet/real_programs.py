@@ -41,7 +41,7 @@ class RealPrograms:
 
     def __init__(self, programs: Mapping[Pubkey, bytes]) -> None:
         vm = LiteSVM().with_sigverify(False).with_blockhash_check(False)
-        self._vm = vm.with_transaction_history(0)
+        self._vm = vm.with_transaction_history(0).with_log_bytes_limit(None)
         self._slot = -1
         # What the VM holds: simulating changes nothing there.
         self._held: dict[Pubkey, Account | None] = {}

@@ -16,7 +16,8 @@ from .loading import Read as Read
 from .loading import load as load
 from .programs import PROGRAMS, is_executable
 from .programs.compute_budget import Budget, read_budget
-from .programs.invocation import Execution, Invocation, rent_exempt_minimum, run
+from .programs.execution import Execution
+from .programs.invocation import Invocation, rent_exempt_minimum, run
 from .transaction_errors import InstructionError, TransactionError
 
 Execute = Callable[[Loaded, Read, Clock], "Outcome"]
@@ -144,6 +145,7 @@ def _run_all(loaded: Loaded, execution: Execution) -> Any:
             index,
         )
         try:
+            execution.count_instruction()
             run(invocation)
         except InstructionError as error:
             return {"InstructionError": [index, error.error]}

@@ -7,6 +7,7 @@ from typing import Any
 INSTRUCTION_TEXT = {
     "AccountAlreadyInitialized": "instruction requires an uninitialized account",
     "AccountBorrowFailed": "instruction tries to borrow reference for an account which is already borrowed",
+    "CallDepth": "Cross-program invocation call depth too deep",
     "ComputationalBudgetExceeded": "Computational budget exceeded",
     "ExternalAccountDataModified": "instruction modified data of an account it does not own",
     "ExternalAccountLamportSpend": "instruction spent from the balance of an account it does not own",
@@ -20,6 +21,8 @@ INSTRUCTION_TEXT = {
     "InvalidArgument": "invalid program argument",
     "InvalidInstructionData": "invalid instruction data",
     "InvalidSeeds": "Provided seeds do not result in a valid address",
+    "MaxAccountsDataAllocationsExceeded": "Accounts data allocations exceeded the maximum allowed per transaction",
+    "MaxInstructionTraceLengthExceeded": "Max instruction trace length exceeded",
     "MissingAccount": "An account required by the instruction is missing",
     "MissingRequiredSignature": "missing required signature for instruction",
     "ModifiedProgramId": "instruction illegally modified the program id of an account",
@@ -47,6 +50,7 @@ TRANSACTION_TEXT = {
     "MaxLoadedAccountsDataSizeExceeded": "Transaction exceeded max loaded accounts data size cap",
     "ProgramAccountNotFound": "Attempt to load a program that does not exist",
     "SanitizeFailure": "Transaction failed to sanitize accounts offsets correctly",
+    "TooManyAccountLocks": "Transaction locked too many accounts",
     "UnsupportedVersion": "Transaction version is unsupported",
     "SignatureFailure": "Transaction did not pass signature verification",
 }

@@ -19,7 +19,8 @@ from .addresses import (
     associated_token_address,
 )
 
-# What fits into one network packet, with one signature of 64 bytes and its count.
+# What fits into one network packet, with one signature of 64 bytes and its count. Without
+# lookup tables these are at most 35 keys: the 64 that may be locked are out of reach.
 MAX_TRANSACTION_BYTES = 1232
 SIGNATURES_BYTES = 65
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from solders.instruction import Instruction
 
-from .differential import loading, openings, others, tokens
+from .differential import limits, loading, openings, others, tokens
 from .differential.world import USERS, World, with_memo
 
 Generator = Callable[[World], Instruction | list[Instruction]]
@@ -21,6 +21,7 @@ TOKENS: Sequence[Generator] = (
     tokens.associated,
     tokens.transfers,
     tokens.delegations,
+    tokens.multisignatures,
     tokens.authorities,
     tokens.supply,
     tokens.closing,
@@ -59,8 +60,9 @@ def run(seed: int, steps: int) -> dict[str, int]:
 
 def send(world: World) -> tuple[Any, Any, Any]:
     rng = world.rng
-    if rng.random() < 0.1:
-        message = loading.message(world)
+    if rng.random() < 0.12:
+        maker = rng.choice([loading.message, loading.message, limits.message])
+        message = maker(world)
         return *world.twins.run(message), message
     instructions = legs(world)
     payer = rng.choices(USERS, (10, 10, 3, 1))[0]
@@ -79,7 +81,8 @@ def legs(world: World) -> list[Instruction]:
         instructions = [*instructions, *(more if isinstance(more, list) else [more])]
     if rng.random() < 0.25:
         at = rng.randrange(len(instructions))
-        instructions[at] = world.spoiled(instructions[at])
+        for _ in range(rng.choice([1, 1, 1, 2])):
+            instructions[at] = world.spoiled(instructions[at])
     return instructions
 
 

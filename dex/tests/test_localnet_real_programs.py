@@ -5,15 +5,12 @@ from __future__ import annotations
 import random
 import struct
 from contextlib import closing
-from pathlib import Path
 
 import pytest
-from django.conf import settings
 from django.core.management import CommandError, call_command
 from solders.address_lookup_table_account import AddressLookupTableAccount
 from solders.hash import Hash
 from solders.instruction import Instruction
-from solders.litesvm import LiteSVM
 from solders.message import MessageV0
 from solders.pubkey import Pubkey
 from solders.signature import Signature
@@ -22,12 +19,10 @@ from solders.transaction import VersionedTransaction
 from dex.localnet import genesis
 from dex.localnet.fork.load import Fork
 from dex.localnet.funding import fund
-from dex.localnet.ledger import Ledger
 from dex.localnet.lookup import Table
 from dex.localnet.market import VENUES, Market, read_snapshot, sign_transaction
 from dex.localnet.opening import open_ledger
 from dex.localnet.programs import is_executable
-from dex.localnet.programs import token_layout as layout
 from dex.localnet.real_programs import ELF, ProgramsUnusable, RealPrograms
 from dex.localnet.runtime import Loaded, execute, load
 from dex.localnet.testing import running_localnet
@@ -36,30 +31,12 @@ from dex.solana.addresses import (
     MEMO_PROGRAM,
     TOKEN_2022_PROGRAM,
     TOKEN_PROGRAM,
-    associated_token_address,
 )
 from dex.types import Account
 
 from .differential import others, tokens
-from .differential.world import TOKEN, USERS, World, readonly, signer, writable
-
-# Behind this header an upgradeable program's data account holds its ELF.
-PROGRAM_DATA_HEADER = 45
-# Where a pool names its observation account or its oracle, which no quote reads.
-UNREAD = {"raydium": slice(296, 328), "meteora": slice(552, 584)}
-
-
-def dump(program: Pubkey, folder: Path) -> None:
-    """Write a program that the VM bundles to a file, as an operator dumps one."""
-    vm = LiteSVM()
-    account = vm.get_account(program)
-    assert account is not None
-    data = bytes(account.data)
-    if not data.startswith(ELF):
-        held = vm.get_account(Pubkey(data[4:36]))
-        assert held is not None
-        data = bytes(held.data)[PROGRAM_DATA_HEADER:]
-    (folder / f"{program}.so").write_bytes(data)
+from .differential.world import TOKEN, USERS, World, signer, writable
+from .dumped_programs import dump, written
 
 
 def test_dumped_programs_do_what_localnets_own_do(tmp_path):
@@ -97,13 +74,20 @@ def test_dumped_programs_do_what_localnets_own_do(tmp_path):
     assert landed > 50
 
 
-def written(outcome):
-    """Return the accounts that are not as they were."""
-    return {
-        address: account
-        for address, account in outcome.changes.items()
-        if account != outcome.before[address]
-    }
+def test_dumped_programs_log_as_much_as_they_like(tmp_path):
+    dump(MEMO_PROGRAM, tmp_path)
+    real, world = RealPrograms.load(tmp_path), World(random.Random(1))
+    memos = [Instruction(MEMO_PROGRAM, b"x" * 900, [])] * 12
+    message = MessageV0.try_compile(
+        USERS[0].pubkey(), memos, [], world.twins.vm.latest_blockhash()
+    )
+    loaded = Loaded(VersionedTransaction.populate(message, [Signature.default()]))
+
+    by_dumps = real.execute(loaded, world.twins.read, world.twins.clock)
+
+    # What lands is cut off later, what is simulated is not.
+    by_own = execute(loaded, world.twins.read, world.twins.clock)
+    assert by_dumps.logs == by_own.logs
 
 
 def test_a_swap_beside_a_dumped_program_runs_where_the_venue_is_known(tmp_path):
@@ -163,54 +147,6 @@ def test_missing_folder_is_refused(tmp_path):
         RealPrograms.load(tmp_path / "nowhere")
 
 
-@pytest.mark.skipif(
-    not settings.LOCALNET_PROGRAMS, reason="LOCALNET_PROGRAMS names no folder"
-)
-def test_genesis_pools_swap_on_the_venues_own_programs(tmp_path):
-    real = RealPrograms.load(Path(settings.LOCALNET_PROGRAMS))
-    with closing(open_ledger(tmp_path, genesis=genesis.accounts)) as ledger:
-        swap_in_both(ledger, real)
-
-
-def swap_in_both(ledger: Ledger, real: RealPrograms) -> None:
-    """Swap in every pool by both programs, and find the same accounts behind."""
-    rng, wallet = random.Random(1), Market(ledger, 0).wallet
-    fund(ledger, Fork(), wallet.pubkey())
-    for step in range(200):
-        pool = rng.choice(genesis.pools())
-        venue = VENUES[pool.venue]
-        token, depth = rng.choice(
-            [(pool.base, pool.base_depth), (pool.quote, pool.quote_depth)]
-        )
-        snapshot = read_snapshot(ledger, venue, pool.address)
-        amount = rng.randrange(1, depth // 1_000)
-        quote = venue.quote(pool.address, snapshot, token.mint, amount)
-        instruction = venue.swap_instruction(
-            quote, snapshot, user=wallet.pubkey(), min_amount_out=1
-        )
-        loaded = load(sign_transaction(ledger, wallet, [instruction], str(step)))
-        clock = ledger.clock.sysvar(ledger.clock.slot())
-
-        by_dumps = real.execute(loaded, ledger.account, clock)
-        by_own = execute(loaded, ledger.account, clock)
-
-        assert by_dumps.error is None, by_dumps.logs
-        held = snapshot.accounts[pool.address]
-        assert held is not None
-        unread = held.data[UNREAD[pool.venue]]
-        assert {
-            address: account
-            for address, account in written(by_dumps).items()
-            if bytes(address) != unread
-        } == {
-            address: account
-            for address, account in written(by_own).items()
-            if bytes(address) != unread
-        }
-        assert by_dumps.fee == by_own.fee
-        ledger.bank.write(clock.slot, by_own.changes)
-
-
 def test_dumped_programs_take_accounts_from_lookup_tables(tmp_path):
     dump(TOKEN_PROGRAM, tmp_path)
     real, world = RealPrograms.load(tmp_path), World(random.Random(1))
@@ -241,41 +177,3 @@ def test_dumped_programs_take_accounts_from_lookup_tables(tmp_path):
 def test_command_refuses_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(CommandError, match="is not a folder"):
         call_command("localnet", programs=tmp_path / "nowhere", ledger=tmp_path)
-
-
-def test_real_token_program_accepts_the_genesis_vaults_and_mints(tmp_path):
-    dump(TOKEN_PROGRAM, tmp_path)
-    real = RealPrograms.load(tmp_path)
-    with closing(open_ledger(tmp_path / "ledger", genesis=genesis.accounts)) as ledger:
-        wallet = Market(ledger, 0).wallet
-        fund(ledger, Fork(), wallet.pubkey())
-        clock = ledger.clock.sysvar(ledger.clock.slot())
-        for pool in genesis.pools():
-            for token, vault in vaults(pool):
-                owned = associated_token_address(wallet.pubkey(), token.mint)
-                accounts = [
-                    writable(owned),
-                    readonly(token.mint),
-                    writable(vault),
-                    signer(wallet.pubkey()),
-                ]
-                data = struct.pack("<BQB", 12, 1_000, token.decimals)
-                transfer = Instruction(TOKEN_PROGRAM, data, accounts)
-                loaded = load(sign_transaction(ledger, wallet, [transfer]))
-
-                outcome = real.execute(loaded, ledger.account, clock)
-
-                assert outcome.error is None, outcome.logs
-                assert written(outcome) == written(
-                    execute(loaded, ledger.account, clock)
-                )
-
-
-def vaults(pool: genesis.GenesisPool):
-    """Return both tokens of a pool with the vaults that hold them."""
-    held = {
-        layout.mint_of(account.data): address
-        for address, account in pool.accounts
-        if account.owner == TOKEN_PROGRAM and layout.is_token_account(account.data)
-    }
-    return [(token, held[token.mint]) for token in (pool.base, pool.quote)]

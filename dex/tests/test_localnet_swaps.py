@@ -223,7 +223,7 @@ def test_compute_limit_that_is_too_low_stops_the_swap(network):
 
     error = error_of(network, limit, instruction_of(network, METEORA, quote))
 
-    assert error == {"InstructionError": [1, "ComputationalBudgetExceeded"]}
+    assert error == {"InstructionError": [1, "ProgramFailedToComplete"]}
 
 
 def test_equal_swaps_land_twice_when_their_memos_differ(network):

@@ -78,7 +78,7 @@ ODD: dict[str, Odd] = {
         DlmmPair({-i: BinAmounts(y=10) for i in range(260)}),
         2_001,
         "too_many_bins",
-        "ComputationalBudgetExceeded",
+        "ProgramFailedToComplete",
     ),
 }
 for name, kind in UNSAFE.items():

@@ -31,7 +31,8 @@ from . import (
     token,
     token_2022,
 )
-from .invocation import NATIVE_PROGRAMS, Program
+from .execution import Program
+from .invocation import NATIVE_PROGRAMS
 
 PROGRAMS: Mapping[Pubkey, Program] = {
     SYSTEM_PROGRAM: system.process,

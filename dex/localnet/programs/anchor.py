@@ -178,7 +178,7 @@ def compute(
             call.log("Error: Account is frozen")
             raise custom(ACCOUNT_FROZEN) from None
         if refusal.code == "too_many_bins":
-            raise InstructionError("ComputationalBudgetExceeded") from None
+            raise call.run_out() from None
         call.log(str(refusal))
         raise InstructionError(code or "InvalidArgument") from None
 

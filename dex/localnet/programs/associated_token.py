@@ -15,6 +15,8 @@ from dex.localnet.transaction_errors import InstructionError, custom
 from dex.solana.addresses import (
     ASSOCIATED_TOKEN_PROGRAM,
     SYSTEM_PROGRAM,
+    TOKEN_2022_PROGRAM,
+    TOKEN_PROGRAM,
     associated_token_address,
 )
 
@@ -87,6 +89,8 @@ def _check_existing(
 def _open(
     call: Invocation, wallet: Pubkey, mint: Pubkey, token_program: Pubkey
 ) -> None:
+    if token_program not in (TOKEN_PROGRAM, TOKEN_2022_PROGRAM):
+        raise InstructionError("IncorrectProgramId")
     account, payer = call.address(1), call.address(0)
     call.call(token_program, [AccountMeta(mint, False, False)], b"\x15\x07\x00")
     # What the token program has just answered.

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Collection, Mapping, Sequence
+import logging
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from solders.instruction import AccountMeta
 from solders.pubkey import Pubkey
 
 from dex.localnet.transaction_errors import InstructionError
 from dex.solana.addresses import SYSTEM_PROGRAM
-from dex.types import Account, Clock
+from dex.types import Account
+
+from .account_changes import check_change
+from .execution import Execution
+
+logger = logging.getLogger(__name__)
 
 # Native programs run inside the node and log no compute units.
 NATIVE_PROGRAMS = frozenset(
@@ -23,40 +28,14 @@ NATIVE_PROGRAMS = frozenset(
 )
 CALL_UNITS = 946
 MAX_DEPTH = 5
-
-Program = Callable[["Invocation"], None]
+# What the logs say of programs that did not end by themselves.
+OUT_OF_UNITS = "exceeded CUs meter at BPF instruction"
+BROKEN = "localnet's own program broke; see the log of localnet"
 
 
 def rent_exempt_minimum(data_length: int) -> int:
     """Return the least lamports an account of this size must hold."""
     return (128 + data_length) * 6_960
-
-
-@dataclass
-class Execution:
-    """One transaction while it runs: the accounts it changed, its logs and its units."""
-
-    read: Callable[[Pubkey], Account | None]
-    keys: Sequence[Pubkey]
-    programs: Mapping[Pubkey, Program]
-    clock: Clock
-    unit_limit: int
-    # What each program costs for a heap larger than usual.
-    heap_units: int = 0
-    changes: dict[Pubkey, Account] = field(default_factory=dict)
-    logs: list[str] = field(default_factory=list)
-    units: int = 0
-    # What a program returned last, and which one it was.
-    return_data: tuple[Pubkey, bytes] | None = None
-    # Calls that programs made, by the index of the transaction's instruction.
-    inner: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
-
-    def account(self, address: Pubkey) -> Account:
-        """Return an account's state now; one that does not exist is empty."""
-        changed = self.changes.get(address)
-        if changed is not None:
-            return changed
-        return self.read(address) or Account(SYSTEM_PROGRAM, 0, b"")
 
 
 @dataclass
@@ -96,7 +75,7 @@ class Invocation:
         meta = self._meta(position)
         before = self.execution.account(meta.pubkey)
         if self.program in NATIVE_PROGRAMS:
-            check_change(self.program, meta, before, account)
+            self._settle(meta, before, account)
         else:
             self.written.setdefault(meta.pubkey, before)
         self.execution.changes[meta.pubkey] = account
@@ -106,8 +85,7 @@ class Invocation:
         for meta in self.accounts:
             before = self.written.pop(meta.pubkey, None)
             if before is not None:
-                now = self.execution.account(meta.pubkey)
-                check_change(self.program, meta, before, now)
+                self._settle(meta, before, self.execution.account(meta.pubkey))
 
     def log(self, text: str) -> None:
         self.execution.logs.append(f"Program log: {text}")
@@ -120,12 +98,19 @@ class Invocation:
         self.execution.return_data = (self.program, data)
 
     def consume(self, units: int) -> None:
-        """Use compute units; ComputationalBudgetExceeded beyond the limit."""
-        execution = self.execution
-        execution.units += units
-        if execution.units > execution.unit_limit:
-            execution.units = execution.unit_limit
-            raise InstructionError("ComputationalBudgetExceeded")
+        """Use compute units; ComputationalBudgetExceeded beyond the limit.
+
+        Only native programs tell it so: any other is stopped as `run_out` says.
+        """
+        if not self.execution.spend(units):
+            if self.program in NATIVE_PROGRAMS:
+                raise InstructionError("ComputationalBudgetExceeded")
+            raise self.run_out()
+
+    def run_out(self) -> InstructionError:
+        """Use all units that are left, and return the error of a program stopped so."""
+        self.execution.units = self.execution.unit_limit
+        return InstructionError("ProgramFailedToComplete", OUT_OF_UNITS)
 
     def call(
         self,
@@ -136,15 +121,17 @@ class Invocation:
         signed_by: Collection[Pubkey] = (),
     ) -> None:
         """Call another program; `signed_by` are addresses derived from this program."""
-        self.consume(CALL_UNITS)
+        if not self.execution.spend(CALL_UNITS):
+            raise InstructionError("ComputationalBudgetExceeded")
         self.check_written()
+        for meta in accounts:
+            self._check_privileges(meta, signed_by)
         if all(meta.pubkey != program for meta in self.accounts):
             self.execution.logs.append(f"Unknown program {program}")
             raise InstructionError("MissingAccount")
         if self.depth == MAX_DEPTH:
             raise InstructionError("CallDepth")
-        for meta in accounts:
-            self._check_privileges(meta, signed_by)
+        self.execution.count_instruction()
         keys = self.execution.keys
         self.execution.inner.setdefault(self.index, []).append(
             {
@@ -154,11 +141,18 @@ class Invocation:
                 "stackHeight": self.depth + 1,
             }
         )
-        run(
-            Invocation(
-                self.execution, program, accounts, data, self.index, self.depth + 1
-            )
+        called = Invocation(
+            self.execution, program, accounts, data, self.index, self.depth + 1
         )
+        try:
+            run(called)
+        except InstructionError as error:
+            # The caller fails with the same error, but not with the other's own words.
+            raise InstructionError(error.error) from error
+
+    def _settle(self, meta: AccountMeta, before: Account, after: Account) -> None:
+        self.execution.resize(len(before.data), len(after.data))
+        check_change(self.program, meta, before, after)
 
     def _check_privileges(
         self, wanted: AccountMeta, signed_by: Collection[Pubkey]
@@ -183,29 +177,6 @@ class Invocation:
         return self.accounts[position]
 
 
-def check_change(
-    program: Pubkey, meta: AccountMeta, before: Account, after: Account
-) -> None:
-    """Refuse a change as the runtime does: only its owner changes an account's data or
-    takes its lamports, and only if the account is writable.
-    """
-    owned = before.owner == program
-    if after.lamports != before.lamports:
-        if after.lamports < before.lamports and not owned:
-            raise InstructionError("ExternalAccountLamportSpend")
-        if not meta.is_writable:
-            raise InstructionError("ReadonlyLamportChange")
-    if after.data != before.data:
-        if not meta.is_writable:
-            raise InstructionError("ReadonlyDataModified")
-        if not owned:
-            raise InstructionError("ExternalAccountDataModified")
-    if after.owner != before.owner and not (
-        owned and meta.is_writable and not any(after.data)
-    ):
-        raise InstructionError("ModifiedProgramId")
-
-
 def run(invocation: Invocation) -> None:
     """Run one program with the log lines that real nodes write around it."""
     execution, program = invocation.execution, invocation.program
@@ -214,7 +185,7 @@ def run(invocation: Invocation) -> None:
     used_before = execution.units
     execution.return_data = None
     try:
-        execution.programs[program](invocation)
+        _process(invocation)
         invocation.check_written()
     except InstructionError as error:
         _log_units(invocation, used_before)
@@ -222,6 +193,18 @@ def run(invocation: Invocation) -> None:
         raise
     _log_units(invocation, used_before)
     logs.append(f"Program {program} success")
+
+
+def _process(invocation: Invocation) -> None:
+    """Run a program; a bug of localnet's own fails the transaction, not the chain."""
+    program = invocation.program
+    try:
+        invocation.execution.programs[program](invocation)
+    except InstructionError:
+        raise
+    except Exception:
+        logger.exception("Program %s broke on %s.", program, invocation.data.hex())
+        raise InstructionError("ProgramFailedToComplete", BROKEN) from None
 
 
 def _log_units(invocation: Invocation, used_before: int) -> None:

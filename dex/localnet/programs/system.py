@@ -149,9 +149,10 @@ def _allocate(call: Invocation, address: Address, space: int) -> None:
     if space > MAX_DATA_LENGTH:
         log(call, f"Allocate: requested {space}, max allowed {MAX_DATA_LENGTH}")
         raise custom(INVALID_ACCOUNT_DATA_LENGTH)
+    call.write(address.position, replace(account, data=bytes(space)))
+    # Also where no byte is added.
     if not call.accounts[address.position].is_writable:
         raise InstructionError("ReadonlyDataModified")
-    call.write(address.position, replace(account, data=bytes(space)))
 
 
 def _assign(call: Invocation, address: Address, owner: Pubkey) -> None:

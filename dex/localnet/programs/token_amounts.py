@@ -16,12 +16,11 @@ from .token_checks import (
     require_own,
     unpack,
 )
+from .token_extensions import ACCOUNT_EXTENSIONS
 from .token_transfers import UINT64_MAX
 from .transfer_fee import account_extensions, size_with
 
 MAX_DIGITS = 257
-# Sizes of the extensions that accounts may have, by type (spl-token-2022-interface).
-ACCOUNT_EXTENSIONS = {2: 8, 5: 295, 7: 0, 8: 1, 11: 1, 13: 0, 15: 1, 17: 64, 27: 0}
 LAST_EXTENSION = 28
 
 

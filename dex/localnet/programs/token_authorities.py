@@ -23,6 +23,7 @@ from .token_checks import (
     is_2022,
     is_mint,
     mint,
+    optional_address,
     refuse,
     refuse_named,
     require_accounts,
@@ -143,14 +144,10 @@ def _set_state(call: Invocation, state: int) -> None:
 
 
 def _read_authority(call: Invocation, body: bytes) -> tuple[int, Pubkey | None]:
-    given = body[1:2]
-    if len(body) < {b"\0": 2, b"\1": 34}.get(given, 2):
-        if is_2022(call):
-            raise refuse_named(call, "InvalidInstructionData")
-        raise refuse(call, INVALID_INSTRUCTION)
+    new = optional_address(call, body, 1)
     if body[0] >= (KINDS_2022 if is_2022(call) else KINDS):
         raise refuse(call, INVALID_INSTRUCTION)
-    return body[0], Pubkey(body[2:34]) if given != b"\0" else None
+    return body[0], new
 
 
 def _set_account_authority(

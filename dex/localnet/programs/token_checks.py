@@ -39,7 +39,7 @@ MINT_DECIMALS_MISMATCH = 18
 NON_NATIVE_NOT_SUPPORTED = 19
 # From here on only Token-2022.
 EXTENSION_TYPE_MISMATCH = 20
-EXTENSION_ALREADY_INITIALIZED = 22
+EXTENSION_BASE_MISMATCH = 21
 NO_AUTHORITY = 29
 FEE_EXCEEDS_MAXIMUM = 30
 MINT_REQUIRED_FOR_TRANSFER = 31
@@ -68,7 +68,7 @@ TEXT = {
     MINT_DECIMALS_MISMATCH: "Error: decimals different from the Mint decimals",
     NON_NATIVE_NOT_SUPPORTED: "Error: Instruction does not support non-native tokens",
     EXTENSION_TYPE_MISMATCH: "Error: New extension type does not match already existing extensions",
-    EXTENSION_ALREADY_INITIALIZED: "Error: Extension already initialized on this account",
+    EXTENSION_BASE_MISMATCH: "Error: Extension does not match the base type provided",
     NO_AUTHORITY: "Error: No authority exists to perform the desired operation",
     FEE_EXCEEDS_MAXIMUM: "Error: Transfer fee exceeds maximum of 10,000 basis points",
     MINT_REQUIRED_FOR_TRANSFER: "Mint required for this account to transfer tokens, use `transfer_checked` or `transfer_checked_with_fee`",
@@ -76,6 +76,10 @@ TEXT = {
     OWNER_IS_IMMUTABLE: "The owner authority cannot be changed",
     HAS_WITHHELD_FEES: "Error: An account can only be closed if its withheld fee balance is zero, harvest fees to the mint and try again",
 }
+
+# About what a multisignature costs in compute units (measured): once, for each signer, and
+# for each member that a signer is compared with.
+MULTISIG_UNITS = {TOKEN_PROGRAM: (60, 36, 6), TOKEN_2022_PROGRAM: (0, 247, 9)}
 
 
 def is_2022(call: Invocation) -> bool:
@@ -113,6 +117,17 @@ def unpack(call: Invocation, layout_format: str, body: bytes) -> tuple[Any, ...]
     elif len(body) < size:
         raise refuse(call, INVALID_INSTRUCTION)
     return struct.unpack_from(layout_format, body)
+
+
+def optional_address(call: Invocation, body: bytes, at: int) -> Pubkey | None:
+    """Read an address behind a byte that says whether there is one; 0 or 1, no other."""
+    option = body[at : at + 1]
+    size = {b"\0": 0, b"\1": 32}.get(option)
+    if size is None or len(body) <= at + size:
+        if is_2022(call):
+            raise refuse_named(call, "InvalidInstructionData")
+        raise refuse(call, INVALID_INSTRUCTION)
+    return Pubkey(body[at + 1 : at + 33]) if size else None
 
 
 def token_account(call: Invocation, position: int) -> bytes:
@@ -189,8 +204,11 @@ def authorize(
     if call.address(position) != expected:
         raise refuse(call, OWNER_MISMATCH)
     authority = call.account(position)
-    own = (TOKEN_PROGRAM, TOKEN_2022_PROGRAM) if is_2022(call) else (TOKEN_PROGRAM,)
-    if len(authority.data) == layout.MULTISIG_SIZE and authority.owner in own:
+    # Both programs accept the other's.
+    if (
+        len(authority.data) == layout.MULTISIG_SIZE
+        and authority.owner in MULTISIG_UNITS
+    ):
         if signers is None:
             signers = call.accounts[position + 1 :]
         _authorize_multisig(call, authority.data, signers)
@@ -202,6 +220,8 @@ def _authorize_multisig(
     call: Invocation, data: bytes, signers: Sequence[AccountMeta]
 ) -> None:
     required, known, initialized = data[:3]
+    once, each, compared = MULTISIG_UNITS[call.program]
+    call.consume(once + (each + compared * known) * len(signers))
     if not initialized:
         raise refuse_named(call, "UninitializedAccount")
     waiting = [data[3 + 32 * n : 35 + 32 * n] for n in range(known)]

@@ -12,8 +12,6 @@ from . import token_layout as layout
 from .invocation import Invocation, rent_exempt_minimum
 from .token_checks import (
     ALREADY_IN_USE,
-    EXTENSION_ALREADY_INITIALIZED,
-    INVALID_INSTRUCTION,
     INVALID_MINT,
     INVALID_PROVIDED_SIGNERS,
     INVALID_REQUIRED_SIGNERS,
@@ -21,16 +19,17 @@ from .token_checks import (
     OVERFLOW,
     is_2022,
     is_mint,
+    optional_address,
     panicked,
     refuse,
     refuse_named,
     require_accounts,
-    require_kind,
     require_own,
     require_own_2022,
     require_size,
     unpack,
 )
+from .token_extensions import require_unopened, with_extension
 from .transfer_fee import account_extensions, size_with
 
 RENT_SYSVAR = Pubkey.from_string("SysvarRent111111111111111111111111111111111")
@@ -59,9 +58,7 @@ def initialize_account_3(call: Invocation, body: bytes) -> None:
 
 def initialize_mint(call: Invocation, body: bytes) -> None:
     values = _read_mint(call, body)
-    require_accounts(call, 2)
-    require_own_2022(call, 0)
-    require_rent_sysvar(call, 1)
+    _require_new_and_sysvar(call)
     _initialize_mint(call, *values)
 
 
@@ -73,9 +70,7 @@ def initialize_mint_2(call: Invocation, body: bytes) -> None:
 
 def initialize_multisig(call: Invocation, body: bytes) -> None:
     required = _read_required(call, body)
-    require_accounts(call, 2)
-    require_own_2022(call, 0)
-    require_rent_sysvar(call, 1)
+    _require_new_and_sysvar(call)
     _initialize_multisig(call, required, first_signer=2)
 
 
@@ -96,10 +91,16 @@ def initialize_immutable_owner(call: Invocation, body: bytes) -> None:
         raise refuse(call, ALREADY_IN_USE)
     if not is_2022(call):
         return
-    require_kind(call, data, layout.KIND_ACCOUNT, 0)
-    data = _with_extension(call, data, layout.IMMUTABLE_OWNER, b"")
-    kind = bytes([layout.KIND_ACCOUNT])
-    _write(call, layout.put(data, layout.ACCOUNT_SIZE, kind))
+    require_unopened(call, data, layout.KIND_ACCOUNT)
+    _write(call, with_extension(call, data, layout.IMMUTABLE_OWNER, b""))
+
+
+def _require_new_and_sysvar(call: Invocation) -> None:
+    """Refuse in the order of each program: Token-2022 looks at owners first."""
+    require_accounts(call, 1)
+    require_own_2022(call, 0)
+    require_accounts(call, 2)
+    require_rent_sysvar(call, 1)
 
 
 def _require_account_and_mint(call: Invocation) -> None:
@@ -114,7 +115,7 @@ def _initialize_account(call: Invocation, owner: Pubkey) -> None:
     require_size(call, data, layout.ACCOUNT_SIZE)
     if data[layout.STATE]:
         raise refuse(call, ALREADY_IN_USE)
-    require_kind(call, data, layout.KIND_ACCOUNT, 0)
+    require_unopened(call, data, layout.KIND_ACCOUNT)
     reserve = rent_exempt_minimum(len(data))
     if account.lamports < reserve:
         raise refuse(call, NOT_RENT_EXEMPT)
@@ -132,7 +133,7 @@ def _initialize_account(call: Invocation, owner: Pubkey) -> None:
         if size_with(data, extensions) > len(data):
             raise refuse_named(call, "InvalidAccountData")
     for kind, value in extensions:
-        data = _with_extension(call, data, kind, value)
+        data = with_extension(call, data, kind, value)
     amount = account.lamports - reserve if native else 0
     if amount < 0:
         raise refuse(call, OVERFLOW)
@@ -158,7 +159,7 @@ def _initialize_mint(
         raise refuse(call, ALREADY_IN_USE)
     if not is_exempt:
         raise refuse(call, NOT_RENT_EXEMPT)
-    require_kind(call, data, layout.KIND_MINT, 0)
+    require_unopened(call, data, layout.KIND_MINT)
     if len(data) > layout.MINT_SIZE:
         if size_with(data, []) != len(data):
             raise refuse_named(call, "InvalidAccountData")
@@ -191,13 +192,7 @@ def _initialize_multisig(call: Invocation, required: int, *, first_signer: int) 
 
 def _read_mint(call: Invocation, body: bytes) -> tuple[int, Pubkey, Pubkey | None]:
     """Read decimals, mint authority and freeze authority."""
-    given = body[33:34]
-    size = {b"\0": 34, b"\1": 66}.get(given)
-    if size is None or len(body) < size:
-        if is_2022(call):
-            raise refuse_named(call, "InvalidInstructionData")
-        raise refuse(call, INVALID_INSTRUCTION)
-    freezer = Pubkey(body[34:66]) if given == b"\1" else None
+    freezer = optional_address(call, body, 33)
     return body[0], Pubkey(body[1:33]), freezer
 
 
@@ -209,19 +204,6 @@ def _read_required(call: Invocation, body: bytes) -> int:
 def require_rent_sysvar(call: Invocation, position: int) -> None:
     if call.address(position) != RENT_SYSVAR:
         raise refuse_named(call, "InvalidArgument")
-
-
-def _with_extension(call: Invocation, data: bytes, kind: int, value: bytes) -> bytes:
-    """Add an extension behind those that are there."""
-    at = layout.EXTENSIONS_START
-    for known, offset, length in layout.extensions(data):
-        if known == kind:
-            raise refuse(call, EXTENSION_ALREADY_INITIALIZED)
-        at = offset + length
-    entry = kind.to_bytes(2, "little") + len(value).to_bytes(2, "little") + value
-    if at + len(entry) > len(data):
-        raise refuse_named(call, "InvalidAccountData")
-    return layout.put(data, at, entry)
 
 
 def _write(call: Invocation, data: bytes) -> None:

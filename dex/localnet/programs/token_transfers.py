@@ -34,6 +34,8 @@ from .transfer_fee import transfer_fee, withhold
 UINT64_MAX = 2**64 - 1
 # What SPL Token uses more where a transfer changes nothing: it looks at the owners.
 NOTHING_MOVES_UNITS = 48
+# About what it uses more when it is given more accounts than it needs, as by a multisig.
+MORE_ACCOUNTS_UNITS = 60
 # What a transfer fee adds to the compute units of a transfer.
 TRANSFER_FEE_UNITS = 1_376
 
@@ -82,6 +84,8 @@ def spend_delegation(
 def _transfer(call: Invocation, amount: int, decimals: int | None) -> None:
     target, authority = (1, 2) if decimals is None else (2, 3)
     require_accounts(call, authority + 1)
+    if len(call.accounts) > authority + 1:
+        call.consume(MORE_ACCOUNTS_UNITS)
     source = token_account(call, 0)
     to_itself = call.address(0) == call.address(target)
     receiver = source if to_itself else token_account(call, target)

@@ -16,7 +16,6 @@ from .invocation import Invocation
 from .token_checks import (
     ACCOUNT_FROZEN,
     ALREADY_IN_USE,
-    EXTENSION_ALREADY_INITIALIZED,
     FEE_EXCEEDS_MAXIMUM,
     INVALID_INSTRUCTION,
     INVALID_STATE,
@@ -29,15 +28,14 @@ from .token_checks import (
     refuse,
     refuse_named,
     require_accounts,
-    require_kind,
     require_own,
     require_size,
     token_account,
 )
+from .token_extensions import require_unopened, with_extension
 from .token_transfers import UINT64_MAX, move_2022
 
 MAX_FEE_BPS = 10_000
-CONFIG_SIZE = 108
 # Offsets in the configuration: two authorities, what is withheld, two fees.
 WITHDRAW_AUTHORITY, WITHHELD, OLDER, NEWER = 32, 64, 72, 90
 FEE = struct.Struct("<QQH")
@@ -67,21 +65,13 @@ def _initialize_config(call: Invocation, name: str, body: bytes) -> None:
     require_size(call, data, layout.MINT_SIZE)
     if data[layout.MINT_INITIALIZED]:
         raise refuse(call, ALREADY_IN_USE)
-    require_kind(call, data, layout.KIND_MINT, 0)
-    at = layout.EXTENSIONS_START
-    for kind, offset, length in layout.extensions(data):
-        if kind == layout.TRANSFER_FEE_CONFIG:
-            raise refuse(call, EXTENSION_ALREADY_INITIALIZED)
-        at = offset + length
-    if at + 4 + CONFIG_SIZE > len(data):
-        raise refuse_named(call, "InvalidAccountData")
+    require_unopened(call, data, layout.KIND_MINT)
+    fee = FEE.pack(call.execution.clock.epoch, maximum, bps)
+    config = setter + withdrawer + bytes(8) + fee + fee
+    data = with_extension(call, data, layout.TRANSFER_FEE_CONFIG, config)
     if bps > MAX_FEE_BPS:
         raise refuse(call, FEE_EXCEEDS_MAXIMUM)
-    fee = FEE.pack(call.execution.clock.epoch, maximum, bps)
-    entry = struct.pack("<HH", layout.TRANSFER_FEE_CONFIG, CONFIG_SIZE)
-    entry += setter + withdrawer + bytes(8) + fee + fee
-    data = layout.put(data, at, entry)
-    _write(call, 0, layout.put(data, layout.ACCOUNT_SIZE, bytes([layout.KIND_MINT])))
+    _write(call, 0, data)
 
 
 def _transfer(call: Invocation, name: str, body: bytes) -> None:

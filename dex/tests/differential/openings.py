@@ -21,12 +21,16 @@ def opening(world: World) -> list[Instruction]:
     rng = world.rng
     program = rng.choice([TOKEN_PROGRAM, TOKEN_2022_PROGRAM])
     new, payer = rng.choice(NEW).pubkey(), world.user()
-    kind = rng.choice(["mint", "account", "account", "multisig"])
+    kind = rng.choice(["mint", "account", "account", "multisig", "mixed"])
     if kind == "mint":
         size, then = rng.choice(MINT_SIZES[program]), _mint(world, new, program)
     elif kind == "account":
         size = rng.choice(ACCOUNT_SIZES[program])
         then = _account(world, new, program)
+    elif kind == "mixed":  # steps of both, and not all of them
+        sizes = [*MINT_SIZES[program], *ACCOUNT_SIZES[program]]
+        steps = [*_mint(world, new, program), *_account(world, new, program)]
+        size, then = rng.choice(sizes), rng.choices(steps, k=rng.randrange(1, 4))
     else:
         size, then = 355, [_multisig(world, new, program)]
     if rng.random() < 0.05:
@@ -42,12 +46,11 @@ def _mint(world: World, new: Pubkey, program: Pubkey) -> list[Instruction]:
     instructions = []
     if program == TOKEN_2022_PROGRAM and rng.random() < 0.8:
         bps = rng.choice([0, 100, 10_000, 10_001])
-        authority = rng.choice([b"\0", b"\1" + bytes(AUTHORITY)])
-        data = b"\x1a\0" + authority * 2 + struct.pack("<HQ", bps, 5_000)
+        authorities = world.option(AUTHORITY) + world.option(AUTHORITY)
+        data = b"\x1a\0" + authorities + struct.pack("<HQ", bps, 5_000)
         instructions.append(Instruction(program, data, [writable(new)]))
     tag, extra = rng.choice([(0, [readonly(RENT_SYSVAR)]), (20, [])])
-    freezer = rng.choice([b"\0", b"\1" + bytes(AUTHORITY)])
-    data = bytes([tag, rng.randrange(10)]) + bytes(AUTHORITY) + freezer
+    data = bytes([tag, rng.randrange(10)]) + bytes(AUTHORITY) + world.option(AUTHORITY)
     instructions.append(Instruction(program, data, [writable(new), *extra]))
     return instructions
 
@@ -99,6 +102,8 @@ def new_accounts(world: World) -> Instruction:
             (4, [writable(owned), readonly(one), signer(user)]),
             (17, [writable(one)]),
             (18, [writable(one), readonly(two)]),
+            (20, [writable(one)]),
+            (22, [writable(one)]),
         ]
     )
     data = bytes([tag])
@@ -110,6 +115,8 @@ def new_accounts(world: World) -> Instruction:
         data += bytes([rng.choice([2, 3])]) + b"\1" + bytes(two)
     if tag == 18:
         data += bytes(user)
+    if tag == 20:
+        data += b"\0" + bytes(user) + world.option(user)
     if rng.random() < 0.3:
         accounts = [*accounts, signer(world.user()), signer(world.user())]
     return Instruction(program, data, accounts)

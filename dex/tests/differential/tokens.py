@@ -13,8 +13,11 @@ from dex.solana.addresses import (
 
 from .world import (
     AUTHORITY,
+    DECIMALS,
     FEE_TOKEN,
+    MULTISIGS,
     PROGRAM_OF,
+    USERS,
     World,
     create_associated,
     paying,
@@ -29,7 +32,9 @@ def associated(world: World) -> Instruction:
     rng = world.rng
     mint = world.mint()
     data = rng.choice([b"", b"\0", b"\1", b"\1", b"\1"])
-    accounts = create_associated(world.user(), world.user(), mint)
+    payer, owner = world.user(), world.user()
+    program = PROGRAM_OF[mint] if rng.random() < 0.9 else world.any_address()
+    accounts = create_associated(payer, owner, mint, program)
     if rng.random() < 0.1:
         data, accounts = b"\2", _nested(world, mint)
     return Instruction(ASSOCIATED_TOKEN_PROGRAM, data, accounts)
@@ -102,11 +107,36 @@ def authorities(world: World) -> Instruction:
     subject = account
     if rng.random() < 0.2:
         subject, kind, owner = mint, rng.randrange(7), AUTHORITY
-    new = b"\0" if rng.random() < 0.3 else b"\1" + bytes(world.user())
-    if subject == mint and rng.random() < 0.8:
-        new = b"\1" + bytes(AUTHORITY)
+    new = world.option(AUTHORITY if subject == mint else world.user(), some=0.7)
     data = bytes([6, kind]) + new
     return Instruction(PROGRAM_OF[mint], data, [writable(subject), signer(owner)])
+
+
+def multisignatures(world: World) -> Instruction:
+    """Use accounts of a multisignature of either program, signed by some or by all."""
+    rng, mint = world.rng, world.mint()
+    owner = rng.choice(list(MULTISIGS))
+    account = writable(world.account_of(owner, mint))
+    other = writable(world.account_of(world.user(), mint))
+    amount = struct.pack("<Q", world.amount())
+    data, accounts = rng.choice(
+        [
+            (b"\3" + amount, [account, other]),
+            (b"\3" + amount, [other, account]),
+            (
+                b"\x0c" + amount + bytes([DECIMALS[mint]]),
+                [account, readonly(mint), other],
+            ),
+            (b"\4" + amount, [account, readonly(world.user())]),
+            (b"\5", [account]),
+            (b"\6\3" + world.option(world.user()), [account]),
+            (b"\x08" + amount, [account, writable(mint)]),
+            (b"\x09", [account, writable(world.user())]),
+        ]
+    )
+    members = [signer(user.pubkey()) for user in rng.choices(USERS, k=rng.randrange(5))]
+    accounts = [*accounts, readonly(owner), *members]
+    return Instruction(PROGRAM_OF[mint], data, accounts)
 
 
 def supply(world: World) -> Instruction:

@@ -16,7 +16,11 @@ from solders.litesvm import LiteSVM
 from solders.message import MessageV0, to_bytes_versioned
 from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
-from solders.transaction_metadata import FailedTransactionMetadata
+from solders.transaction_metadata import (
+    FailedTransactionMetadata,
+    SimulatedTransactionInfo,
+    TransactionMetadata,
+)
 
 from dex.localnet.programs import PROGRAMS
 from dex.localnet.real_programs import error_json, inner_calls
@@ -27,6 +31,9 @@ from dex.localnet.transaction_errors import TransactionError
 from dex.solana.addresses import SYSTEM_PROGRAM
 from dex.types import Account, Clock
 
+TransactionResult = (
+    TransactionMetadata | SimulatedTransactionInfo | FailedTransactionMetadata
+)
 FIRST_SLOT = 1_000 * SLOTS_PER_EPOCH
 RECENT_SLOTS = 512
 UNITS = re.compile(r"(?<= consumed) \d+ of \d+ compute units")
@@ -58,7 +65,8 @@ class Twins:
 
     def __init__(self) -> None:
         vm = LiteSVM().with_sigverify(False).with_transaction_history(0)
-        self.vm = vm.with_blockhash_check(False)
+        # Logs are cut off where a transaction lands, not where it runs.
+        self.vm = vm.with_blockhash_check(False).with_log_bytes_limit(None)
         self.here: dict[Pubkey, Account] = {}
         for program in PROGRAMS:
             account = vm.get_account(program)
@@ -110,44 +118,38 @@ class Twins:
 
     def run(self, message: MessageV0) -> tuple[Ending, Ending]:
         """Run one message in both; nobody checks its signatures."""
-        signature = Keypair.from_seed(bytes(32)).sign_message(
-            to_bytes_versioned(message)
-        )
-        count = message.header.num_required_signatures
-        transaction = VersionedTransaction.populate(message, [signature] * count)
-        ours, keys = self._run_here(transaction)
-        real = self._run_there(transaction)
+        transaction = unsigned(message)
+        ours, outcome = self._run_here(transaction)
+        real = _ending_there(self.vm.send_transaction(transaction))
+        keys = transaction.message.account_keys
+        if outcome is not None:
+            self._keep(outcome)
+            keys = outcome.loaded.keys
         self.compare(keys, (real, ours))
         return real, ours
 
-    def _run_here(self, transaction: VersionedTransaction) -> tuple[Ending, list[Any]]:
-        keys: list[Pubkey] = transaction.message.account_keys
+    def try_out(self, message: MessageV0) -> tuple[Ending, Ending]:
+        """Run one message in both, and leave both as they are."""
+        transaction = unsigned(message)
+        ours, _ = self._run_here(transaction)
+        return _ending_there(self.vm.simulate_transaction(transaction)), ours
+
+    def _run_here(
+        self, transaction: VersionedTransaction
+    ) -> tuple[Ending, Outcome | None]:
         try:
             loaded = load(bytes(transaction))
             outcome = execute(loaded, self.read, self.clock)
         except TransactionError as error:
-            return Ending(error.error), keys
+            return Ending(error.error), None
+        return _ending(outcome), outcome
+
+    def _keep(self, outcome: Outcome) -> None:
         for address, account in outcome.changes.items():
             if account is None:
                 self.here.pop(address, None)
             else:
                 self.here[address] = account
-        return _ending(outcome), outcome.loaded.keys
-
-    def _run_there(self, transaction: VersionedTransaction) -> Ending:
-        result = self.vm.send_transaction(transaction)
-        if isinstance(result, FailedTransactionMetadata):
-            meta, error = result.meta(), error_json(result.err())
-        else:
-            meta, error = result, None
-        return Ending(
-            error,
-            tuple(meta.logs()),
-            meta.fee(),
-            inner_calls(meta),
-            bytes(meta.return_data().data),
-            meta.compute_units_consumed(),
-        )
 
     def compare(self, addresses: Sequence[Pubkey], endings: Any = ()) -> None:
         """Find every account the same in both worlds, byte for byte."""
@@ -163,6 +165,30 @@ class Twins:
                 continue
             theirs = Account(real.owner, real.lamports, bytes(real.data))
             assert ours == theirs, (address, *endings)
+
+
+def unsigned(message: MessageV0) -> VersionedTransaction:
+    """Return a transaction whose signatures nobody checks; they differ by message."""
+    signature = Keypair.from_seed(bytes(32)).sign_message(to_bytes_versioned(message))
+    count = message.header.num_required_signatures
+    return VersionedTransaction.populate(message, [signature] * count)
+
+
+def _ending_there(result: TransactionResult) -> Ending:
+    if isinstance(result, FailedTransactionMetadata):
+        meta, error = result.meta(), error_json(result.err())
+    elif isinstance(result, SimulatedTransactionInfo):
+        meta, error = result.meta(), None
+    else:
+        meta, error = result, None
+    return Ending(
+        error,
+        tuple(meta.logs()),
+        meta.fee(),
+        inner_calls(meta),
+        bytes(meta.return_data().data),
+        meta.compute_units_consumed(),
+    )
 
 
 def _ending(outcome: Outcome) -> Ending:

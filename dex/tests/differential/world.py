@@ -45,6 +45,11 @@ PROGRAM_OF = {
     PLAIN_2022: TOKEN_2022_PROGRAM,
 }
 DECIMALS = {TOKEN: 6, FIXED: 0, WRAPPED_SOL_MINT: 9, FEE_TOKEN: 2, PLAIN_2022: 9}
+# Multisignatures of both programs: two of three users sign.
+MULTISIGS = {
+    Pubkey(bytes([105]) * 32): TOKEN_PROGRAM,
+    Pubkey(bytes([106]) * 32): TOKEN_2022_PROGRAM,
+}
 AMOUNTS = [0, 1, 999, 1_000, 50_000, 10**6, 10**12, 2**64 - 1]
 
 
@@ -81,6 +86,11 @@ class World:
         for mint in PROGRAM_OF:
             for user in USERS[:3]:
                 self._fund(user.pubkey(), mint)
+        for multisig, program in MULTISIGS.items():
+            data = multisig_data(USERS[:3], required=2)
+            self.twins.put(multisig, Account(program, 10**9, data))
+            for mint in PROGRAM_OF:
+                self._fund(multisig, mint)
 
     def refill(self) -> None:
         """Give the rich users what they have spent or sent away."""
@@ -110,6 +120,14 @@ class World:
     def account_of(self, owner: Pubkey, mint: Pubkey) -> Pubkey:
         return associated_token_address(owner, mint, PROGRAM_OF[mint])
 
+    def option(self, address: Pubkey, some: float = 0.5) -> bytes:
+        """Draw an optional address as instructions carry it, sometimes a wrong one."""
+        rng = self.rng
+        if rng.random() < 0.05:
+            tag = bytes([rng.randrange(2, 256)])
+            return tag + bytes(address)[: rng.choice([0, 3, 32])]
+        return b"\1" + bytes(address) if rng.random() < some else b"\0"
+
     def any_address(self) -> Pubkey:
         """Draw any account that random transactions are about."""
         rng = self.rng
@@ -130,7 +148,7 @@ class World:
         """Make one mistake in an instruction: its accounts, their rights, or its data."""
         rng = self.rng
         accounts, data = list(instruction.accounts), bytes(instruction.data)
-        kind = rng.randrange(8)
+        kind = rng.randrange(9)
         at = rng.randrange(len(accounts)) if accounts else 0
         if kind <= 4 and accounts:
             meta = accounts[at]
@@ -147,6 +165,8 @@ class World:
             del accounts[at]
         elif kind == 6:
             data = data[: rng.randrange(len(data) + 1)]
+        elif kind == 7:
+            del accounts[at:]
         else:
             data += rng.randbytes(rng.randrange(1, 5))
         return Instruction(instruction.program_id, data, accounts)
@@ -170,6 +190,12 @@ class World:
         )
 
 
+def multisig_data(members: Sequence[Keypair], *, required: int) -> bytes:
+    head = bytes([required, len(members), 1])
+    addresses = b"".join(bytes(member.pubkey()) for member in members)
+    return (head + addresses).ljust(layout.MULTISIG_SIZE, b"\0")
+
+
 def mint_data(mint: Pubkey) -> bytes:
     authority = None if mint in (FIXED, WRAPPED_SOL_MINT) else AUTHORITY
     data = layout.new_mint(decimals=DECIMALS[mint], supply=10**9, authority=authority)
@@ -191,8 +217,10 @@ def with_memo(
     return [memo, *instructions] if rng.random() < 0.5 else [*instructions, memo]
 
 
-def create_associated(payer: Pubkey, owner: Pubkey, mint: Pubkey) -> list[AccountMeta]:
-    program = PROGRAM_OF[mint]
+def create_associated(
+    payer: Pubkey, owner: Pubkey, mint: Pubkey, program: Pubkey | None = None
+) -> list[AccountMeta]:
+    program = program or PROGRAM_OF[mint]
     return [
         paying(payer),
         writable(associated_token_address(owner, mint, program)),
