@@ -74,10 +74,11 @@ def sign_transaction(
 class Market:
     """One wallet of its own that trades in every pool, repeatable by its seed."""
 
+    wallet = Keypair.from_seed(hashlib.sha256(b"localnet market").digest())
+
     def __init__(self, ledger: Ledger, seed: int) -> None:
         self._ledger = ledger
         self._rng = random.Random(seed)
-        self.wallet = Keypair.from_seed(hashlib.sha256(b"localnet market").digest())
         self._count = 0
 
     def trade(self) -> None:
