@@ -22,7 +22,6 @@ from .chain import known_chain
 from .errors import DexError, RpcUnavailable
 from .models import Token
 from .router import find_route, load_venues, wanted_swap
-from .solana.decoding import is_count
 from .solana.endpoint import Endpoint
 from .solana.market import Market
 from .solana.rpc import MAX_BEHIND_SLOTS, RpcClient
@@ -137,6 +136,7 @@ class Desk:
                     settings.SOLANA_RPC_URLS,
                     timeout_s=settings.RPC_TIMEOUT_S,
                     batch_size=settings.RPC_BATCH_SIZE,
+                    slot_time_s=settings.SLOT_TIME_S,
                     expected_genesis=None,
                 )
                 venues = load_venues()
@@ -165,8 +165,6 @@ async def _ask_slot(rpc: RpcClient, endpoint: Endpoint, timeout_s: float) -> str
         return f"no answer within {timeout_s:g} s"
     except DexError as error:
         return f"{error.code}: {error}"
-    if not is_count(slot):
-        return "the answer is no slot"
     rpc.reached(endpoint, slot)
     return ""
 

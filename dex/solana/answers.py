@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from dex.errors import RpcRejected, RpcUnavailable
+
+from .decoding import is_count
 
 # JSON-RPC errors that speak of the node and not of the request: another node, or the
 # same one a little later, may answer. Source: anza-xyz/agave,
@@ -32,6 +35,38 @@ class NoAnswer(RpcUnavailable):
     """A document came, and holds no answer to this call."""
 
 
+def _is_object(result: Any) -> bool:
+    return isinstance(result, dict)
+
+
+def _has_context(result: Any) -> bool:
+    match result:
+        case {"context": {"slot": slot}, "value": _}:
+            return is_count(slot)
+    return False
+
+
+# What a result is at least; whoever reads it looks closer. A node that sends anything
+# else is as useless as one that is away.
+SHAPES: Mapping[str, Callable[[Any], bool]] = {
+    "getBalance": _has_context,
+    "getBlockHeight": is_count,
+    "getEpochInfo": _is_object,
+    "getGenesisHash": lambda result: isinstance(result, str),
+    "getLatestBlockhash": _has_context,
+    "getAccountInfo": _has_context,
+    "getMultipleAccounts": _has_context,
+    "getSignaturesForAddress": lambda result: isinstance(result, list),
+    "getSignatureStatuses": _has_context,
+    "getSlot": is_count,
+    "getTransaction": lambda result: result is None or isinstance(result, dict),
+    "getVersion": _is_object,
+    "isBlockhashValid": _has_context,
+    "sendTransaction": lambda result: isinstance(result, str),
+    "simulateTransaction": _has_context,
+}
+
+
 def by_id(document: Any) -> dict[int, dict[str, Any]]:
     """Return the entries of a document by the id of their call.
 
@@ -49,8 +84,10 @@ def by_id(document: Any) -> dict[int, dict[str, Any]]:
     return {id_: entry for id_, entry in entries.items() if id_ not in repeated}
 
 
-def result_of(entry: dict[str, Any] | None, endpoint: str, *, sent: int) -> Any:
-    """Return what one entry answers, of a request with `sent` calls.
+def result_of(
+    entry: dict[str, Any] | None, method: str, endpoint: str, *, sent: int
+) -> Any:
+    """Return what one entry answers to a call of `method`, of a request with `sent` calls.
 
     Raises NoAnswer, RpcUnavailable for an error of the node, RpcRejected for one of the
     request.
@@ -64,6 +101,8 @@ def result_of(entry: dict[str, Any] | None, endpoint: str, *, sent: int) -> Any:
         case {"error": error} if error is not None:
             pass  # an error without a code is none that anybody can act upon
         case {"result": result}:
+            if method in SHAPES and not SHAPES[method](result):
+                raise NoAnswer(f"{endpoint}: {method} without a usable answer")
             return result
     hint = " (set RPC_BATCH_SIZE=1 if it refuses batches)" if sent > 1 else ""
     raise NoAnswer(f"{endpoint}: a call was left without an answer{hint}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import aiohttp
@@ -38,21 +39,24 @@ class Transport:
         self._max_answer_bytes = max_answer_bytes
         self._session: aiohttp.ClientSession | None = None
 
-    async def post(self, body: Any) -> Any:
-        """Return the JSON document of the answer.
+    async def post(self, bodies: Sequence[Any]) -> Any:
+        """Post one call, or several as a batch; return the JSON document of the answer.
 
         Raises RpcUnavailable for everything that is not a whole answer with status 200,
         RpcRateLimited for status 429.
         """
         try:
             async with self._open_session().post(
-                self._url, json=body, allow_redirects=False
+                self._url,
+                json=bodies if len(bodies) > 1 else bodies[0],
+                allow_redirects=False,
             ) as response:
                 if response.status == 429:
                     raise self._rate_limited(response)
                 if response.status != 200:
                     raise self.unavailable(f"HTTP status {response.status}")
-                return read_document(await self._read(response))
+                raw = await self._read(response)
+                return read_document(raw, calls=len(bodies))
         except TimeoutError:
             raise self.unavailable(f"no answer within {self._timeout_s:g} s") from None
         except (aiohttp.ClientError, OSError) as error:

@@ -140,7 +140,8 @@ def test_health_names_each_endpoint(
 
 
 @pytest.mark.parametrize(
-    ("answer", "error"), [(None, "the answer is no slot"), ("hang", "no answer within")]
+    ("answer", "error"),
+    [(None, "getSlot without a usable answer"), ("hang", "no answer within")],
 )
 def test_an_endpoint_that_answers_oddly_is_unwell(
     desk: Desk, settings: Settings, answer: Any, error: str

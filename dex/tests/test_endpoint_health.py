@@ -152,7 +152,7 @@ async def test_retry_after_is_honoured_at_once():
     ):
         busy.replace = refuse
         with pytest.raises(RpcRateLimited) as caught:
-            await rpc.endpoints[0]._transport.post({})
+            await rpc.endpoints[0]._transport.post([{}])
         assert caught.value.retry_after_s == 2
         assert await rpc.call("getSlot") == 2
         busy.replace = None

@@ -21,6 +21,18 @@ async def test_calls_made_at_once_share_one_request():
     assert [len(body) for body in node.bodies[1:4]] == [25, 25, 10]
 
 
+async def test_few_readings_of_accounts_share_a_request_for_their_answers_are_long():
+    answer = {"context": {"slot": 1}, "value": []}
+    async with (
+        scripted_node(getMultipleAccounts=answer, getSlot=1) as node,
+        client(node.url) as rpc,
+    ):
+        readings = [rpc.call("getMultipleAccounts") for _ in range(5)]
+        await asyncio.gather(*readings, rpc.call("getSlot"))
+
+    assert [len(body) for body in node.bodies[1:4]] == [2, 2, 2]
+
+
 async def test_batch_size_one_sends_no_batches():
     async with (
         scripted_node(getSlot=7) as node,
@@ -71,8 +83,8 @@ async def test_a_batch_with_a_missing_answer_fails_only_that_call():
         node.replace = reply
         endpoint = rpc.endpoints[0]
         results = await asyncio.gather(
-            endpoint._ask("getSlot", [1]),
-            endpoint._ask("getSlot", [2]),
+            endpoint._ask("getHealth", [1]),
+            endpoint._ask("getHealth", [2]),
             return_exceptions=True,
         )
 

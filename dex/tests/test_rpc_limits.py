@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 
 from dex.errors import RpcUnavailable
+from dex.solana.health import FAILURES_TO_OPEN, Circuit
 
 from .rpc_client import client
 from .scripted_node import scripted_node
@@ -50,12 +51,12 @@ async def test_an_answer_that_is_not_clearly_that_of_the_call_is_none(answers: A
 async def test_entries_of_nobodys_calls_are_passed_over():
     async def reply(request: web.Request) -> web.Response:
         body = await request.json()
-        odd = [entry(n) for n in range(10**6, 10**6 + 5_000)]
+        odd = [entry(n) for n in range(10**6, 10**6 + 1_000)]
         return web.json_response([*odd, entry(body["id"], "well")])
 
     async with scripted_node() as node, client(node.url) as rpc:
         node.replace = reply
-        assert await rpc.endpoints[0]._ask("getSlot", []) == "well"
+        assert await rpc.endpoints[0]._ask("getHealth", []) == "well"
 
 
 async def test_an_answer_that_is_nested_too_deep_is_none():
@@ -82,7 +83,7 @@ async def test_a_compressed_answer_is_read(coding: str):
 
     async with scripted_node() as node, client(node.url) as rpc:
         node.replace = reply
-        assert await rpc.endpoints[0]._ask("getSlot", []) == "x" * 100_000
+        assert await rpc.endpoints[0]._ask("getHealth", []) == "x" * 100_000
 
 
 @pytest.mark.parametrize("body", [gzip.compress(bytes(10**7)), b"no gzip"])
@@ -137,3 +138,83 @@ async def test_a_redirect_is_not_followed():
             with pytest.raises(RpcUnavailable, match="HTTP status 307"):
                 await rpc.call("getSlot")
         assert other.bodies == []
+
+
+def unpacked_from_little(unit: bytes, kibibytes: int) -> bytes:
+    """A list of `unit`s as answer to the next call; 31 MiB of lists pack to 31 kB."""
+    count = kibibytes * 2**10 // (len(unit) + 1)
+    listed = b",".join([unit] * count)
+    return b'{"jsonrpc":"2.0","id":2,"result":[' + listed + b"]}"
+
+
+@pytest.mark.parametrize("kibibytes", [100, 1_000, 31_000])
+@pytest.mark.parametrize("unit", [b"[]", b"{}", b"0"])
+async def test_a_short_answer_that_unpacks_to_millions_of_values_is_not_read(
+    unit: bytes, kibibytes: int
+):
+    packed = gzip.compress(unpacked_from_little(unit, kibibytes), 1)
+
+    async def reply(request: web.Request) -> web.Response:
+        return web.Response(body=packed, headers={"Content-Encoding": "gzip"})
+
+    async with scripted_node(getSlot=1) as node, client(node.url) as rpc:
+        endpoint = rpc.endpoints[0]
+        await endpoint.call("getSlot")  # calls 1 and 2
+        endpoint._last_id = 1
+        node.replace = reply
+        with pytest.raises(RpcUnavailable, match=r"longer than|not JSON"):
+            await endpoint.call("getSignaturesForAddress")
+
+
+async def test_the_longest_honest_answers_are_read():
+    signatures = [
+        {
+            "signature": "5" * 88,
+            "slot": 300_000_000 + n,
+            "err": {"InstructionError": [2, {"Custom": 6005}]},
+            "memo": "[40] " + "x" * 500,
+            "blockTime": 1_700_000_000,
+            "confirmationStatus": "finalized",
+            "transactionIndex": 1,
+        }
+        for n in range(1_000)
+    ]
+    bin_array = {"data": ["x" * 13_516, "base64"], "owner": "4" * 44, "lamports": 1}
+    accounts = {"context": {"slot": 1}, "value": [bin_array] * 100}
+    async with (
+        scripted_node(
+            getSignaturesForAddress=signatures, getMultipleAccounts=accounts
+        ) as node,
+        client(node.url) as rpc,
+    ):
+        assert await rpc.call("getSignaturesForAddress") == signatures
+        answers = await asyncio.gather(
+            *(rpc.call("getMultipleAccounts") for _ in range(10))
+        )
+
+    assert answers == [accounts] * 10
+
+
+GIVEN: dict[str, list[Any]] = {
+    "getSlot": [[[]] * 100, -1, True, None, "7"],
+    "getBlockHeight": [[], 1.5],
+    "getSignatureStatuses": [[[]] * 100, {}, {"context": {}, "value": []}],
+    "getMultipleAccounts": [{"context": {"slot": 1}}, "x"],
+    "getLatestBlockhash": [{"context": {"slot": 2**63}, "value": {}}],
+    "getSignaturesForAddress": [{}, None],
+    "getTransaction": [[], "x"],
+    "getEpochInfo": [None, []],
+    "sendTransaction": [None, {}],
+}
+
+
+@pytest.mark.parametrize("method", GIVEN)
+async def test_a_node_whose_results_have_no_use_is_given_a_rest(method: str):
+    async with scripted_node() as node, client(node.url) as rpc:
+        endpoint = rpc.endpoints[0]
+        for n in range(FAILURES_TO_OPEN):
+            node.answers[method] = GIVEN[method][n % len(GIVEN[method])]
+            with pytest.raises(RpcUnavailable, match="without a usable answer"):
+                await endpoint.call(method)
+
+        assert endpoint.health.circuit is Circuit.OPEN
