@@ -15,6 +15,7 @@ from .chain_node import (
     stage,
     status,
     transaction,
+    until,
 )
 from .scripted_node import NodeError
 
@@ -62,17 +63,38 @@ async def test_watching_sends_nothing():
         assert chain[0].node.asked("sendTransaction") == 0
 
 
-async def test_nothing_is_sent_beyond_the_last_valid_height():
+@pytest.mark.parametrize("nodes", [1, 2])
+@pytest.mark.parametrize(
+    ("height", "is_sent"), [(LAST_VALID, True), (LAST_VALID + 1, False)]
+)
+async def test_nothing_is_sent_beyond_the_last_valid_height(
+    nodes: int, height: int, is_sent: bool
+):
     tx = transaction()
-    async with stage() as (cluster, chain), settling(cluster, tx):
-        await chain[0].rounds("sendTransaction", 2)
+    # Within these tests it sends again only when it is told to.
+    patient: dict[str, Any] = {"resend_interval_s": 3600}
+    async with stage(nodes, **patient) as (cluster, chain), settling(cluster, tx):
+        sender = cluster._sender
+        await until(lambda: all(node.node.asked("sendTransaction") for node in chain))
+        await until(lambda: not sender._sending)
         for node in chain:
-            node.height = LAST_VALID + 1
-        await chain[0].rounds("getBlockHeight", 2)
-        sent = chain[0].node.asked("sendTransaction")
-        await chain[0].rounds("getBlockHeight", 5)
+            node.height = height
+        cluster._tracker._tracked[tx.signature].sent_at = None
 
-        assert chain[0].node.asked("sendTransaction") == sent
+        resending = asyncio.create_task(sender.resend())
+        await until(lambda: sender._lowest_height == height)
+        # It has heard the heights, and has acted on them.
+        assert bool(sender._sending) is is_sent
+        resending.cancel()
+
+
+async def test_of_two_endpoints_one_that_tells_its_height_does_not_stop_the_sender():
+    async with stage(1, down=1) as (cluster, chain), settling(cluster, transaction()):
+        chain[0].height = 10**15
+        await chain[0].rounds("getBlockHeight", 2)
+
+        async with asyncio.timeout(5):
+            await chain[0].rounds("sendTransaction", 2)
 
 
 async def test_a_height_that_one_answer_got_wrong_does_not_stop_the_sender_for_good():
