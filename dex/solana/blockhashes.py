@@ -14,6 +14,10 @@ from .decoding import context_slot, is_count
 from .endpoint import Endpoint, look_at
 from .rpc import RpcClient
 
+# A blockhash can be used for 150 blocks after its own, and no chain has more blocks than
+# slots. A transaction that could land far beyond that could never be proved dead.
+MAX_LIFE_SLOTS = 300
+
 
 class Blockhashes:
     """Hands the same blockhash to everyone who asks within one slot.
@@ -56,9 +60,9 @@ class Blockhashes:
 def _decode(answer: Any, now: float) -> Blockhash:
     slot = context_slot(answer)
     match answer.get("value"):
-        case {"blockhash": str(blockhash), "lastValidBlockHeight": height} if is_count(
-            height
-        ) and _is_hash(blockhash):
+        case {"blockhash": str(blockhash), "lastValidBlockHeight": height} if (
+            is_count(height) and height <= slot + MAX_LIFE_SLOTS and _is_hash(blockhash)
+        ):
             return Blockhash(blockhash, height, slot, read_at=now)
     raise RpcUnavailable("A node's answer holds no blockhash.")
 

@@ -11,6 +11,7 @@ from dex.solana.blockhashes import Blockhashes
 from dex.solana.rpc import RpcClient
 from dex.types import Blockhash
 
+from .rpc_client import client
 from .scripted_node import scripted_node
 
 HASH = str(Hash.default())
@@ -87,3 +88,35 @@ async def test_an_answer_without_a_blockhash_is_unavailable(odd: Any):
         with pytest.raises(RpcUnavailable, match="no blockhash"):
             await Blockhashes(rpc, slot_time_s=60).latest()
         await rpc.close()
+
+
+@pytest.mark.parametrize(("height", "is_taken"), [(307, True), (308, False)])
+async def test_a_life_longer_than_any_blockhash_has_is_unavailable(
+    height: int, is_taken: bool
+):
+    value = {"blockhash": HASH, "lastValidBlockHeight": height}
+    answer = {"context": {"slot": 7}, "value": value}
+    async with (
+        scripted_node(getLatestBlockhash=answer) as node,
+        client(node.url) as rpc,
+    ):
+        asking = Blockhashes(rpc, slot_time_s=60).latest()
+        if is_taken:
+            assert (await asking).last_valid_block_height == height
+        else:
+            with pytest.raises(RpcUnavailable, match="no blockhash"):
+                await asking
+
+
+async def test_a_node_that_makes_up_the_life_of_a_blockhash_is_passed_over():
+    made_up = {"blockhash": HASH, "lastValidBlockHeight": 2**62}
+    async with (
+        scripted_node(
+            getLatestBlockhash={"context": {"slot": 7}, "value": made_up}
+        ) as liar,
+        scripted_node(getLatestBlockhash=ANSWER) as well,
+        client(liar.url, well.url) as rpc,
+    ):
+        blockhash = await Blockhashes(rpc, slot_time_s=60).latest()
+
+    assert blockhash == Blockhash(HASH, 157, 7)
