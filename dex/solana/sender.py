@@ -24,7 +24,8 @@ class Sender:
     """Sends what is open, at once and every `interval_s`, until its outcome is known.
 
     Nothing is sent beyond its last valid block height once every endpoint that tells its
-    height is there: the word of one alone never keeps a transaction from landing.
+    height is past it, and two at least have told theirs: of several endpoints, the word of
+    one alone never keeps a transaction from landing.
     """
 
     def __init__(self, tracker: Tracker, rpc: RpcClient, *, interval_s: float) -> None:
@@ -75,7 +76,8 @@ class Sender:
             for task in asking:
                 task.cancel()
         # Of this round alone: one wrong answer would end all sending for good.
-        self._lowest_height = min(heights, default=0)
+        enough = len(heights) >= min(len(asking), 2)
+        self._lowest_height = min(heights) if enough else 0
 
     async def _send(self, endpoint: Endpoint, raw: str) -> None:
         try:
