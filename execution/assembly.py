@@ -94,6 +94,7 @@ def _client(genesis_hash: str | None) -> RpcClient:
         settings.SOLANA_RPC_URLS,
         timeout_s=settings.RPC_TIMEOUT_S,
         batch_size=settings.RPC_BATCH_SIZE,
+        slot_time_s=settings.SLOT_TIME_S,
         expected_genesis=genesis_hash,
     )
 

@@ -65,7 +65,7 @@ class Cluster:
         )
         self._pause_s = slot_time_s
         names = [endpoint.name for endpoint in rpc.endpoints]
-        self._tracker = Tracker(names, self._decode_error)
+        self._tracker = Tracker(names, self._decode_error, rpc.pace.admits)
         self._sender = Sender(self._tracker, rpc, interval_s=resend_interval_s)
         self._death_proof = DeathProof(
             self._tracker,
@@ -87,6 +87,7 @@ class Cluster:
             StatusPoller(
                 self._tracker,
                 endpoint,
+                self.rpc.pace,
                 interval_s=self._status_interval_s,
                 socket=self._sockets.get(endpoint.name),
             )

@@ -103,7 +103,7 @@ class DeathProof:
             )
             for entry, status in zip(page, statuses, strict=True):
                 if status is not None:
-                    self._tracker.hear(entry, endpoint.name, status)
+                    self._tracker.hear(entry, endpoint.name, status, slot)
                 elif slot >= finalized.slot:
                     self._note_dead(entry, endpoint.name, finalized.slot)
 

@@ -70,10 +70,13 @@ async def wait_for_fill(
     async def ask(endpoint: Endpoint) -> Fill:
         landed = await _landed(endpoint, signature)
         try:
-            return read_fill(landed, signature, sides)
+            fill = read_fill(landed, signature, sides)
         except FillUnreadable as error:
             unreadable.append(error)
             raise RpcUnavailable(f"{endpoint.name} does not show the vaults") from error
+        if not rpc.pace.admits(fill.slot):
+            raise RpcUnavailable(f"{endpoint.name} shows it at slot {fill.slot}")
+        return fill
 
     loop = asyncio.get_running_loop()
     give_up_at = loop.time() + patience_s

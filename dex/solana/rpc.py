@@ -16,22 +16,22 @@ from dex.errors import RpcError, RpcRejected, RpcUnavailable, WrongChain
 from .decoding import is_count
 from .endpoint import Endpoint, look_at
 from .health import Circuit
+from .pace import MAX_BEHIND_SLOTS, ChainPace
 from .transport import Transport
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-# How far a node may be behind the newest slot that any showed lately, about five seconds
-# of the chain's time. Nodes of one cluster are rarely more than three slots apart.
-MAX_BEHIND_SLOTS = 12
+SLOT_TIME_S = 0.4  # Solana's own
 
 
 class RpcClient:
     """Asks whichever endpoint answers. All endpoints must serve the same chain.
 
     `expected_genesis` None means: whichever chain answers first. `patience_s` is how
-    long a call waits for one endpoint before it asks the next as well.
+    long a call waits for one endpoint before it asks the next as well. `pace` tells how
+    far the chain can be by now, at `slot_time_s` a slot.
     """
 
     def __init__(
@@ -42,13 +42,13 @@ class RpcClient:
         batch_size: int,
         expected_genesis: str | None,
         patience_s: float | None = None,
+        slot_time_s: float = SLOT_TIME_S,
         connections: int = 8,
-        max_answer_bytes: int = 32 * 2**20,
+        max_answer_bytes: int = 4 * 2**20,
     ) -> None:
         self.genesis_hash = expected_genesis
         # Set for good once an endpoint has served another chain: nothing is asked then.
         self.wrong_chain: WrongChain | None = None
-        self._newest_slot = 0  # of all endpoints together
         self._patience_s = timeout_s / 5 if patience_s is None else patience_s
         endpoints: dict[str, Endpoint] = {}
         for url in map(URL, urls):
@@ -76,6 +76,7 @@ class RpcClient:
         if not endpoints:
             raise ValueError("SOLANA_RPC_URLS names no endpoint")
         self.endpoints = tuple(endpoints.values())
+        self.pace = ChainPace(slot_time_s=slot_time_s, endpoints=len(self.endpoints))
 
     async def call(self, method: str, params: Sequence[Any] = ()) -> Any:
         """Return the result from an endpoint that answers.
@@ -85,24 +86,33 @@ class RpcClient:
         """
         return await self.first(lambda endpoint: endpoint.call(method, params))
 
-    async def first(self, ask: Callable[[Endpoint], Awaitable[T]]) -> T:
+    async def first(
+        self,
+        ask: Callable[[Endpoint], Awaitable[T]],
+        *,
+        is_content: Callable[[], bool] = lambda: False,
+    ) -> T:
         """Return what `ask` brings from the first endpoint for which it succeeds.
 
-        For several calls that must be answered by the same node. Raises as `call` does.
+        For several calls that must be answered by the same node. With `is_content` true
+        it waits for no endpoint longer than its patience. Raises as `call` does.
         """
         if self.wrong_chain is not None:
             raise self.wrong_chain
         left = deque(sorted(self.endpoints, key=self._rank))
         asked: dict[asyncio.Future[T], Endpoint] = {}
+        late: set[asyncio.Future[T]] = set()
         failures: list[RpcError] = []
         try:
             while left or asked:
                 if left:
                     endpoint = left.popleft()
                     asked[asyncio.ensure_future(ask(endpoint))] = endpoint
+                elif is_content() and late.issuperset(asked):
+                    break
                 done, slow = await asyncio.wait(
                     asked,
-                    timeout=self._patience_s if left else None,
+                    timeout=self._patience_s if left or is_content() else None,
                     return_when=asyncio.FIRST_COMPLETED,
                 )
                 for answer in done:
@@ -112,8 +122,9 @@ class RpcClient:
                     except RpcError as error:
                         failures.append(error)
                 if not done:
-                    for answer in slow:
+                    for answer in slow - late:
                         asked[answer].mark_slow()
+                    late |= slow
         finally:
             for answer in asked:
                 answer.add_done_callback(look_at)
@@ -121,51 +132,60 @@ class RpcClient:
         raise _summed_up(failures)
 
     async def freshest(self, ask: Callable[[Endpoint], Awaitable[tuple[int, T]]]) -> T:
-        """Return what `ask` brings together with its slot, from a node that is not behind.
+        """Return what `ask` brings together with its slot, from a node that keeps up.
 
-        Where all that answer are behind what was seen before, the newest of their
-        answers: a slot that nobody shows any more must not stop everything.
+        Where all that answer in time are far from the newest slot that is believed, the
+        closest of their answers, and that is the newest from then on: a slot that nobody
+        shows any more must not stop everything.
         """
-        old: list[tuple[int, T]] = []
+        strayed: list[tuple[int, T]] = []
 
         async def ask_for_new(endpoint: Endpoint) -> T:
             slot, answer = await ask(endpoint)
             self.reached(endpoint, slot)
-            if self.behind(endpoint) <= MAX_BEHIND_SLOTS:
+            if not self.pace.strays(slot):
                 return answer
-            old.append((slot, answer))
-            raise RpcUnavailable(f"{endpoint.name} lags behind at slot {slot}")
+            strayed.append((slot, answer))
+            raise RpcUnavailable(
+                f"{endpoint.name} is at slot {slot}, far from {self.pace.newest}"
+            )
 
         try:
-            return await self.first(ask_for_new)
-        except RpcUnavailable:
-            if not old:
+            return await self.first(ask_for_new, is_content=lambda: bool(strayed))
+        except RpcError:
+            if not strayed:
                 raise
-            self._newest_slot, answer = max(old, key=lambda entry: entry[0])
+            slot, answer = min(strayed, key=lambda entry: self.pace.distance(entry[0]))
+            self.pace.believe(slot)
             return answer
 
     def reached(self, endpoint: Endpoint, slot: int) -> None:
         """Note the slot of an endpoint's answer at commitment confirmed."""
         endpoint.health.slot = slot
-        self._newest_slot = max(self._newest_slot, slot)
+        self.pace.reached(endpoint.name, slot)
 
     def behind(self, endpoint: Endpoint) -> int:
-        """Say by how many slots its last answer was behind the newest that was seen."""
+        """Say by how many slots its last answer was behind the newest that is believed."""
         slot = endpoint.health.slot
-        return 0 if slot is None else max(self._newest_slot - slot, 0)
+        return 0 if slot is None else max(self.pace.newest - slot, 0)
 
     async def read_slots(self) -> None:
         """Ask every endpoint how far it is: who is not asked otherwise seems to lag."""
-        await asyncio.gather(*(self._read_slot(e) for e in self.endpoints))
+        shown = await asyncio.gather(*(self._read_slot(e) for e in self.endpoints))
+        slots = [slot for slot in shown if slot is not None]
+        if slots and all(map(self.pace.strays, slots)):
+            self.pace.believe(min(slots, key=self.pace.distance))
 
-    async def _read_slot(self, endpoint: Endpoint) -> None:
+    async def _read_slot(self, endpoint: Endpoint) -> int | None:
         try:
             slot = await endpoint.call("getSlot", [{"commitment": "confirmed"}])
         except RpcError as error:
             logger.debug("the slot of %s is unknown: %s", endpoint.name, error)
-            return
-        if is_count(slot):
-            self.reached(endpoint, slot)
+            return None
+        if not is_count(slot):
+            return None
+        self.reached(endpoint, slot)
+        return slot
 
     def expect(self, genesis_hash: str) -> None:
         """Hold all endpoints to this chain; WrongChain when another one answered before."""
@@ -185,7 +205,7 @@ class RpcClient:
         health = endpoint.health
         return (
             health.circuit is not Circuit.CLOSED,
-            self.behind(endpoint) > MAX_BEHIND_SLOTS,
+            health.slot is not None and self.pace.strays(health.slot),
             -round(health.score, 1),
         )
 
@@ -206,4 +226,4 @@ def _summed_up(failures: Sequence[RpcError]) -> RpcError:
     return RpcUnavailable(f"No RPC endpoint answered: {reasons}")
 
 
-__all__ = ["Endpoint", "RpcClient"]
+__all__ = ["MAX_BEHIND_SLOTS", "Endpoint", "RpcClient"]

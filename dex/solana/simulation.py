@@ -51,7 +51,7 @@ async def simulate(
     async def run(endpoint: Endpoint) -> Simulation:
         answer = await endpoint.call("simulateTransaction", [raw, options])
         slot = context_slot(answer)
-        if slot < min_context_slot:
+        if slot < min_context_slot or not rpc.pace.admits(slot):
             raise RpcUnavailable(f"{endpoint.name}: the simulation of slot {slot}")
         simulation = _decode(slot, answer.get("value"), message, token_accounts, venues)
         if simulation.error_code == BLOCKHASH_NOT_FOUND.code:

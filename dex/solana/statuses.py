@@ -10,6 +10,7 @@ from dex.errors import RpcError, RpcUnavailable
 
 from .decoding import context_slot
 from .endpoint import Endpoint
+from .pace import ChainPace
 from .subscriptions import SignatureSocket
 from .tracking import Tracked, Tracker
 
@@ -35,12 +36,14 @@ class StatusPoller:
         self,
         tracker: Tracker,
         endpoint: Endpoint,
+        pace: ChainPace,
         *,
         interval_s: float,
         socket: SignatureSocket | None = None,
     ) -> None:
         self._tracker = tracker
         self._endpoint = endpoint
+        self._pace = pace
         self._interval_s = interval_s
         self._socket = socket
 
@@ -69,11 +72,12 @@ class StatusPoller:
     async def _ask(self, page: list[Tracked]) -> None:
         signatures = [tracked.transaction.signature for tracked in page]
         try:
-            _, statuses = await fetch_statuses(self._endpoint, signatures)
+            slot, statuses = await fetch_statuses(self._endpoint, signatures)
         except RpcError:
             return  # counted and named by the endpoint itself; it says nothing of these
+        self._pace.show(self._endpoint.name, slot)
         for tracked, status in zip(page, statuses, strict=True):
-            self._tracker.hear(tracked, self._endpoint.name, status)
+            self._tracker.hear(tracked, self._endpoint.name, status, slot)
 
 
 async def fetch_statuses(

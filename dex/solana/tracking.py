@@ -63,18 +63,21 @@ class Tracker:
     A success counts as soon as one endpoint shows it: nothing is signed after it. An
     error makes room for another attempt, so no endpoint is believed alone: a second one
     must show an error, too, or show that the transaction can never land. The error of a
-    single endpoint must be finalized.
+    single endpoint must be finalized. `can_be` says whether the chain can have reached a
+    slot by now.
     """
 
     def __init__(
         self,
         endpoints: Collection[str],
         decode_error: Callable[[Any, bytes], TransactionError],
+        can_be: Callable[[int], bool],
     ) -> None:
         self.watchers: list[Watcher] = []
         self._witnesses = min(len(endpoints), 2)
         self._error_levels = SETTLED if len(endpoints) > 1 else SETTLED[-1:]
         self._decode_error = decode_error
+        self._can_be = can_be
         self._tracked: dict[str, Tracked] = {}
         self._occupied = asyncio.Event()
         self._failure: Exception | None = None
@@ -127,12 +130,14 @@ class Tracker:
     def is_open(self, signature: str) -> bool:
         return signature in self._tracked
 
-    def hear(self, tracked: Tracked, endpoint: str, status: Any) -> None:
-        """Take what an endpoint's getSignatureStatuses says; None: it knows nothing."""
+    def hear(
+        self, tracked: Tracked, endpoint: str, status: Any, context_slot: int
+    ) -> None:
+        """Take what getSignatureStatuses says at a slot; None: it knows nothing."""
         tracked.failing_at.discard(endpoint)
         if status is not None:
             tracked.known_by.add(endpoint)
-            self._note(tracked, endpoint, status)
+            self._note(tracked, endpoint, status, context_slot)
         self.decide(tracked)
 
     def decide(self, tracked: Tracked) -> None:
@@ -156,12 +161,14 @@ class Tracker:
             if not tracked.outcome.done():
                 tracked.outcome.set_exception(error)
 
-    def _note(self, tracked: Tracked, endpoint: str, status: Any) -> None:
+    def _note(
+        self, tracked: Tracked, endpoint: str, status: Any, context_slot: int
+    ) -> None:
         match status:
             case {"slot": slot, "err": None, "confirmationStatus": level}:
                 # Whoever showed it dead may not have known yet.
                 tracked.dead_at.clear()
-                if level in SETTLED and is_count(slot):
+                if level in SETTLED and self._is_past(slot, context_slot):
                     tracked.landed[endpoint] = Landed(slot)
             case {
                 "slot": slot,
@@ -170,7 +177,7 @@ class Tracker:
             }:
                 tracked.forget_death(endpoint)
                 tracked.failing_at.add(endpoint)
-                if level in self._error_levels and is_count(slot):
+                if level in self._error_levels and self._is_past(slot, context_slot):
                     decoded = self._decode_error(error, tracked.transaction.raw)
                     tracked.landed[endpoint] = LandedWithError(
                         slot,
@@ -183,6 +190,10 @@ class Tracker:
             case _:
                 # It knows the signature, and says nothing that counts.
                 tracked.dead_at.clear()
+
+    def _is_past(self, slot: Any, context_slot: int) -> bool:
+        """Whether it is a slot that the node, and the chain, can have reached."""
+        return is_count(slot) and slot <= context_slot and self._can_be(slot)
 
     def _is_agreed(self, tracked: Tracked) -> bool:
         """Whether enough endpoints show that it swapped nothing and never will."""

@@ -171,3 +171,49 @@ async def test_endpoints_that_contradict_each_other_leave_it_open(
 
         chain[0].statuses[tx.signature] = status()
         assert await outcome == Landed(5_001)
+
+
+@pytest.mark.parametrize("err", [None, SLIPPAGE])
+@pytest.mark.parametrize("slot", [5_002, 2**62])
+async def test_a_slot_beyond_what_the_node_itself_has_reached_settles_nothing(
+    slot: int, err: Any
+):
+    tx = transaction()
+    async with stage() as (cluster, chain), settling(cluster, tx) as outcome:
+        for node in chain:
+            node.statuses[tx.signature] = status(err=err, slot=slot)
+        for node in chain:
+            await node.rounds("getSignatureStatuses", 3)
+        assert not outcome.done()
+
+        for node in chain:
+            node.statuses[tx.signature] = status(err=err)
+        assert (await outcome).slot == 5_001
+
+
+async def test_a_slot_that_the_chain_cannot_have_reached_settles_nothing():
+    tx = transaction()
+    async with stage() as (cluster, (liar, honest)), settling(cluster, tx) as outcome:
+        for node in (liar, honest):
+            await node.rounds("getSignatureStatuses", 2)
+        liar.slot = 2**62
+        liar.statuses[tx.signature] = status(slot=2**62)
+        await liar.rounds("getSignatureStatuses", 3)
+        assert not outcome.done()
+
+        honest.statuses[tx.signature] = status()
+        assert await outcome == Landed(5_001)
+
+
+async def test_a_slot_after_a_jump_counts_once_the_other_endpoint_has_got_there():
+    tx = transaction()
+    async with stage() as (cluster, (ahead, other)), settling(cluster, tx) as outcome:
+        for node in (ahead, other):
+            await node.rounds("getSignatureStatuses", 2)
+        ahead.slot = 9_000
+        ahead.statuses[tx.signature] = status(slot=9_000)
+        await ahead.rounds("getSignatureStatuses", 3)
+        assert not outcome.done()
+
+        other.slot = 9_000
+        assert await outcome == Landed(9_000)

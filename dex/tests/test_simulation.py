@@ -11,6 +11,7 @@ from dex.solana.rpc import RpcClient
 from dex.solana.simulation import simulate
 
 from .builders import key
+from .rpc_client import client
 from .scripted_node import scripted_node
 
 MESSAGE = MessageV0.try_compile(key("wallet"), [], [], Hash.default())
@@ -76,3 +77,17 @@ async def test_the_same_bytes_go_to_another_node_where_one_cannot_run_them(answe
     ]
     assert len(sent) == 2
     assert sent[0] == sent[1]
+
+
+async def test_a_simulation_at_a_slot_that_cannot_be_is_asked_of_another_node():
+    made_up = simulated("AccountNotFound", slot=2**62)
+    async with (
+        scripted_node(simulateTransaction=made_up) as liar,
+        scripted_node(simulateTransaction=simulated("InsufficientFundsForFee")) as well,
+        client(liar.url, well.url) as rpc,
+    ):
+        for endpoint in rpc.endpoints:
+            rpc.reached(endpoint, 7)
+        result = await simulate(rpc, MESSAGE, [], min_context_slot=5, venues={})
+
+    assert (result.slot, result.error_code) == (7, "insufficient_sol")

@@ -52,7 +52,7 @@ async def test_a_notification_makes_the_poll_come_at_once(error: Any, kind: type
         settling(cluster, tx) as outcome,
     ):
         await socket.subscribed(tx.signature)
-        node.statuses[tx.signature] = status(err=error)
+        node.statuses[tx.signature] = status("finalized", error)
         await socket.notify(tx.signature)
 
         # What the socket says of an error does not matter: the status does.
