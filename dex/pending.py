@@ -5,12 +5,12 @@ A swap counts from the moment its route is chosen until the accounts that were r
 certainly hold it (it landed at slot L, and they are of slot L or later), or until it is
 known not to land.
 
-Between its landing and the moment this process hears of it a swap counts twice: it is in
-the accounts already and is applied once more. Nothing in the accounts could tell. That
-lasts for one round of status polls, and the error is on the careful side: for orders in
-the same direction the quote is too low. For orders the other way it is too high, which is
-why an order's floor follows the lower of both quotes. A swap that another process carries
-is not known here until the accounts show it.
+Between its landing and the moment this process reads its fill a swap counts twice: it is
+in the accounts already and is applied once more. Nothing in the accounts could tell. That
+lasts for a round of status polls and one more call, and the error is on the careful side:
+for orders in the same direction the quote is too low. For orders the other way it is too
+high, which is why an order's floor follows the lower of both quotes. A swap that another
+process carries is not known here until the accounts show it.
 
 Only the route and the ranking read this. The simulation, the comparison with it and a quote
 made again while building go by the accounts as they were read; so does what ends an order
@@ -47,6 +47,8 @@ class Reservation:
 
     quote: Quote
     landed_slot: int | None = None
+    # Of the first accounts that were read after it was heard to have landed.
+    heard_slot: int | None = None
 
     @property
     def pool(self) -> PoolKey:
@@ -55,6 +57,16 @@ class Reservation:
     def is_in(self, slot: int) -> bool:
         """Whether accounts of this slot hold the swap for certain."""
         return self.landed_slot is not None and self.landed_slot <= slot
+
+    def is_old(self, slot: int) -> bool:
+        """Whether it landed, or was heard to, so long ago that no node shows otherwise.
+
+        The slot of its landing is one node's word, and need not ever come.
+        """
+        is_old_news = (
+            self.heard_slot is not None and self.heard_slot <= slot - LAG_SLOTS
+        )
+        return is_old_news or self.is_in(slot - LAG_SLOTS)
 
 
 @dataclass(slots=True)
@@ -124,7 +136,10 @@ class PendingSwaps:
         self._base = snapshot
         self._overlays.clear()
         for pool, swaps in list(self._swaps.items()):
-            kept = {r: None for r in swaps if not r.is_in(snapshot.slot - LAG_SLOTS)}
+            for reservation in swaps:
+                if reservation.landed_slot is not None and not reservation.heard_slot:
+                    reservation.heard_slot = snapshot.slot
+            kept = {r: None for r in swaps if not r.is_old(snapshot.slot)}
             if kept:
                 self._swaps[pool] = kept
             else:

@@ -159,10 +159,7 @@ class Carrier:
             resend=not self.claim.watch_only,
         )
         match outcome:
-            case Landed(slot):
-                if self._reservation is not None:
-                    self._engine.pending.landed(self._reservation, slot)
-                    self._reservation = None
+            case Landed():
                 await self._confirm(order, attempt)
             case LandedWithError(slot, code, message, retryable, program, name):
                 self.drop_plan()
@@ -195,6 +192,9 @@ class Carrier:
             mint_in=Pubkey.from_string(order.token_in.mint),
             mint_out=Pubkey.from_string(order.token_out.mint),
         )
+        if self._reservation is not None:
+            self._engine.pending.landed(self._reservation, fill.slot)
+            self._reservation = None
         await self._holder.move(
             order,
             Status.CONFIRMED,

@@ -143,6 +143,20 @@ def test_what_is_remembered_is_bounded_by_what_is_under_way(pending: PendingSwap
     assert len(pending) == 0
 
 
+@pytest.mark.parametrize("landing_slot", [0, 101, 200, 2**62])
+def test_a_landed_swap_is_forgotten_whatever_slot_it_is_said_to_have_landed_at(
+    pending: PendingSwaps, landing_slot: int
+):
+    reservation = pending.reserve(quote_of(POOL, seen()))
+    pending.applied_to(seen(100), [POOL])
+    pending.landed(reservation, landing_slot)
+    pending.applied_to(seen(101), [POOL])  # the first reading after the news
+
+    pending.applied_to(seen(101 + LAG_SLOTS), [POOL])
+
+    assert len(pending) == 0
+
+
 def test_a_swap_that_the_pool_would_refuse_changes_nothing_and_stops_nothing(
     pending: PendingSwaps, venue: CountingVenue
 ):
