@@ -14,7 +14,7 @@ from solders.pubkey import Pubkey
 
 from dex.chain import halt_trading, known_chain
 from dex.errors import RpcRejected, RpcUnavailable
-from dex.solana.decoding import is_count
+from dex.solana.decoding import MAX_COUNT, is_count
 from dex.solana.endpoint import Endpoint
 from dex.solana.rpc import RpcClient
 from orders.models import Attempt, AttemptState
@@ -26,6 +26,9 @@ PAGE = 1000
 MAX_PAGES = 200
 # Anybody can send to the wallet, so there may be many to look at.
 LOOKED_AT_ONCE = 100
+# So far all nodes together may lag behind what they showed before: about three minutes.
+# A slot further ahead was made up by the node that named it.
+MAX_LAG_SLOTS = 500
 
 
 class _Known(NamedTuple):
@@ -44,7 +47,8 @@ async def match_wallet_history(
     sent, so each listed signature of ours is in the table by then. Raises RpcError
     while the chain cannot be read.
     """
-    newest = await database.run(_newest_known)
+    await rpc.read_slots()
+    newest = await database.run(_newest_known, rpc.pace.newest)
     listed = await _signatures_since(rpc, wallet, newest)
     strangers = await database.run(_not_in_table, listed)
     for start in range(0, len(strangers), LOOKED_AT_ONCE):
@@ -63,9 +67,11 @@ async def match_wallet_history(
             return
 
 
-def _newest_known() -> _Known:
+def _newest_known(chain_slot: int) -> _Known:
+    """Go by the newest slot that can be true; by any while `chain_slot` is 0, unknown."""
+    limit = chain_slot + MAX_LAG_SLOTS if chain_slot else MAX_COUNT
     landed = Attempt.objects.filter(
-        state__in=(AttemptState.LANDED, AttemptState.ERRORED), slot__isnull=False
+        state__in=(AttemptState.LANDED, AttemptState.ERRORED), slot__lte=limit
     )
     newest = landed.order_by("-slot").only("signature", "slot").first()
     if newest is not None:
@@ -73,7 +79,8 @@ def _newest_known() -> _Known:
     chain = known_chain()
     if chain is None:
         return _Known("", 0)
-    return _Known(chain.baseline_signature, chain.baseline_slot)
+    slot = chain.baseline_slot if chain.baseline_slot <= limit else 0
+    return _Known(chain.baseline_signature, slot)
 
 
 async def _signatures_since(

@@ -17,6 +17,9 @@ from dex.types import Account, Clock
 TOKEN_ACCOUNT_BYTES = 165
 TOKEN_AMOUNT_OFFSET = 64
 
+# What a bigint of PostgreSQL holds.
+MAX_COUNT = 2**63 - 1
+
 # slot, epoch_start_timestamp, epoch, leader_schedule_epoch, unix_timestamp
 CLOCK = struct.Struct("<QqQQq")
 
@@ -75,4 +78,4 @@ def context_slot(answer: Any) -> int:
 
 def is_count(value: Any) -> TypeGuard[int]:
     """Whether this is a slot, height or count that the database can hold."""
-    return type(value) is int and 0 <= value < 2**63
+    return type(value) is int and 0 <= value <= MAX_COUNT

@@ -10,6 +10,7 @@ import pytest
 
 from dex.chain import known_chain
 from dex.errors import RpcUnavailable
+from dex.models import Chain
 from dex.solana.rpc import RpcClient
 from dex.tests.scripted_node import NodeError, scripted_node
 from execution import wallet_history
@@ -104,6 +105,47 @@ async def test_a_node_that_is_behind_our_newest_transaction_is_not_believed(stag
         await match(stage, rpc)
 
     assert "stranger" in await halted_reason(stage)
+
+
+async def test_a_landing_slot_that_was_made_up_does_not_stop_the_signing(stage):
+    first, second = [await stage.place() for _ in range(2)]
+    for order_id in (first, second):
+        await stage.carry_out(order_id)
+    made_up = Attempt.objects.filter(order_id=second)
+    await stage.database.run(lambda: made_up.update(slot=2**62))
+    await stage.rpc.read_slots()
+
+    await match(stage, stage.rpc)
+
+    assert await halted_reason(stage) == ""
+
+
+async def test_a_stranger_is_found_although_a_landing_slot_was_made_up(stage):
+    first, second, third = [await stage.place() for _ in range(3)]
+    for order_id in (first, second, third):
+        await stage.carry_out(order_id)
+    (forgotten,) = await stage.attempts(third)
+
+    def change() -> None:
+        Attempt.objects.filter(order_id=second).update(slot=2**62)
+        Attempt.objects.filter(order_id=third).delete()
+
+    await stage.database.run(change)
+
+    await match(stage, stage.rpc)
+
+    assert forgotten.signature in await halted_reason(stage)
+
+
+async def test_a_first_slot_that_was_made_up_does_not_stop_the_signing(stage):
+    def change() -> None:
+        Chain.objects.update(baseline_slot=2**62)
+
+    await stage.database.run(change)
+
+    await match(stage, stage.rpc)
+
+    assert await halted_reason(stage) == ""
 
 
 async def test_all_pages_of_the_list_come_from_one_node(stage, monkeypatch):
