@@ -7,6 +7,7 @@ endpoint has shown the genesis hash of our chain over a connection at least as n
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -23,6 +24,10 @@ from .transport import Transport
 GATHER_S = 0.002
 # The accounts of one call take up to 1.7 MB, so that few such calls share an answer.
 LONG_ANSWER, MAX_LONG_ANSWERS = "getMultipleAccounts", 2
+# What nodes read: MAX_REQUEST_BODY_SIZE in agave's rpc/src/rpc.rs.
+MAX_BODY_BYTES = 50 * 1024
+# What a call takes in a body beside its method and parameters, with the longest id.
+ENVELOPE_BYTES = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,11 @@ class _Call:
     method: str
     params: Sequence[Any]
     answer: asyncio.Future[Any]
+
+    @property
+    def length(self) -> int:
+        """Return how many bytes of a body it takes at most."""
+        return len(json.dumps([self.method, self.params])) + ENVELOPE_BYTES
 
     def give(self, result: Any) -> None:
         if not self.answer.done():  # its caller may have given up
@@ -146,12 +156,14 @@ class Endpoint:
 
     def _next_batch(self) -> list[_Call]:
         calls: list[_Call] = []
-        long_answers = 0
+        long_answers, length = 0, 0
         while self._waiting and len(calls) < self._batch_size:
-            long_answers += self._waiting[0].method == LONG_ANSWER
-            if long_answers > MAX_LONG_ANSWERS:
+            call = self._waiting[0]
+            long_answers += call.method == LONG_ANSWER
+            length += call.length
+            if long_answers > MAX_LONG_ANSWERS or (calls and length > MAX_BODY_BYTES):
                 break
-            call = self._waiting.popleft()
+            self._waiting.popleft()
             if not call.answer.done():  # its caller may have given up
                 calls.append(call)
         return calls
