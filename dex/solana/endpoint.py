@@ -91,14 +91,13 @@ class Endpoint:
     async def call(self, method: str, params: Sequence[Any] = ()) -> Any:
         """Return the result of one JSON-RPC call, of a shape that its method has.
 
-        Raises RpcUnavailable for anything but a complete answer in time, and while the
-        endpoint is given a rest; RpcRejected for a JSON-RPC error about the request,
-        WrongChain.
+        Waits for the end of a pause that the endpoint wants. Raises RpcUnavailable for
+        anything but a complete answer in time, and while the endpoint is given a rest;
+        RpcRejected for a JSON-RPC error about the request, WrongChain.
         """
-        if not self.health.admits():
-            raise self._unavailable(f"given a rest after: {self.health.error}")
         try:
             async with asyncio.timeout(self._timeout_s):
+                await self._wait_to_be_admitted()
                 await self._check_chain()
                 result = await self._ask(method, params)
                 # A connection lost in silence was replaced during this call.
@@ -107,6 +106,16 @@ class Endpoint:
         except TimeoutError:
             # Its exchange ends just as late, and is noted there, once for all its calls.
             raise self._unavailable(f"no answer within {self._timeout_s:g} s") from None
+
+    async def _wait_to_be_admitted(self) -> None:
+        """Wait until a pause that it wants is over, with all others who wait for that.
+
+        So that each of them has its turn, and they share what it allows.
+        """
+        while 0 < (pause_s := self.health.wanted_pause_s) < self._timeout_s:
+            await asyncio.sleep(pause_s)
+        if not self.health.admits():
+            raise self._unavailable(f"given a rest after: {self.health.error}")
 
     async def close(self) -> None:
         """End the connections; whoever still waits gets RpcUnavailable."""
@@ -185,8 +194,11 @@ class Endpoint:
         try:
             document = await self._transport.post(bodies)
         except RpcUnavailable as error:
-            pause_s = error.retry_after_s if isinstance(error, RpcRateLimited) else 0.0
-            self._note_failure(str(error), pause_s)
+            if isinstance(error, RpcRateLimited):
+                self.health.limited(str(error), error.retry_after_s)
+            else:
+                self.health.failed(str(error))
+                self._checked = -1  # who answers next may be another chain
             self._fail(calls, error)
             return
         except asyncio.CancelledError:
@@ -211,10 +223,11 @@ class Endpoint:
                 if isinstance(error, NoAnswer):
                     failure = str(error)
                 call.refuse(error)
+        # Either was sent over a connection whose chain is known: it is not asked for
+        # again, as an answer to that would hide the failure.
         if all(is_unwell(answers.get(id_)) for id_ in requests):
-            self._note_failure("it says that it is not well")
+            self.health.limited("it says that it is not well")
         elif failure:
-            # Its chain need not be looked at: an answer to that would hide this failure.
             self.health.failed(failure)
         else:
             self.health.answered(latency_ms)
@@ -225,10 +238,6 @@ class Endpoint:
 
     def _unavailable(self, reason: str) -> RpcUnavailable:
         return self._transport.unavailable(reason)
-
-    def _note_failure(self, reason: str, retry_after_s: float = 0.0) -> None:
-        self.health.failed(reason, retry_after_s=retry_after_s)
-        self._checked = -1  # who answers next may be another chain
 
 
 def look_at(outcome: asyncio.Future[Any]) -> None:

@@ -23,6 +23,9 @@ HINTS_GATHER_S = 0.02
 # How much longer it may wait while a socket tells what landed. It asks all the same: what
 # a socket says, or does not say, decides nothing.
 RELYING_FACTOR = 4
+# An endpoint that wants to be asked less is polled half as often, and at each poll that
+# it takes a little more often again: what it allows is left to sending and to proofs.
+LESS, MORE, LEAST = 0.5, 0.05, 1 / 32
 
 
 class StatusPoller:
@@ -46,6 +49,8 @@ class StatusPoller:
         self._pace = pace
         self._interval_s = interval_s
         self._socket = socket
+        self._share = 1.0  # of the full rate
+        self._times_limited = 0
 
     async def poll(self) -> None:
         """Wait until something is open, ask once, and pause."""
@@ -55,16 +60,25 @@ class StatusPoller:
             for start in range(0, len(tracked), MAX_SIGNATURES)
         ]
         await asyncio.gather(*(self._ask(page) for page in pages))
+        self._adapt()
         await self._pause()
 
+    def _adapt(self) -> None:
+        limited = self._endpoint.health.times_limited
+        if limited > self._times_limited:
+            self._share = max(self._share * LESS, LEAST)
+        else:
+            self._share = min(self._share + MORE, 1.0)
+        self._times_limited = limited
+
     async def _pause(self) -> None:
-        socket = self._socket
+        socket, interval_s = self._socket, self._interval_s / self._share
         if socket is None:
-            await asyncio.sleep(self._interval_s)
+            await asyncio.sleep(interval_s)
             return
         factor = RELYING_FACTOR if socket.is_prompt else 1
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._interval_s * factor):
+            async with asyncio.timeout(interval_s * factor):
                 await socket.hint.wait()
                 await asyncio.sleep(HINTS_GATHER_S)
         socket.hint.clear()

@@ -103,7 +103,7 @@ def test_a_pause_that_the_endpoint_asks_for_is_kept_within_reason(
 ):
     clock = Clock()
     health = Health(clock)
-    health.failed("HTTP status 429", retry_after_s=asked_s)
+    health.limited("HTTP status 429", asked_s)
     clock.now_s += kept_s - 0.01
     assert not health.admits()
 
