@@ -12,6 +12,7 @@ from dex.chain import meet_chain
 from dex.errors import ChainRefused, RpcError, RpcUnavailable
 from dex.models import Chain
 
+from .decoding import is_count
 from .endpoint import Endpoint
 from .rpc import RpcClient
 
@@ -88,6 +89,6 @@ async def _newest_known_to(endpoint: Endpoint, wallet_address: str) -> tuple[int
     match page:
         case []:
             return (0, "")
-        case [{"slot": int(slot), "signature": str(signature)}, *_]:
+        case [{"slot": slot, "signature": str(signature)}, *_] if is_count(slot):
             return (slot, signature)
     raise RpcUnavailable(f"{endpoint.name}: the list of signatures is unreadable")

@@ -78,7 +78,11 @@ async def test_an_endpoint_that_cannot_list_signatures_stops_nobody():
         assert (await meet(rpc, WALLET)).baseline_signature == "newest"
 
 
-@pytest.mark.parametrize("odd", [None, {}, ["x"], [{"slot": "9"}]])
+@pytest.mark.parametrize(
+    "odd",
+    [None, {}, ["x"], [{"slot": "9"}]]
+    + [[{"slot": slot, "signature": "first"}] for slot in (-1, True, 2**63)],
+)
 async def test_without_any_list_of_signatures_nothing_is_stored(odd: Any):
     async with nodes(LOCALNET, pages=[odd]) as rpc:
         with pytest.raises(RpcUnavailable):
@@ -108,9 +112,16 @@ async def test_another_chain_than_the_databases_is_refused():
     assert GENESIS in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "version", [REAL, {"localnet": "yes"}, {"localnet": 1}, "localnet", None]
-)
+@pytest.mark.parametrize("version", ["localnet", None])
+async def test_a_chain_of_which_no_node_tells_a_version_is_not_met(version: Any):
+    async with nodes(version, version) as rpc:
+        with pytest.raises(RpcUnavailable, match="getVersion"):
+            await meet(rpc, WALLET)
+
+    assert await stored() is None
+
+
+@pytest.mark.parametrize("version", [REAL, {"localnet": "yes"}, {"localnet": 1}])
 async def test_whatever_does_not_say_localnet_is_real_and_refused(version: Any):
     async with nodes(version, version) as rpc:
         with pytest.raises(ChainRefused, match="ALLOW_ANONYMOUS=1") as caught:
