@@ -7,47 +7,20 @@ endpoint has shown the genesis hash of our chain over a connection at least as n
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from dex.errors import RpcError, RpcRateLimited, RpcRejected, RpcUnavailable
+from dex.errors import RpcError, RpcRateLimited, RpcRejected, RpcUnavailable, WrongChain
 
 from .answers import NoAnswer, by_id, is_unwell, result_of
+from .batches import Call, next_batch
 from .health import Health
 from .transport import Transport
 
 # How long a call waits for others that may share its request.
 GATHER_S = 0.002
-# The accounts of one call take up to 1.7 MB, so that few such calls share an answer.
-LONG_ANSWER, MAX_LONG_ANSWERS = "getMultipleAccounts", 2
-# What nodes read: MAX_REQUEST_BODY_SIZE in agave's rpc/src/rpc.rs.
-MAX_BODY_BYTES = 50 * 1024
-# What a call takes in a body beside its method and parameters, with the longest id.
-ENVELOPE_BYTES = 80
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    method: str
-    params: Sequence[Any]
-    answer: asyncio.Future[Any]
-
-    @property
-    def length(self) -> int:
-        """Return how many bytes of a body it takes at most."""
-        return len(json.dumps([self.method, self.params])) + ENVELOPE_BYTES
-
-    def give(self, result: Any) -> None:
-        if not self.answer.done():  # its caller may have given up
-            self.answer.set_result(result)
-
-    def refuse(self, error: RpcError) -> None:
-        if not self.answer.done():
-            self.answer.set_exception(error)
 
 
 class Endpoint:
@@ -68,12 +41,14 @@ class Endpoint:
     ) -> None:
         self.name = transport.name
         self.health = Health()
+        # Set for good once it has served another chain: it is not asked again.
+        self.wrong_chain: WrongChain | None = None
         self._transport = transport
         self._timeout_s = timeout_s
         self._batch_size = batch_size
         self._connections = connections
         self._check_genesis = check_genesis
-        self._waiting: deque[_Call] = deque()
+        self._waiting: deque[Call] = deque()
         self._exchanges: set[asyncio.Task[None]] = set()
         self._last_id = 0
         # How many of the connections opened so far the genesis check covers.
@@ -85,6 +60,8 @@ class Endpoint:
 
     def mark_slow(self) -> None:
         """Note that a caller could not wait for this endpoint any longer."""
+        if self.health.wanted_pause_s:
+            return  # it said so itself
         self.health.slowed("slow to answer")
         self._checked = -1  # who answers next may be another chain
 
@@ -95,6 +72,8 @@ class Endpoint:
         anything but a complete answer in time, and while the endpoint is given a rest;
         RpcRejected for a JSON-RPC error about the request, WrongChain.
         """
+        if self.wrong_chain is not None:
+            raise self.wrong_chain
         try:
             async with asyncio.timeout(self._timeout_s):
                 await self._wait_to_be_admitted()
@@ -141,12 +120,16 @@ class Endpoint:
             genesis_hash = await self._ask("getGenesisHash", ())
         except RpcRejected as error:
             raise self._unavailable(f"it does not tell its chain: {error}") from error
-        self._check_genesis(self.name, genesis_hash)
+        try:
+            self._check_genesis(self.name, genesis_hash)
+        except WrongChain as error:
+            self.wrong_chain = error
+            raise
         self._checked = self._transport.opened
 
     async def _ask(self, method: str, params: Sequence[Any]) -> Any:
         loop = asyncio.get_running_loop()
-        call = _Call(method, params, loop.create_future())
+        call = Call(method, params, loop.create_future())
         self._waiting.append(call)
         if len(self._waiting) >= self._batch_size:
             self._send_waiting()
@@ -157,31 +140,17 @@ class Endpoint:
     def _send_waiting(self) -> None:
         """Send what waits, as long as a connection is free; the rest gathers meanwhile."""
         while self._waiting and len(self._exchanges) < self._connections:
-            calls = self._next_batch()
+            calls = next_batch(self._waiting, self._batch_size)
             if calls:
                 task = asyncio.create_task(self._exchange(calls))
                 self._exchanges.add(task)
                 task.add_done_callback(self._exchanged)
 
-    def _next_batch(self) -> list[_Call]:
-        calls: list[_Call] = []
-        long_answers, length = 0, 0
-        while self._waiting and len(calls) < self._batch_size:
-            call = self._waiting[0]
-            long_answers += call.method == LONG_ANSWER
-            length += call.length
-            if long_answers > MAX_LONG_ANSWERS or (calls and length > MAX_BODY_BYTES):
-                break
-            self._waiting.popleft()
-            if not call.answer.done():  # its caller may have given up
-                calls.append(call)
-        return calls
-
     def _exchanged(self, task: asyncio.Task[None]) -> None:
         self._exchanges.discard(task)
         self._send_waiting()
 
-    async def _exchange(self, calls: Sequence[_Call]) -> None:
+    async def _exchange(self, calls: Sequence[Call]) -> None:
         requests = {}
         for call in calls:
             self._last_id += 1
@@ -208,7 +177,7 @@ class Endpoint:
 
     def _settle(
         self,
-        requests: dict[int, _Call],
+        requests: dict[int, Call],
         answers: dict[int, dict[str, Any]],
         latency_ms: float,
     ) -> None:
@@ -232,7 +201,7 @@ class Endpoint:
         else:
             self.health.answered(latency_ms)
 
-    def _fail(self, calls: Sequence[_Call], reason: object) -> None:
+    def _fail(self, calls: Sequence[Call], reason: object) -> None:
         for call in calls:
             call.refuse(RpcUnavailable(str(reason)))
 
