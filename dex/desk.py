@@ -36,7 +36,8 @@ class EndpointHealth(TypedDict):
 
     `circuit` is closed, open (it is given a rest) or half_open (it is being tried);
     `score` is from 0 to 1 by its latest answers, `behind` the slots by which it is behind
-    the best endpoint.
+    the best endpoint. `isWrongChain` holds for good: with such an endpoint in its list
+    this process asks none of them for quotes.
     """
 
     ok: bool
@@ -46,6 +47,7 @@ class EndpointHealth(TypedDict):
     circuit: str
     score: float
     error: str
+    isWrongChain: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,8 @@ async def _ask_slot(rpc: RpcClient, endpoint: Endpoint, timeout_s: float) -> str
             slot = await endpoint.call("getSlot", [{"commitment": "confirmed"}])
     except TimeoutError:
         endpoint.mark_slow()
+        if endpoint.health.wanted_pause_s:
+            return f"given a rest after: {endpoint.health.error}"
         return f"no answer within {timeout_s:g} s"
     except DexError as error:
         return f"{error.code}: {error}"
@@ -183,6 +187,7 @@ def _seen(rpc: RpcClient, endpoint: Endpoint, error: str) -> EndpointHealth:
         "circuit": health.circuit.value,
         "score": round(health.score, 2),
         "error": error,
+        "isWrongChain": endpoint.wrong_chain is not None,
     }
 
 

@@ -2,7 +2,9 @@
 
 `/healthz` answers as long as the process does. `/readyz` asks each thing by name, all at
 once, and answers 503 when one of them fails or takes too long. Of several RPC endpoints
-one that is well is enough: the others are named with `ok: false`, and the site stays up.
+one that is well is enough: the others are named with `ok: false`, and the site stays up,
+unless one of them serves another chain. Their figures are those of this web process; the
+engine's own connections may fare otherwise.
 """
 
 from __future__ import annotations
@@ -131,14 +133,17 @@ def check_redis() -> dict[str, Result]:
 
 
 def check_rpc() -> dict[str, Result]:
-    """Ask every endpoint. One is needed only while no other one is well."""
+    """Ask every endpoint. One that is away is needed only while no other one is well.
+
+    One that serves another chain keeps everything from trading, whatever the others say.
+    """
     endpoints = desk.health()
     any_is_well = any(health["ok"] for health in endpoints.values())
     return {
         f"rpc {name}": Result(
             health["ok"],
             health["error"] or f"slot {health['slot']}",
-            needed=not any_is_well,
+            needed=health["isWrongChain"] or not any_is_well,
             figures={
                 "circuit": health["circuit"],
                 "score": health["score"],

@@ -3,41 +3,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from aiohttp import web
 from django.db import connection
 from pytest_django import Settings
 
 from dex.allow_list import allow_genesis
-from dex.background import BackgroundLoop
 from dex.chain import meet_chain
 from dex.desk import Desk
 from dex.errors import NoRoute, WrongChain
 from dex.localnet.testing import RunningLocalnet, running_localnet
 from dex.models import Token
 
+from .background import in_background, servers
 from .scripted_node import ScriptedNode, scripted_node
 
 pytestmark = pytest.mark.django_db
-
-servers = BackgroundLoop("test-servers")
-
-
-@contextlib.contextmanager
-def in_background(open_context: Callable[[], Any]) -> Iterator[Any]:
-    """Run an async context on a loop of its own, as servers do."""
-    stack = contextlib.AsyncExitStack()
-
-    async def enter() -> Any:
-        return await stack.enter_async_context(open_context())
-
-    entered = servers.run(enter(), 20)
-    try:
-        yield entered
-    finally:
-        servers.run(stack.aclose(), 20)
 
 
 def control(localnet: RunningLocalnet, method: str, *params: Any) -> Any:
@@ -136,6 +120,7 @@ def test_health_names_each_endpoint(
         "circuit": "closed",
         "score": 0.8,
         "error": "rpc_unavailable: 127.0.0.1:9: ClientConnectorError",
+        "isWrongChain": False,
     }
 
 
@@ -189,6 +174,23 @@ def test_an_endpoint_that_fails_again_and_again_is_given_a_rest(
     assert "given a rest after: 127.0.0.1:9: ClientConnectorError" in health["error"]
 
 
+def test_an_endpoint_that_wants_a_pause_is_not_called_slow(
+    desk: Desk, settings: Settings
+):
+    async def refuse(request: web.Request) -> web.Response:
+        return web.Response(status=429, headers={"Retry-After": "3"})
+
+    with in_background(scripted_node) as node:
+        settings.SOLANA_RPC_URLS = [node.url]
+        node.replace = refuse
+        assert desk.health()[node.name]["error"].endswith("HTTP status 429")
+        (health,) = desk.health(0.1).values()
+
+    assert (health["circuit"], health["score"]) == ("open", 0.8)
+    error = f"given a rest after: {node.name}: HTTP status 429"
+    assert health["error"] == error
+
+
 def test_an_endpoint_of_another_chain_is_unwell(desk: Desk, settings: Settings):
     meet_chain(genesis_hash="Other", is_localnet=True, wallet="W", newest_signature="")
 
@@ -201,6 +203,7 @@ def test_an_endpoint_of_another_chain_is_unwell(desk: Desk, settings: Settings):
 
     assert not health[node.name]["ok"]
     assert health[node.name]["error"].startswith("wrong_chain: ")
+    assert health[node.name]["isWrongChain"]
 
 
 def test_a_forked_process_opens_connections_of_its_own(desk: Desk, settings: Settings):

@@ -43,9 +43,11 @@ def is_open(endpoint: Endpoint) -> bool:
 
 
 async def test_a_transaction_is_proved_dead_by_nodes_that_allow_few_requests():
-    intervals = {"status_interval_s": 0.01, "expiry_interval_s": 0.4}
     async with (
-        stage(resend_interval_s=2, **intervals) as (cluster, chain),
+        stage(status_interval_s=0.01, expiry_interval_s=0.4, resend_interval_s=2) as (
+            cluster,
+            chain,
+        ),
         settling(cluster, transaction()) as outcome,
     ):
         for node, endpoint in zip(chain, cluster.rpc.endpoints, strict=True):

@@ -14,6 +14,8 @@ from dex import desk
 from dex.chain import halt_trading
 from dex.localnet.testing import RunningLocalnet
 from dex.models import Chain
+from dex.tests.background import in_background
+from dex.tests.scripted_node import scripted_node
 from ordersite import health
 from ordersite.preparation import prepare
 
@@ -94,6 +96,27 @@ def test_without_any_endpoint_the_site_is_not_ready(
 
     assert status == 503
     assert list(failed) == ["rpc 127.0.0.1:1", "rpc 127.0.0.1:9"]
+
+
+def test_one_endpoint_of_another_chain_is_one_too_many(
+    client: Client, prepared: RunningLocalnet, settings: Settings
+):
+    def open_stranger() -> Any:
+        return scripted_node(getSlot=5, getGenesisHash="Stranger")
+
+    with in_background(open_stranger) as stranger:
+        settings.SOLANA_RPC_URLS = [prepared.urls[0], stranger.url]
+        desk.close()
+        for _ in range(2):
+            status, failed = ask(client)
+
+            assert status == 503
+            assert list(failed) == [f"rpc {stranger.name}"]
+            assert "serves Stranger" in failed[f"rpc {stranger.name}"]
+
+        # Repaired, it is asked again by new processes only: the rest trades with nobody.
+        stranger.answers["getGenesisHash"] = Chain.objects.get().genesis_hash
+        assert ask(client)[0] == 503
 
 
 def test_each_endpoint_shows_how_it_is_doing(client: Client, prepared: RunningLocalnet):
