@@ -177,6 +177,8 @@ def _seen(rpc: RpcClient, endpoint: Endpoint, error: str) -> EndpointHealth:
     health, behind = endpoint.health, rpc.behind(endpoint)
     if not error and behind > MAX_BEHIND_SLOTS:
         error = f"lags {behind} slots behind"
+    elif not error and health.slot is not None and not rpc.pace.admits(health.slot):
+        error = "is at a slot that the chain cannot have reached yet"
     answered = not error or health.slot is not None
     latency_ms = None if error else health.latency_ms
     return {

@@ -163,6 +163,26 @@ def test_an_endpoint_that_lags_is_unwell(desk: Desk, settings: Settings):
     assert health[behind.name]["error"] == "lags 13 slots behind"
 
 
+def test_an_endpoint_that_jumped_ahead_alone_is_unwell(desk: Desk, settings: Settings):
+    @contextlib.asynccontextmanager
+    async def open_nodes() -> Any:
+        async with (
+            scripted_node(getSlot=1_000) as honest,
+            scripted_node(getSlot=1_000) as liar,
+        ):
+            yield honest, liar
+
+    with in_background(open_nodes) as (honest, liar):
+        settings.SOLANA_RPC_URLS = [honest.url, liar.url]
+        assert all(endpoint["ok"] for endpoint in desk.health().values())
+        liar.answers["getSlot"] = 50_000
+        health = desk.health()
+
+    assert (health[honest.name]["ok"], health[honest.name]["behind"]) == (True, 0)
+    assert not health[liar.name]["ok"]
+    assert "cannot have reached" in health[liar.name]["error"]
+
+
 def test_an_endpoint_that_fails_again_and_again_is_given_a_rest(
     desk: Desk, settings: Settings
 ):
