@@ -21,6 +21,7 @@ from .transport import Transport
 
 # How long a call waits for others that may share its request.
 GATHER_S = 0.002
+GENESIS = "getGenesisHash"
 
 
 class Endpoint:
@@ -117,7 +118,7 @@ class Endpoint:
 
     async def _compare_genesis(self) -> None:
         try:
-            genesis_hash = await self._ask("getGenesisHash", ())
+            genesis_hash = await self._ask(GENESIS, ())
         except RpcRejected as error:
             raise self._unavailable(f"it does not tell its chain: {error}") from error
         try:
@@ -192,13 +193,12 @@ class Endpoint:
                 if isinstance(error, NoAnswer):
                     failure = str(error)
                 call.refuse(error)
-        # Either was sent over a connection whose chain is known: it is not asked for
-        # again, as an answer to that would hide the failure.
         if all(is_unwell(answers.get(id_)) for id_ in requests):
             self.health.limited("it says that it is not well")
         elif failure:
             self.health.failed(failure)
-        else:
+        elif any(call.method != GENESIS for call in requests.values()):
+            # Who shows its chain and nothing else is no better than who shows nothing.
             self.health.answered(latency_ms)
 
     def _fail(self, calls: Sequence[Call], reason: object) -> None:

@@ -141,6 +141,27 @@ async def test_an_endpoint_that_is_given_a_rest_shows_nothing_and_is_not_asked()
     assert node.calls == []
 
 
+async def test_who_shows_its_chain_and_nothing_else_is_given_a_rest():
+    async with scripted_node() as node, client(node.url) as rpc:
+        answer = node.handle
+
+        async def garble(request: web.Request) -> web.StreamResponse:
+            if (await request.json())["method"] != "getGenesisHash":
+                return web.Response(text="<html>")
+            node.replace = None
+            try:
+                return await answer(request)
+            finally:
+                node.replace = garble
+
+        node.replace = garble
+        for _ in range(FAILURES_TO_OPEN):
+            with pytest.raises(RpcUnavailable, match="not JSON"):
+                await rpc.call("getSlot")
+        with pytest.raises(RpcUnavailable, match="given a rest"):
+            await rpc.call("getSlot")
+
+
 async def test_retry_after_is_honoured_at_once():
     async def refuse(request: web.Request) -> web.Response:
         return web.Response(status=429, headers={"Retry-After": "2"})
