@@ -15,10 +15,9 @@ MAX_VALUES = 100_000
 def read_document(raw: bytes, *, calls: int) -> Any:
     """Return the JSON value that answers so many calls, each text in it printable.
 
-    Raises ValueError when it is none, or one that costs too much to read.
-
-    Neither the database nor a log takes every character (NUL, half a surrogate pair,
-    a line feed, a change of direction): such ones are replaced here, once for all.
+    Neither the database nor a log takes every character (NUL, half a surrogate pair, a
+    line feed): such texts are escaped here, once for all. Raises ValueError for what is
+    no JSON, or costs too much to read.
     """
     text = raw.decode()  # RFC 8259, 8.1: nothing but UTF-8
     if sum(map(text.count, "[{,")) > min(calls * MAX_VALUES_A_CALL, MAX_VALUES):
@@ -31,15 +30,11 @@ def read_document(raw: bytes, *, calls: int) -> Any:
 def _printable(value: Any) -> Any:
     match value:
         case str():
-            return value if value.isprintable() else "".join(map(_shown, value))
+            # As Python would write it: quick, whatever is sent, and nothing is lost.
+            printable = value.isprintable()
+            return value if printable else value.encode("unicode_escape").decode()
         case list():
             return [_printable(entry) for entry in value]
         case dict():
             return {_printable(k): _printable(entry) for k, entry in value.items()}
     return value
-
-
-def _shown(character: str) -> str:
-    if character.isprintable():
-        return character
-    return " " if character.isspace() else "\ufffd"
