@@ -54,7 +54,8 @@ def make_task(localnet: RunningLocalnet, wallet: Keypair) -> Task:
             wallet=wallet.pubkey(),
             memo=f"order:{pool.venue}",
             min_amount_out=quote.amount_out,
-            blockhash=str(ledger.clock.blockhash(ledger.clock.slot())),
+            # As a client would be told: preflight runs at confirmed, one slot behind.
+            blockhash=str(ledger.clock.blockhash(ledger.clock.slot_for("confirmed"))),
             unit_limit=UNIT_LIMIT,
             unit_price=0,
         )
