@@ -17,7 +17,6 @@ from .tracking import Tracked, Tracker
 # https://solana.com/docs/rpc/http/getsignaturestatuses
 MAX_SIGNATURES = 256
 
-
 # Hints that come close together are one reason to ask, not many.
 HINTS_GATHER_S = 0.02
 # How much longer it may wait while a socket tells what landed. It asks all the same: what

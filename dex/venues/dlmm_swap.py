@@ -59,11 +59,6 @@ class PairSwap:
     volatility_reference: int
     index_reference: int
 
-    @property
-    def touches_limit_orders(self) -> bool:
-        """Say whether limit orders were filled."""
-        return any(fill.orders_in for fill in self.fills)
-
 
 def check_open(pair: Pair, clock: Clock) -> None:
     """Raise QuoteRefused unless anyone may swap: `pool_disabled`, `pool_not_open`.

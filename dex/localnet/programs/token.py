@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from dex.localnet.transaction_errors import custom
 
 from . import (
@@ -16,27 +14,26 @@ from . import (
 )
 from .invocation import Invocation
 from .token_checks import INVALID_INSTRUCTION, refuse
-
-Instruction = Callable[[Invocation, bytes], None]
+from .token_quantities import Instruction, checked, unchecked
 
 # By tag (spl-token-interface): what runs, and the compute units it takes.
 INSTRUCTIONS: dict[int, tuple[Instruction, int]] = {
     0: (token_opening.initialize_mint, 87),
     1: (token_opening.initialize_account, 150),
     2: (token_opening.initialize_multisig, 176),
-    3: (token_transfers.transfer, 76),
-    4: (token_authorities.approve, 126),
+    3: (unchecked(token_transfers.transfer), 76),
+    4: (unchecked(token_authorities.approve), 126),
     5: (token_authorities.revoke, 101),
     6: (token_authorities.set_authority, 138),
-    7: (token_supply.mint_to, 119),
-    8: (token_supply.burn, 123),
+    7: (unchecked(token_supply.mint_to), 119),
+    8: (unchecked(token_supply.burn), 123),
     9: (token_closing.close, 116),
     10: (token_authorities.freeze, 145),
     11: (token_authorities.thaw, 141),
-    12: (token_transfers.transfer_checked, 105),
-    13: (token_authorities.approve_checked, 163),
-    14: (token_supply.mint_to_checked, 161),
-    15: (token_supply.burn_checked, 126),
+    12: (checked(token_transfers.transfer), 105),
+    13: (checked(token_authorities.approve), 163),
+    14: (checked(token_supply.mint_to), 161),
+    15: (checked(token_supply.burn), 126),
     16: (token_opening.initialize_account_2, 168),
     17: (token_closing.sync_native, 201),
     18: (token_opening.initialize_account_3, 235),

@@ -16,8 +16,8 @@ from . import (
     transfer_fee_instructions,
 )
 from .invocation import Invocation
-from .token import Instruction
 from .token_checks import INVALID_INSTRUCTION, refuse
+from .token_quantities import Instruction, checked, unchecked
 
 # By tag (spl-token-2022-interface): its name in the log, what runs, and about the compute
 # units it takes.
@@ -25,19 +25,19 @@ INSTRUCTIONS: dict[int, tuple[str, Instruction, int]] = {
     0: ("InitializeMint", token_opening.initialize_mint, 1_393),
     1: ("InitializeAccount", token_opening.initialize_account, 1_935),
     2: ("InitializeMultisig", token_opening.initialize_multisig, 1_550),
-    3: ("Transfer", token_transfers.transfer_2022, 1_566),
-    4: ("Approve", token_authorities.approve, 1_184),
+    3: ("Transfer", unchecked(token_transfers.move_2022), 1_566),
+    4: ("Approve", unchecked(token_authorities.approve), 1_184),
     5: ("Revoke", token_authorities.revoke, 855),
     6: ("SetAuthority", token_authorities.set_authority, 1_039),
-    7: ("MintTo", token_supply.mint_to, 1_288),
-    8: ("Burn", token_supply.burn, 1_433),
+    7: ("MintTo", unchecked(token_supply.mint_to), 1_288),
+    8: ("Burn", unchecked(token_supply.burn), 1_433),
     9: ("CloseAccount", token_closing.close, 1_385),
     10: ("FreezeAccount", token_authorities.freeze, 1_154),
     11: ("ThawAccount", token_authorities.thaw, 1_154),
-    12: ("TransferChecked", token_transfers.transfer_checked_2022, 1_733),
-    13: ("ApproveChecked", token_authorities.approve_checked, 1_400),
-    14: ("MintToChecked", token_supply.mint_to_checked, 1_296),
-    15: ("BurnChecked", token_supply.burn_checked, 1_440),
+    12: ("TransferChecked", checked(token_transfers.move_2022), 1_733),
+    13: ("ApproveChecked", checked(token_authorities.approve), 1_400),
+    14: ("MintToChecked", checked(token_supply.mint_to), 1_296),
+    15: ("BurnChecked", checked(token_supply.burn), 1_440),
     16: ("InitializeAccount2", token_opening.initialize_account_2, 1_730),
     17: ("SyncNative", token_closing.sync_native, 1_100),
     18: ("InitializeAccount3", token_opening.initialize_account_3, 1_606),

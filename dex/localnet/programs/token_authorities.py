@@ -29,7 +29,6 @@ from .token_checks import (
     require_accounts,
     require_own_2022,
     token_account,
-    unpack,
 )
 from .token_layout import (
     CLOSE_AUTHORITY,
@@ -47,16 +46,6 @@ TRANSFER_FEE_CONFIG, WITHHELD_WITHDRAW = 4, 5
 KINDS, KINDS_2022 = 4, 18
 # Where the transfer fee's configuration has these two authorities.
 FEE_AUTHORITY_OFFSETS = {TRANSFER_FEE_CONFIG: 0, WITHHELD_WITHDRAW: 32}
-
-
-def approve(call: Invocation, body: bytes) -> None:
-    (amount,) = unpack(call, "<Q", body)
-    _approve(call, amount, None)
-
-
-def approve_checked(call: Invocation, body: bytes) -> None:
-    amount, decimals = unpack(call, "<QB", body)
-    _approve(call, amount, decimals)
 
 
 def revoke(call: Invocation, body: bytes) -> None:
@@ -102,7 +91,7 @@ def set_authority(call: Invocation, body: bytes) -> None:
         raise refuse_named(call, "InvalidArgument")
 
 
-def _approve(call: Invocation, amount: int, decimals: int | None) -> None:
+def approve(call: Invocation, amount: int, decimals: int | None) -> None:
     delegate, owner = (1, 2) if decimals is None else (2, 3)
     require_accounts(call, 1)
     require_own_2022(call, 0)

@@ -27,7 +27,6 @@ from .token_checks import (
     require_own,
     require_own_2022,
     token_account,
-    unpack,
 )
 from .token_layout import MINT_AUTHORITY, SUPPLY
 from .token_transfers import UINT64_MAX, spend_delegation
@@ -35,32 +34,12 @@ from .token_transfers import UINT64_MAX, spend_delegation
 INCINERATOR = Pubkey.from_string("1nc1nerator11111111111111111111111111111111")
 
 
-def mint_to(call: Invocation, body: bytes) -> None:
-    (amount,) = unpack(call, "<Q", body)
-    _mint_to(call, amount, None)
-
-
-def mint_to_checked(call: Invocation, body: bytes) -> None:
-    amount, decimals = unpack(call, "<QB", body)
-    _mint_to(call, amount, decimals)
-
-
-def burn(call: Invocation, body: bytes) -> None:
-    (amount,) = unpack(call, "<Q", body)
-    _burn(call, amount, None)
-
-
-def burn_checked(call: Invocation, body: bytes) -> None:
-    amount, decimals = unpack(call, "<QB", body)
-    _burn(call, amount, decimals)
-
-
 def anyone_may_empty(data: bytes) -> bool:
     """Say whether the account belongs to an address that nobody signs for."""
     return layout.owner_of(data) in (SYSTEM_PROGRAM, INCINERATOR)
 
 
-def _mint_to(call: Invocation, amount: int, decimals: int | None) -> None:
+def mint_to(call: Invocation, amount: int, decimals: int | None) -> None:
     require_accounts(call, 3)
     require_own_2022(call, 0, 1)
     receiver = token_account(call, 1)
@@ -87,7 +66,7 @@ def _mint_to(call: Invocation, amount: int, decimals: int | None) -> None:
     _write(call, 0, layout.with_number(minted, SUPPLY, supply))
 
 
-def _burn(call: Invocation, amount: int, decimals: int | None) -> None:
+def burn(call: Invocation, amount: int, decimals: int | None) -> None:
     require_accounts(call, 2)
     require_own_2022(call, 0, 1)
     require_accounts(call, 3)

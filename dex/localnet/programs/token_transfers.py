@@ -26,7 +26,6 @@ from .token_checks import (
     require_own,
     require_own_2022,
     token_account,
-    unpack,
 )
 from .token_layout import DELEGATE, DELEGATED_AMOUNT
 from .transfer_fee import transfer_fee, withhold
@@ -38,26 +37,6 @@ NOTHING_MOVES_UNITS = 48
 MORE_ACCOUNTS_UNITS = 60
 # What a transfer fee adds to the compute units of a transfer.
 TRANSFER_FEE_UNITS = 1_376
-
-
-def transfer(call: Invocation, body: bytes) -> None:
-    (amount,) = unpack(call, "<Q", body)
-    _transfer(call, amount, None)
-
-
-def transfer_checked(call: Invocation, body: bytes) -> None:
-    amount, decimals = unpack(call, "<QB", body)
-    _transfer(call, amount, decimals)
-
-
-def transfer_2022(call: Invocation, body: bytes) -> None:
-    (amount,) = unpack(call, "<Q", body)
-    move_2022(call, amount, None)
-
-
-def transfer_checked_2022(call: Invocation, body: bytes) -> None:
-    amount, decimals = unpack(call, "<QB", body)
-    move_2022(call, amount, decimals)
 
 
 def spend_delegation(
@@ -81,7 +60,7 @@ def spend_delegation(
     return data if left else layout.without_address(data, DELEGATE, call.program)
 
 
-def _transfer(call: Invocation, amount: int, decimals: int | None) -> None:
+def transfer(call: Invocation, amount: int, decimals: int | None) -> None:
     target, authority = (1, 2) if decimals is None else (2, 3)
     require_accounts(call, authority + 1)
     if len(call.accounts) > authority + 1:
