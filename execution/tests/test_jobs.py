@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 from pathlib import Path
 from urllib.parse import urlencode
 
+import django_rq
 import pytest
 from django.conf import settings
 from django.db import connection
@@ -21,6 +23,7 @@ MANAGE = Path(settings.BASE_DIR) / "manage.py"
 @pytest.fixture
 def environment(stage, tmp_path):
     """What a worker process needs to find this test's database, Redis and chain."""
+    django_rq.get_queue("orders").empty()  # of what other tests queued
     database = connection.settings_dict
     return os.environ | {
         "DATABASE_URL": (
@@ -32,8 +35,10 @@ def environment(stage, tmp_path):
     }
 
 
-async def start_worker(environment, *options):
-    return await asyncio.create_subprocess_exec(
+@contextlib.asynccontextmanager
+async def running_worker(environment, *options):
+    """Start a worker; a test that fails leaves none behind on its database."""
+    worker = await asyncio.create_subprocess_exec(
         sys.executable,
         str(MANAGE),
         "rqworker",
@@ -43,12 +48,18 @@ async def start_worker(environment, *options):
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
+    try:
+        yield worker
+    finally:
+        if worker.returncode is None:
+            worker.kill()
+            await worker.communicate()
 
 
 async def run_worker(environment, *options):
-    worker = await start_worker(environment, "--burst", *options)
-    output, _ = await worker.communicate()
-    assert worker.returncode == 0, output.decode()
+    async with running_worker(environment, "--burst", *options) as worker:
+        output, _ = await worker.communicate()
+        assert worker.returncode == 0, output.decode()
 
 
 @pytest.mark.parametrize(
@@ -72,12 +83,12 @@ async def test_a_full_worker_that_is_stopped_gives_its_orders_back_in_time(
     environment["ORDERS_IN_FLIGHT"] = "1"
     stage.set_localnet(dropRate=1)
     held, waiting = await stage.place(), await stage.place()
-    worker = await start_worker(environment, f"--worker-class={ORDER_WORKER}")
-    await until(stage, held, lambda order: order.status == Status.SUBMITTED)
+    async with running_worker(environment, f"--worker-class={ORDER_WORKER}") as worker:
+        await until(stage, held, lambda order: order.status == Status.SUBMITTED)
 
-    worker.terminate()
-    async with asyncio.timeout(20):  # docker-compose.yml kills after 30 s
-        output, _ = await worker.communicate()
+        worker.terminate()
+        async with asyncio.timeout(20):  # docker-compose.yml kills after 30 s
+            output, _ = await worker.communicate()
 
     assert worker.returncode == 0, output.decode()
     for order_id in (held, waiting):
