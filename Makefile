@@ -1,5 +1,5 @@
 # make run     everything in one terminal, on http://127.0.0.1:8000 (or PORT=…)
-# make test    every test; needs no `make run`
+# make test    every test, in two processes (TEST_PROCESSES=1: in one); needs no `make run`
 # make prove   the long proofs: the short forms of `make test`, at full length
 # make chaos   orders under every fault of the chain, then table against ledger
 #              (CHAOS='--minutes 5 --faults all'; see `manage.py chaos --help`)
@@ -10,6 +10,8 @@
 
 PYTHON ?= python3
 PYTEST_ARGS ?=
+# How many processes run the tests, each with servers of its own.
+TEST_PROCESSES ?= 2
 CHAOS ?=
 UV_VERSION := 0.13.8
 
@@ -25,7 +27,7 @@ run: .venv/installed
 		$(BIN)/python manage.py up
 
 test: .venv/installed-dev
-	@exec $(BIN)/python -m pytest $(PYTEST_ARGS)
+	@exec $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 prove: .venv/installed-dev
 	@exec $(BIN)/python -m pytest -m prove --timeout 3600 -s $(PYTEST_ARGS)

@@ -27,7 +27,7 @@ _servers: list[embedded.Server] = []
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
-    if session.config.option.collectonly:
+    if session.config.option.collectonly or _only_distributes(session.config):
         return
     for kind in (embedded.Postgres, embedded.Valkey):
         server = kind(LAYOUT)
@@ -36,6 +36,16 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         except embedded.EmbeddedError as error:
             pytest.exit(str(error), returncode=1)
         _servers.append(server)
+
+
+def _only_distributes(config: pytest.Config) -> bool:
+    """Whether other processes run the tests (`-n`), each with servers of its own."""
+    return bool(config.option.tx) and not hasattr(config, "workerinput")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.get_closest_marker("early") is None)
 
 
 @pytest.hookimpl(trylast=True)

@@ -19,6 +19,8 @@ from .steps import until
 ORDER_WORKER = "execution.worker.OrderWorker"
 MANAGE = Path(settings.BASE_DIR) / "manage.py"
 
+pytestmark = pytest.mark.early
+
 
 @pytest.fixture
 def environment(stage, tmp_path):

@@ -28,7 +28,10 @@ from .orders_page import (
 )
 
 # First, so that nothing is started where there is no browser.
-pytestmark = pytest.mark.usefixtures("chromium")
+pytestmark = [
+    pytest.mark.usefixtures("chromium"),
+    pytest.mark.early,
+]
 
 Browse = Callable[..., AbstractAsyncContextManager[Page]]
 
@@ -49,9 +52,8 @@ def browse(chromium: str, complaints: list[str]) -> Browse:
     return partial(browser_page, chromium, complaints)
 
 
-async def test_200_orders_by_rest_are_confirmed_within_15_s(
-    running_engine: RunningEngine, browse: Browse, complaints: list[str]
-):
+async def slowest_of_200_ms(running_engine: RunningEngine, browse: Browse) -> int:
+    """Place 200 orders by REST and see all of them confirmed."""
     async with browse(**LAPTOP, color_scheme="light") as page:
         await open_test_page(page, running_engine.url)
         await place(page, 200)
@@ -65,8 +67,21 @@ async def test_200_orders_by_rest_are_confirmed_within_15_s(
             "(rows) => rows.map((row) => Number(row.dataset.latency))"
         )
     assert len(latencies) == 200
-    assert max(latencies) <= 15_000
+    return max(latencies)
+
+
+async def test_200_orders_by_rest_lose_no_event(
+    running_engine: RunningEngine, browse: Browse, complaints: list[str]
+):
+    await slowest_of_200_ms(running_engine, browse)
     assert complaints == []
+
+
+@pytest.mark.prove
+async def test_200_orders_by_rest_are_confirmed_within_15_s(
+    running_engine: RunningEngine, browse: Browse
+):
+    assert await slowest_of_200_ms(running_engine, browse) <= 15_000
 
 
 async def test_200_orders_over_one_socket_lose_no_event_when_it_drops(

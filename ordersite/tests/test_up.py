@@ -40,6 +40,9 @@ FORKED_ORDER = SEEDS_ORDER | {
 }
 
 
+pytestmark = pytest.mark.early
+
+
 class Installation:
     """`manage.py up` on data and ports of its own."""
 

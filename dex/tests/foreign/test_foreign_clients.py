@@ -27,7 +27,10 @@ SYSTEM_FAILED = (
     "Program 11111111111111111111111111111111 failed: custom program error: 0x1"
 )
 
-pytestmark = pytest.mark.timeout(600)  # the first run installs the clients
+pytestmark = [
+    pytest.mark.timeout(600),  # the first run installs the clients
+    pytest.mark.early,
+]
 
 
 @pytest.fixture(scope="module")
