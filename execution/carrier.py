@@ -163,8 +163,9 @@ class Carrier:
                 await self._confirm(order, attempt)
             case LandedWithError(slot, code, message, retryable, program, name):
                 self.drop_plan()
+                fee = await self._engine.cluster.fee(attempt.signature)
                 closing = AttemptClosing(
-                    AttemptState.ERRORED, slot, None, code, message
+                    AttemptState.ERRORED, slot, fee, code, message, program, name
                 )
                 failure = Failure(code, message, retryable, program, name)
                 await self._holder.fail(order, failure, closing)

@@ -226,6 +226,9 @@ class Attempt(models.Model):
     fee_lamports = models.BigIntegerField(null=True, blank=True)
     error_code = models.CharField(max_length=64, blank=True)
     error = models.TextField(blank=True)
+    # Which program refused it on chain, and its own name of the error.
+    program = models.CharField(max_length=64, blank=True)
+    program_error = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField(db_default=Now())
     closed_at = models.DateTimeField(null=True, blank=True)
 

@@ -92,6 +92,13 @@ class ErrorSerializer(serializers.Serializer[Any]):
     message = serializers.CharField()
 
 
+class AttemptErrorSerializer(ErrorSerializer):
+    """`program` and `programError` where a program refused the transaction on chain."""
+
+    program = serializers.CharField(required=False)
+    programError = serializers.CharField(required=False)
+
+
 class FailureSerializer(ErrorSerializer):
     fundsMoved = serializers.ChoiceField(FundsMoved.choices)
 
@@ -133,11 +140,16 @@ class AttemptSerializer(serializers.ModelSerializer[Attempt]):
     def get_minAmountOut(self, attempt: Attempt) -> str:
         return _whole(attempt.min_amount_out, self._token_out(attempt))
 
-    @extend_schema_field(ErrorSerializer(allow_null=True))
+    @extend_schema_field(AttemptErrorSerializer(allow_null=True))
     def get_error(self, attempt: Attempt) -> dict[str, str] | None:
         if not attempt.error_code:
             return None
-        return {"code": attempt.error_code, "message": attempt.error}
+        error = {"code": attempt.error_code, "message": attempt.error}
+        if attempt.program:
+            error["program"] = attempt.program
+        if attempt.program_error:
+            error["programError"] = attempt.program_error
+        return error
 
     def _token_out(self, attempt: Attempt) -> Token:
         return attempt.order.token_out

@@ -51,6 +51,8 @@ class AttemptClosing:
     fee_lamports: int | None = None
     error_code: str = ""
     error: str = ""
+    program: str = ""
+    program_error: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,24 @@ def check_ports(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 
 @register
+def check_localnet_options(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    ours = {
+        "--port": "LOCALNET_PORT sets it.",
+        "--ledger": "It lies in VAR_DIR.",
+        "--nodes": "Run another localnet alone: see docs/localnet.md.",
+    }
+    return [
+        Error(
+            f"LOCALNET_OPTIONS holds {option}, which `manage.py up` sets itself.",
+            hint=f"Take it out. {instead}",
+            id="ordersite.E006",
+        )
+        for option, instead in ours.items()
+        if any(word.split("=")[0] == option for word in settings.LOCALNET_OPTIONS)
+    ]
+
+
+@register
 def check_slippage(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     if not 0 <= settings.MAX_SLIPPAGE_BPS <= 10_000:
         return [

@@ -55,8 +55,22 @@ def claim_web_port(port: int) -> contextlib.ExitStack:
     return claim
 
 
-def claim_localnet_ports(first: int) -> tuple[int, contextlib.ExitStack]:
-    """Claim four adjacent free ports, from `first` upwards. Raises InUse."""
+def claim_localnet_ports(
+    first: int, *, only: bool = False
+) -> tuple[int, contextlib.ExitStack]:
+    """Claim four adjacent free ports, from `first` upwards; `only` there, if it is said.
+
+    Raises InUse.
+    """
+    if only:
+        claim = _claim(range(first, first + LOCALNET_PORTS))
+        if claim is None:
+            raise InUse(
+                f"Localnet needs the ports {first} to {first + LOCALNET_PORTS - 1}, and "
+                "one of them is in use. Set another LOCALNET_PORT, or none: then free "
+                "ones are found."
+            )
+        return first, claim
     for port in range(first, 65537 - LOCALNET_PORTS, LOCALNET_PORTS):
         claim = _claim(range(port, port + LOCALNET_PORTS))
         if claim is not None:

@@ -155,6 +155,7 @@ MAX_BODY_BYTES = 64 * 1024
 ORDERS_IN_FLIGHT = env.integer("ORDERS_IN_FLIGHT", default=200, least=1, most=10_000)
 
 # The chain. Localnet's node k listens on LOCALNET_PORT + 2k.
+LOCALNET_PORT_IS_CHOSEN = bool(env.text("LOCALNET_PORT"))
 LOCALNET_PORT = env.integer(
     "LOCALNET_PORT", default=EMBEDDED.localnet_port(), least=1, most=65_532
 )

@@ -89,7 +89,9 @@ class Site:
                 self._console.line(server.name, f"started, log in {server.log}")
 
     def _start_localnet(self) -> None:
-        port, claims = claim_localnet_ports(settings.LOCALNET_PORT)
+        port, claims = claim_localnet_ports(
+            settings.LOCALNET_PORT, only=settings.LOCALNET_PORT_IS_CHOSEN
+        )
         self._held.enter_context(claims)
         folder = settings.EMBEDDED.localnet
         folder.mkdir(parents=True, exist_ok=True)

@@ -20,7 +20,7 @@ from dex.venues.base import Venue
 from .blockhashes import Blockhashes
 from .error_meanings import TransactionError
 from .expiry import DeathProof
-from .fills import Sides, wait_for_fill
+from .fills import Sides, read_fee, wait_for_fill
 from .market import Market
 from .program_errors import decode_error
 from .rpc import RpcClient
@@ -174,6 +174,14 @@ class Cluster:
         return await wait_for_fill(
             self.rpc, signature, sides, interval_s=self._status_interval_s
         )
+
+    async def fee(self, signature: str) -> int | None:
+        """Read the network fee of a landed transaction in lamports.
+
+        None when no endpoint shows it now: what it cost decides nothing. Raises
+        WrongChain.
+        """
+        return await read_fee(self.rpc, signature)
 
     def _decode_error(self, error: Any, raw: bytes) -> TransactionError:
         message = VersionedTransaction.from_bytes(raw).message

@@ -10,7 +10,7 @@ from typing import Any
 
 from solders.pubkey import Pubkey
 
-from dex.errors import FillUnreadable, RpcRejected, RpcUnavailable
+from dex.errors import FillUnreadable, RpcError, RpcRejected, RpcUnavailable
 from dex.types import Fill
 
 from .addresses import TOKEN_2022_PROGRAM
@@ -94,8 +94,35 @@ async def wait_for_fill(
         await asyncio.sleep(interval_s)
 
 
+async def read_fee(rpc: RpcClient, signature: str) -> int | None:
+    """Ask once, for a landed transaction's fee in lamports; None when nobody shows it.
+
+    Raises WrongChain.
+    """
+
+    async def ask(endpoint: Endpoint) -> int:
+        fee = (await _transaction(endpoint, signature))["meta"].get("fee")
+        if not is_count(fee):
+            raise RpcUnavailable(f"{endpoint.name} shows no fee")
+        return int(fee)
+
+    try:
+        return await rpc.first(ask)
+    except RpcError as error:
+        logger.info("the fee of %s is unknown: %s", signature, error)
+        return None
+
+
 async def _landed(endpoint: Endpoint, signature: str) -> Mapping[str, Any]:
     """Return what this endpoint shows; RpcUnavailable when that is no landed swap."""
+    landed = await _transaction(endpoint, signature)
+    failed = landed["meta"].get("err")
+    if failed is not None:
+        raise RpcUnavailable(f"{endpoint.name} shows it with the error {failed!r:.200}")
+    return landed
+
+
+async def _transaction(endpoint: Endpoint, signature: str) -> Mapping[str, Any]:
     try:
         landed = await endpoint.call("getTransaction", [signature, OPTIONS])
     except RpcRejected as error:
@@ -103,9 +130,6 @@ async def _landed(endpoint: Endpoint, signature: str) -> Mapping[str, Any]:
         raise RpcUnavailable(f"{endpoint.name}: {error}") from error
     if not isinstance(landed, dict) or not isinstance(landed.get("meta"), dict):
         raise RpcUnavailable(f"{endpoint.name} does not show it yet")
-    failed = landed["meta"].get("err")
-    if failed is not None:
-        raise RpcUnavailable(f"{endpoint.name} shows it with the error {failed!r:.200}")
     return landed
 
 

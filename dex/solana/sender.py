@@ -10,6 +10,7 @@ from dex.errors import RpcError, WrongChain
 
 from .decoding import is_count
 from .endpoint import Endpoint
+from .health import Circuit
 from .rpc import RpcClient
 from .tracking import Tracked, Tracker
 
@@ -83,8 +84,10 @@ class Sender:
         try:
             await endpoint.call("sendTransaction", [raw, OPTIONS])
         except RpcError as error:
-            # It may have landed all the same: only the chain's status decides.
-            logger.info("sending: %s", error)
+            # It may have landed all the same: only the chain's status decides. While an
+            # endpoint rests, every order would say the same of it again and again.
+            rests = endpoint.health.circuit is Circuit.OPEN
+            logger.log(logging.DEBUG if rests else logging.INFO, "sending: %s", error)
         except WrongChain as error:
             self._tracker.fail(error)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Sequence
 from typing import Any
@@ -61,7 +62,7 @@ class Transport:
             raise self.unavailable(f"no answer within {self._timeout_s:g} s") from None
         except (aiohttp.ClientError, OSError) as error:
             # `from None`: the text of the original may show the URL with its key.
-            raise self.unavailable(type(error).__name__) from None
+            raise self.unavailable(_in_words(error)) from None
         except (ValueError, RecursionError, zlib.error):
             raise self.unavailable("the answer is not JSON") from None
 
@@ -116,3 +117,17 @@ class Transport:
 
     async def _count_connection(self, *_: object) -> None:
         self.opened += 1
+
+
+def _in_words(error: Exception) -> str:
+    """Say what became of a connection, without its URL, which may hold a key."""
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "its name is not known; check the URL"
+    if isinstance(error, aiohttp.ClientSSLError):
+        return "its TLS certificate is not accepted"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        code = error.os_error.errno
+        return f"no connection ({os.strerror(code) if code else 'refused'})"
+    if isinstance(error, aiohttp.ServerDisconnectedError | ConnectionError):
+        return "the connection was cut"
+    return type(error).__name__

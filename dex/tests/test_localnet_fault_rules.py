@@ -189,6 +189,10 @@ async def test_control_methods_set_list_and_lift_faults(client):
     ]
     assert wrong["code"] == -32602
     assert "there are 2 nodes" in wrong["message"]
+    unknown = await client.call("localnet_clearFaults", [[added["id"], 999]])
+    assert "No fault in force has the id" in unknown["message"]
+    unknown = await client.call("localnet_advance", {"slot": 1})
+    assert unknown["message"] == "Unknown settings: slot"
     assert await client.call("localnet_clearFaults", [added["id"]]) == 1
     assert await client.call("localnet_clearFaults") == 0
 

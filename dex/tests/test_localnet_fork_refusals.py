@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from dex.localnet import genesis
-from dex.localnet.fork.dumps import BadDump
+from dex.localnet.fork.dumps import BadDump, read_dumps
 from dex.localnet.fork.load import load_fork
 from dex.types import Account
 
@@ -115,3 +115,27 @@ def test_the_command_says_what_is_wrong_with_a_dump(tmp_path):
     missing = tmp_path / "missing.json"
     with pytest.raises(CommandError, match=f"{missing} cannot be read: "):
         call_command("localnet", "--ledger", str(tmp_path), "--fork", str(missing))
+
+
+def test_a_file_nested_too_deeply_is_no_dump(tmp_path):
+    nested = tmp_path / "nested.json"
+    nested.write_text("[" * 100_000)
+
+    with pytest.raises(BadDump, match="is not JSON"):
+        read_dumps([nested])
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "reason"),
+    [
+        ("--port", "99999", "--port cannot be 99999; it must be from 0"),
+        ("--port", "-1", "--port cannot be -1; it must be from 0"),
+        ("--port", "65535", "--port cannot be 65535; it must be from 0"),
+        ("--nodes", "0", "--nodes cannot be 0; it must be from 1 to 16"),
+        ("--slots-to-confirm", "32", "must be from 0 to 31"),
+        ("--slot-time", "nan", "must be above 0 s"),
+    ],
+)
+def test_the_command_says_which_values_an_option_takes(tmp_path, option, value, reason):
+    with pytest.raises(CommandError, match=reason):
+        call_command("localnet", "--ledger", str(tmp_path), f"{option}={value}")

@@ -55,7 +55,9 @@ async def test_an_endpoint_that_is_down_stops_nobody():
         client("http://127.0.0.1:9/", node.url) as rpc,
     ):
         assert await rpc.call("getSlot") == 5
-        assert rpc.endpoints[0].health.error.endswith("ClientConnectorError")
+        assert rpc.endpoints[0].health.error.endswith(
+            "no connection (Connection refused)"
+        )
 
 
 async def test_a_failed_endpoint_is_asked_after_the_others():

@@ -164,3 +164,5 @@ async def test_a_swap_that_lands_with_an_error_costs_the_fee_only(stage):
     (attempt,) = await stage.attempts(strict)
     assert attempt.state == AttemptState.ERRORED
     assert attempt.error_code == "slippage_exceeded"
+    assert (attempt.program, attempt.program_error) == ("raydium", "ExceededSlippage")
+    assert attempt.fee_lamports == 5_000

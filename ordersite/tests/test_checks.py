@@ -26,6 +26,8 @@ def test_the_defaults_are_clean():
             ["https://one.example/a", "https://one.example:443/b?key=c"],
             "ordersite.W003",
         ),
+        ("LOCALNET_OPTIONS", ["--control", "--port=1"], "ordersite.E006"),
+        ("LOCALNET_OPTIONS", ["--nodes", "3"], "ordersite.E006"),
         ("VENUES", {"raydium": "dex.venues.nowhere.Pool"}, "ordersite.E004"),
     ],
 )

@@ -9,6 +9,8 @@ from typing import Any
 
 from dex.localnet.slots import MAX_LAG_SLOTS
 
+MAX_DELAY_S = 86_400
+
 
 class BadRule(ValueError):
     """A rule makes no sense; the message names every member that is wrong."""
@@ -68,8 +70,8 @@ COUNT: dict[str, Member] = {
 DELAY: dict[str, Member] = {
     "delayS": (
         "delay_s",
-        lambda v: _number(v) and 0 <= v < float("inf"),
-        "a number of seconds of at least 0",
+        lambda v: _number(v) and 0 <= v <= MAX_DELAY_S,
+        f"a number of seconds from 0 to {MAX_DELAY_S}",
     )
 }
 SLOTS: dict[str, Member] = {

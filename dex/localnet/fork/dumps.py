@@ -45,7 +45,7 @@ def read_dumps(paths: Iterable[Path]) -> Dumps:
             raise BadDump(f"{path}: {error}") from None
         except (OSError, UnicodeDecodeError) as error:
             raise BadDump(f"{path} cannot be read: {error}") from None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise BadDump(f"{path} is not JSON: {error}") from None
     return dumps
 
@@ -100,14 +100,21 @@ def _add(dumps: Dumps, address: Pubkey, entry: Any) -> None:
 
 
 def _account(address: Pubkey, entry: dict[str, Any]) -> Account:
-    owner, data = _address(entry.get("owner")), _data(address, entry.get("data"))
+    data = _data(address, entry.get("data"))
+    try:
+        owner = _address(entry.get("owner"))
+    except BadDump as error:
+        raise BadDump(f"The owner of the account {address}: {error}") from None
     lamports = entry.get("lamports")
     if lamports is None:
         lamports = rent_exempt_minimum(len(data))
         if layout.is_token_account(data) and layout.native_reserve(data) is not None:
             lamports += layout.amount_of(data)
     if not isinstance(lamports, int) or not 0 <= lamports < 2**63:
-        raise BadDump(f"The lamports of {address} are {lamports!r}.")
+        raise BadDump(
+            f"The lamports of {address} are {lamports!r}; they must be a whole number "
+            "from 0 to 2^63 - 1."
+        )
     return Account(owner, lamports, data)
 
 

@@ -58,7 +58,7 @@ def _raydium(address: Pubkey, account: Account, parts: Parts) -> ForkedPool:
     for side in (0, 1):
         mint, program = state.mints[side], state.token_programs[side]
         parts.mint(mint, program, decimals=account.data[331 + side])
-        _check_mint(mint, parts.require(mint, "mint"), program)
+        _check_mint(address, mint, parts.require(mint, "mint"), program)
         held[mint] = parts.vault(state.vaults[side], mint, AUTHORITY)
     parts.state(
         state.observation,
@@ -76,7 +76,7 @@ def _meteora(address: Pubkey, account: Account, parts: Parts) -> ForkedPool:
         # A pair does not say how many decimals its tokens have.
         mint = pair.mints[side]
         program = TOKEN_2022_PROGRAM if pair.token_2022[side] else TOKEN_PROGRAM
-        _check_mint(mint, parts.require(mint, "mint"), program)
+        _check_mint(address, mint, parts.require(mint, "mint"), program)
         held[mint] = parts.vault(pair.reserves[side], mint, address)
     parts.state(pair.oracle, dlmm_layout.PROGRAM_ID, new_oracle(), "oracle")
     _end_where_the_dump_ends(address, account, pair, parts)
@@ -84,9 +84,14 @@ def _meteora(address: Pubkey, account: Account, parts: Parts) -> ForkedPool:
     return ForkedPool(address, "meteora", held, state, parts.take_made())
 
 
-def _check_mint(address: Pubkey, mint: Account, token_program: Pubkey) -> None:
+def _check_mint(
+    pool: Pubkey, address: Pubkey, mint: Account, token_program: Pubkey
+) -> None:
     if mint.owner != token_program or not layout.is_mint(mint.data):
-        raise BadDump(f"{address} is no mint of the pool's token program.")
+        raise BadDump(
+            f"The pool {pool} names {address} as a mint, which is none of its token "
+            "program. Dump the pool and its mints again."
+        )
 
 
 def _end_where_the_dump_ends(

@@ -76,6 +76,7 @@ def localnet_advance(node: Node, params: Params) -> Any:
     """Move slot, height and clock at once: `slots`, and `seconds` if other than theirs."""
     _require_control(node)
     options = params.options(0)
+    _refuse_unknown(options, {"slots", "seconds"})
     clock = node.ledger.clock
     slots = options.number("slots") or 0
     seconds = _seconds(options, "seconds")
@@ -99,9 +100,7 @@ def localnet_set(node: Node, params: Params) -> Any:
     """
     _require_control(node)
     options = params.options(0)
-    unknown = set(options.values) - SETTINGS
-    if unknown:
-        raise invalid(f"Unknown settings: {', '.join(sorted(unknown))}")
+    _refuse_unknown(options, SETTINGS)
     network = node.network
     delay = _seconds(options, "landingDelayS")
     if delay is not None:
@@ -193,7 +192,18 @@ def localnet_clear_faults(node: Node, params: Params) -> Any:
     ids = params.get(0)
     if ids is not None and not isinstance(ids, list):
         raise invalid("Invalid params: expected a list of the ids of faults.")
+    unknown = [i for i in ids or () if i not in [f["id"] for f in node.faults.listed()]]
+    if unknown:
+        raise invalid(
+            f"No fault in force has the id {unknown[0]!r}: see localnet_faults."
+        )
     return node.faults.clear(ids)
+
+
+def _refuse_unknown(options: Options, known: set[str]) -> None:
+    unknown = set(options.values) - known
+    if unknown:
+        raise invalid(f"Unknown settings: {', '.join(sorted(unknown))}")
 
 
 def _seconds(options: Options, name: str) -> float | None:

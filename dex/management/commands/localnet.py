@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import signal
 from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
@@ -22,6 +23,8 @@ from dex.localnet.real_programs import ProgramsUnusable, RealPrograms
 from dex.localnet.server import serving
 from dex.localnet.slots import SLOTS_TO_FINALIZE
 from dex.localnet.store import LedgerUnusable
+
+MAX_NODES = 16
 
 
 class Command(BaseCommand):
@@ -172,7 +175,8 @@ class Command(BaseCommand):
             except OSError as error:
                 raise CommandError(
                     f"Cannot listen on {host}, ports {ports}: {error.strerror}. "
-                    "Choose other ports with --port."
+                    "Choose other ports with --port, or an address of this machine "
+                    "with --host."
                 ) from None
             self.stdout.write(f"localnet ready: {' '.join(urls)}")
             self.stdout.flush()
@@ -203,17 +207,23 @@ def _fault(text: str) -> dict[str, Any]:
 
 def _check(options: dict[str, Any]) -> None:
     """Refuse values that make no sense; CommandError names the option."""
+    finalize, last_port = options["slots_to_finalize"], 65_536 - 2 * options["nodes"]
     rules = {
-        "nodes": options["nodes"] >= 1,
-        "slot-time": options["slot_time"] > 0,
-        "slots-to-finalize": 1 <= options["slots_to_finalize"] <= 300,
-        "slots-to-confirm": (
-            0 <= options["slots_to_confirm"] < options["slots_to_finalize"]
+        "nodes": (1 <= options["nodes"] <= MAX_NODES, f"from 1 to {MAX_NODES}"),
+        "port": (
+            0 <= options["port"] <= last_port,
+            f"from 0 (any) to {last_port}, for each node needs two",
         ),
-        "landing-delay": options["landing_delay"] >= 0,
-        "drop-rate": 0 <= options["drop_rate"] <= 1,
+        "slot-time": (0 < options["slot_time"] < math.inf, "above 0 s"),
+        "slots-to-finalize": (1 <= finalize <= 300, "from 1 to 300"),
+        "slots-to-confirm": (
+            0 <= options["slots_to_confirm"] < finalize,
+            f"from 0 to {finalize - 1}, below --slots-to-finalize",
+        ),
+        "landing-delay": (0 <= options["landing_delay"] < math.inf, "0 s or more"),
+        "drop-rate": (0 <= options["drop_rate"] <= 1, "from 0 to 1"),
     }
-    for name, holds in rules.items():
+    for name, (holds, range_) in rules.items():
         if not holds:
             value = options[name.replace("-", "_")]
-            raise CommandError(f"--{name} cannot be {value}.")
+            raise CommandError(f"--{name} cannot be {value}; it must be {range_}.")

@@ -48,7 +48,11 @@ class Command(BaseCommand):
         except DexError as error:
             raise CommandError(str(error)) from error
         except DatabaseError as error:
-            raise CommandError(f"The database: {error}".strip()) from error
+            said = " ".join(str(error).split())
+            raise CommandError(
+                f"The database does not answer. Start it with `make run` in another "
+                f"terminal, or check DATABASE_URL. It said: {said}"
+            ) from error
 
     def _list(self) -> None:
         pools = Pool.objects.select_related("token_a", "token_b")

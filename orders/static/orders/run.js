@@ -38,6 +38,8 @@ class TestOrder {
     this.lost = null; // unknown until compared with the stored history
     this.startedAt = 0;
     this.closedAt = null;
+    this.storedAtMs = 0; // of its first and newest event, by the site's clock
+    this.movedAtMs = 0;
     this.heardAt = 0;
     this.socket = null;
     this.failures = 0;
@@ -52,8 +54,10 @@ class TestOrder {
     return this.status === "confirmed";
   }
 
+  /** From stored to the newest event. A browser opens the sockets to one host one after
+   * another, so the time until it heard of that would be the browser's, not the site's. */
   get latencyMs() {
-    return this.isOpen ? null : this.closedAt - this.startedAt;
+    return this.isOpen ? null : this.movedAtMs - this.storedAtMs;
   }
 }
 
@@ -200,7 +204,9 @@ export class Run {
     this.changed(order);
   }
 
-  #show(order, { status, attempt, data }) {
+  #show(order, { sequence, status, attempt, timestamp, data }) {
+    order.movedAtMs = Date.parse(timestamp);
+    if (sequence === 1) order.storedAtMs = order.movedAtMs;
     order.status = status;
     order.attempt = attempt;
     if (STEPS.includes(status)) order.reached = STEPS.indexOf(status) + 1;
