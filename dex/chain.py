@@ -1,16 +1,11 @@
-"""The Chain row: which chain this database belongs to, and whether trading is halted."""
+"""The Chain row: which chain this database belongs to."""
 
 from __future__ import annotations
 
-import logging
-
 from django.db import IntegrityError
-from django.db.models.functions import Now
 
-from .errors import TradingHalted, WrongChain
+from .errors import WrongChain
 from .models import Chain
-
-logger = logging.getLogger(__name__)
 
 
 def known_chain() -> Chain | None:
@@ -62,18 +57,3 @@ def wrong_chain(
         f"{endpoint} serves {served}. Use another DATABASE_URL for the other chain; on "
         "the embedded default, remove the folder var/ to start afresh."
     )
-
-
-def halt_trading(reason: str) -> None:
-    """Stop the signer until an operator lifts it. The first reason stays."""
-    if Chain.objects.filter(id=1, halted_at__isnull=True).update(
-        halted_at=Now(), halted_reason=reason
-    ):
-        logger.critical("trading is halted: %s", reason)
-
-
-def check_not_halted() -> None:
-    """Raise TradingHalted while trading is halted. The signer asks before each signature."""
-    chain = Chain.objects.filter(id=1, halted_at__isnull=False).first()
-    if chain is not None:
-        raise TradingHalted(f"Trading is halted: {chain.halted_reason}")

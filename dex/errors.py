@@ -12,6 +12,7 @@ DexError
 ├── WrongChain          the database belongs to another chain: the process must stop
 │   └── ChainRefused    the settings do not allow trading on this chain
 ├── TradingHalted       the signer refuses: an operator must look first
+├── LiftRefused         a halt is not lifted like this
 └── WalletError         the keypair file cannot be used
 
 Each carries a stable `code` and says by `retryable` whether the same order may try again.
@@ -106,6 +107,12 @@ class TradingHalted(DexError):
     """Trading is halted; the signer signs nothing until an operator lifts it."""
 
     code = "trading_halted"
+
+
+class LiftRefused(DexError):
+    """A halt cannot be lifted like this; the message says what is missing."""
+
+    code = "lift_refused"
 
 
 class WalletError(DexError):

@@ -6,6 +6,7 @@ import uuid
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
 
 class VenueName(models.TextChoices):
@@ -71,6 +72,11 @@ class Chain(models.Model):
     # The wallet's newest signature when the chain was first met; "" when it had none.
     baseline_signature = models.CharField(max_length=88, blank=True)
     baseline_slot = models.BigIntegerField(default=0)
+    # Up to here, at finalized, the wallet's history was matched with the attempts. Null:
+    # never yet. Only the matcher moves it, so nothing that landed is ever stepped over.
+    matched_signature = models.CharField(max_length=88, blank=True)
+    matched_slot = models.BigIntegerField(null=True, blank=True)
+    # What the signer checks; TradingHalt has the record.
     halted_at = models.DateTimeField(null=True, blank=True)
     halted_reason = models.TextField(blank=True)
     met_at = models.DateTimeField(auto_now_add=True)
@@ -83,3 +89,45 @@ class Chain(models.Model):
 
     def __str__(self) -> str:
         return "localnet" if self.is_localnet else self.genesis_hash
+
+
+class TradingHalt(models.Model):
+    """One halt of trading, and who lifted it why. The one not lifted stands now."""
+
+    chain = models.ForeignKey(Chain, models.PROTECT, related_name="halts")
+    began_at = models.DateTimeField(db_default=Now())
+    reason = models.TextField()
+    # [rule, subject, detail] of everything found while it stood; accepted once lifted.
+    violations = models.JSONField(default=list, blank=True)
+    lifted_at = models.DateTimeField(null=True, blank=True)
+    lifted_by = models.CharField(max_length=150, blank=True)
+    lifted_reason = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ("-began_at", "-id")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("chain",),
+                condition=Q(lifted_at__isnull=True),
+                name="halt_one_at_a_time",
+            ),
+            models.CheckConstraint(
+                condition=Q(lifted_at__isnull=True) | ~Q(lifted_reason=""),
+                name="halt_lifted_with_a_reason",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"halt of {self.began_at:%Y-%m-%d %H:%M} UTC"
+
+
+class AuditRun(models.Model):
+    """When each part of the keeper's audit last ran, and how much it found."""
+
+    part = models.CharField(max_length=16, primary_key=True)
+    ran_at = models.DateTimeField()
+    # Broken rules that no operator has accepted.
+    violations = models.PositiveIntegerField()
+
+    def __str__(self) -> str:
+        return self.part

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 from solders.pubkey import Pubkey
 
-from dex.chain import halt_trading, known_chain
+from dex.chain import known_chain
 from dex.errors import RpcRejected, RpcUnavailable
+from dex.halting import halt_trading
 from dex.solana.decoding import MAX_COUNT, is_count
 from dex.solana.endpoint import Endpoint
 from dex.solana.rpc import RpcClient

@@ -15,8 +15,8 @@ from solders.message import MessageV0, to_bytes_versioned
 from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
-from dex.chain import check_not_halted
 from dex.errors import WalletError
+from dex.halting import check_not_halted
 from dex.types import SignedTransaction
 
 MAX_FILE_BYTES = 4096

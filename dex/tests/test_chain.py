@@ -4,14 +4,8 @@ from typing import Any
 
 import pytest
 
-from dex.chain import (
-    check_genesis,
-    check_not_halted,
-    halt_trading,
-    known_chain,
-    meet_chain,
-)
-from dex.errors import TradingHalted, WrongChain
+from dex.chain import check_genesis, known_chain, meet_chain
+from dex.errors import WrongChain
 from dex.models import Chain
 
 pytestmark = pytest.mark.django_db
@@ -63,24 +57,3 @@ def test_another_chain_is_refused_with_both_names_and_the_way_out():
 
 def test_the_genesis_of_the_row_passes():
     check_genesis(meet_chain(**FIRST), "GenesisA")
-
-
-def test_the_signer_is_refused_while_trading_is_halted():
-    meet_chain(**FIRST)
-    check_not_halted()
-
-    halt_trading("a stranger signs with our wallet")
-
-    with pytest.raises(TradingHalted, match="a stranger signs"):
-        check_not_halted()
-
-
-def test_the_first_reason_of_a_halt_stays():
-    meet_chain(**FIRST)
-    halt_trading("first")
-    halted_at = Chain.objects.get().halted_at
-
-    halt_trading("second")
-
-    chain = Chain.objects.get()
-    assert (chain.halted_at, chain.halted_reason) == (halted_at, "first")

@@ -19,8 +19,9 @@ from solders.pubkey import Pubkey
 from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 
-from dex.chain import halt_trading, meet_chain
+from dex.chain import meet_chain
 from dex.errors import TradingHalted, WalletError
+from dex.halting import halt_trading
 from dex.solana.addresses import MEMO_PROGRAM
 from dex.solana.wallet import Wallet, create_wallet
 

@@ -7,7 +7,7 @@ import pytest
 from django.db.models.functions import Now
 from solders.pubkey import Pubkey
 
-from dex.chain import halt_trading
+from dex.halting import halt_trading
 from dex.models import Pool
 from orders.models import AttemptState, Status
 

@@ -10,7 +10,8 @@ import pytest
 from django.db.models import F
 from django.db.models.functions import Now
 
-from dex.chain import halt_trading, meet_chain
+from dex.chain import meet_chain
+from dex.halting import halt_trading
 from orders.models import Order, OrderEvent, Status
 from orders.tests.helpers import make_address, make_order_at
 from ordersite.chaos.landed import Landed

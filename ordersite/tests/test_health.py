@@ -11,7 +11,7 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from dex import desk
-from dex.chain import halt_trading
+from dex.halting import halt_trading
 from dex.localnet.testing import RunningLocalnet
 from dex.models import Chain
 from dex.tests.background import in_background

@@ -1,0 +1,126 @@
+"""The halt: who begins it, what it rests on, and how an operator lifts it.
+
+The Chain row says whether trading is halted, because the signer reads it before every
+signature. A TradingHalt records each halt, with the violations that were found while it
+stood. Lifting it accepts these, so that the same finding does not halt trading again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from .errors import LiftRefused, TradingHalted
+from .models import Chain, TradingHalt
+
+logger = logging.getLogger(__name__)
+
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A rule that something broke: an order, a transaction by its signature, or a mint.
+
+    `rule` is a stable snake_case name. `subject` None: nothing in particular.
+    """
+
+    rule: str
+    subject: UUID | str | None
+    detail: str
+
+    @property
+    def pair(self) -> Pair:
+        """What an operator accepts, whatever the detail says next time."""
+        return self.rule, str(self.subject or "")
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.subject or '–'}: {self.detail}"
+
+
+def halt_trading(reason: str, violations: Iterable[Violation] = ()) -> None:
+    """Stop the signer until an operator lifts it.
+
+    While a halt stands its reason stays, and `violations` are added to it.
+    """
+    with transaction.atomic():
+        chain = Chain.objects.select_for_update().filter(id=1).first()
+        if chain is None:
+            return
+        if chain.halted_at is None:
+            Chain.objects.filter(id=1).update(halted_at=Now(), halted_reason=reason)
+            logger.critical("trading is halted: %s", reason)
+        halt, _ = TradingHalt.objects.get_or_create(
+            chain=chain,
+            lifted_at=None,
+            defaults={"reason": chain.halted_reason or reason},
+        )
+        known = _pairs(halt)
+        new = {v.pair: v.detail for v in violations if v.pair not in known}
+        if new:
+            halt.violations += [[*pair, detail] for pair, detail in new.items()]
+            halt.save(update_fields=["violations"])
+
+
+def check_not_halted() -> None:
+    """Raise TradingHalted while trading is halted. The signer asks before each signature."""
+    chain = Chain.objects.filter(id=1, halted_at__isnull=False).first()
+    if chain is not None:
+        raise TradingHalted(f"Trading is halted: {chain.halted_reason}")
+
+
+def standing_halt() -> TradingHalt | None:
+    """Return the halt that stands now, None when trading is allowed."""
+    return TradingHalt.objects.filter(lifted_at=None).first()
+
+
+def lift_halt(*, by: str, reason: str, seen: int | None = None) -> TradingHalt:
+    """Allow trading again, and accept what was found while the halt stood.
+
+    `seen` is how many violations the operator was shown. Raises LiftRefused when no halt
+    stands, without a reason, and when more than `seen` were found meanwhile.
+    """
+    reason = reason.strip()
+    if not reason:
+        raise LiftRefused("Say why trading may go on: the reason is recorded.")
+    with transaction.atomic():
+        chain = Chain.objects.select_for_update().filter(id=1).first()
+        if chain is None or chain.halted_at is None:
+            raise LiftRefused("Trading is not halted.")
+        # One that was begun before halts were recorded has no row of its own.
+        halt, _ = TradingHalt.objects.get_or_create(
+            chain=chain,
+            lifted_at=None,
+            defaults={"reason": chain.halted_reason, "began_at": chain.halted_at},
+        )
+        found = len(halt.violations)
+        if seen is not None and found > seen:
+            raise LiftRefused(
+                f"{found - seen} more violations were found meanwhile. Look at them first."
+            )
+        TradingHalt.objects.filter(id=halt.id).update(
+            lifted_at=Now(), lifted_by=by, lifted_reason=reason
+        )
+        Chain.objects.filter(id=1).update(halted_at=None, halted_reason="")
+    logger.warning(
+        "%s lifted the halt and accepts %d violations: %s", by, found, reason
+    )
+    halt.refresh_from_db()
+    return halt
+
+
+def accepted(pairs: Collection[Pair]) -> set[Pair]:
+    """Return those of the pairs that an operator accepted by lifting a halt."""
+    if not pairs:
+        return set()
+    lifted = TradingHalt.objects.filter(lifted_at__isnull=False)
+    return set(pairs).intersection(pair for halt in lifted for pair in _pairs(halt))
+
+
+def _pairs(halt: TradingHalt) -> set[Pair]:
+    return {(rule, subject) for rule, subject, _ in halt.violations}
