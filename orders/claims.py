@@ -122,3 +122,18 @@ def _claim(
 def mark_for_review() -> None:
     """Set aside for an operator what was claimed too often without an event."""
     _free().filter(idle_claims__gte=REVIEW_AFTER).update(needs_review_at=Now())
+
+
+def set_aside(order_ids: Collection[UUID]) -> None:
+    """Leave open orders to an operator, and take them from whoever holds them.
+
+    For orders that were carried out elsewhere: nothing may be signed for them here.
+    """
+    Order.objects.filter(
+        id__in=order_ids, status__in=OPEN, needs_review_at__isnull=True
+    ).update(
+        needs_review_at=Now(),
+        fence=F("fence") + 1,
+        lease_owner="",
+        lease_until=None,
+    )

@@ -113,6 +113,8 @@ class Order(models.Model):
             models.Index(
                 fields=("due_at",), condition=Q(status__in=OPEN), name="order_open_due"
             ),
+            # For the auditor: what is open (null) or ended lately.
+            models.Index(fields=("closed_at",), name="order_closed"),
         )
         constraints = (
             models.UniqueConstraint(

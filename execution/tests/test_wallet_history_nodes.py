@@ -13,7 +13,7 @@ from dex.errors import RpcUnavailable
 from dex.models import Chain
 from dex.solana.rpc import RpcClient
 from dex.tests.scripted_node import NodeError, scripted_node
-from execution import wallet_history
+from execution import wallet_signatures
 from execution.assembly import allow_signing
 from execution.wallet_history import match_wallet_history
 from orders.models import Attempt
@@ -149,7 +149,7 @@ async def test_a_first_slot_that_was_made_up_does_not_stop_the_signing(stage):
 
 
 async def test_all_pages_of_the_list_come_from_one_node(stage, monkeypatch):
-    monkeypatch.setattr(wallet_history, "PAGE", 3)
+    monkeypatch.setattr(wallet_signatures, "PAGE", 3)
     payer = "SomebodyElse1111111111111111111111111111111"
     page = [STRANGER | {"signature": f"paid-{n}"} for n in range(3)]
     busy = iter([True, False])

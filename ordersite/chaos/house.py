@@ -19,10 +19,10 @@ from dex.amounts import to_whole
 from dex.chain import known_chain
 from dex.localnet import genesis
 from dex.localnet.store import Store
+from execution.audit.landed import Landed, read_landed
 from ordersite.processes import Console, Supervisor
 from ordersite.site import Site
 
-from .landed import Landed, read_landed
 from .load import Wish
 
 READY_WITHIN_S = 60.0

@@ -17,13 +17,13 @@ from dex.localnet.testing import RunningLocalnet, running_localnet
 from dex.models import Token
 from dex.solana.wallet import create_wallet
 from execution.assembly import open_runner
+from execution.audit.landed import read_landed
 from execution.runner import Runner
 from orders.models import Order, Status
 from orders.owners import local_owner
 from orders.services import OrderRequest, place_order
 from ordersite.chaos.conduct import conduct
 from ordersite.chaos.faults import ALL, schedule
-from ordersite.chaos.landed import read_landed
 from ordersite.chaos.load import Load, Place, Wish
 from ordersite.chaos.verdict import judge
 

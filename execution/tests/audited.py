@@ -1,0 +1,29 @@
+"""Orders as the engine leaves them, for tests that then tamper with their rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orders.models import Order, Status
+from orders.tests.helpers import make_order_at
+
+
+def change(order: Order, **columns: Any) -> None:
+    Order.objects.filter(id=order.id).update(**columns)
+
+
+def confirmed_order() -> Order:
+    """Make a confirmed order with its signature and its floor."""
+    order, _ = make_order_at(Status.CONFIRMED)
+    signature = order.attempts.get().signature
+    change(order, signature=signature, min_amount_out=1_980)
+    order.refresh_from_db()
+    return order
+
+
+def submitted_order() -> Order:
+    """Make an order whose transaction is under way, with its floor."""
+    order, _ = make_order_at(Status.SUBMITTED)
+    change(order, min_amount_out=1_980)
+    order.refresh_from_db()
+    return order
