@@ -51,7 +51,7 @@ class Runner:
         # Resolves with the error that must stop the process, WrongChain.
         self.fatal: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.run = engine.database.run
-        self._engine = engine
+        self.engine = engine
         self._capacity = capacity
         self._renew_every_s = renew_every_s
         self._alone_s = alone_s
@@ -179,7 +179,7 @@ class Runner:
 
     async def _carry(self, claim: Claim) -> None:
         try:
-            await self._engine.carry_out(claim)
+            await self.engine.carry_out(claim)
         except WrongChain as error:
             if not self.fatal.done():
                 self.fatal.set_exception(error)

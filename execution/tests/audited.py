@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
-from orders.models import Order, Status
+from django.db import transaction
+
+from orders.models import Attempt, Order, OrderEvent, Status
 from orders.tests.helpers import make_order_at
 
 
@@ -27,3 +30,15 @@ def submitted_order() -> Order:
     change(order, min_amount_out=1_980)
     order.refresh_from_db()
     return order
+
+
+@transaction.atomic
+def forget_orders(*order_ids: UUID) -> None:
+    """Leave the database as an older copy of itself would be, or another on its wallet."""
+    orders = (
+        Order.objects.filter(id__in=order_ids) if order_ids else Order.objects.all()
+    )
+    ids = list(orders.values_list("id", flat=True))
+    for model in (Attempt, OrderEvent):
+        model.objects.filter(order__in=ids).delete()
+    Order.objects.filter(id__in=ids).delete()

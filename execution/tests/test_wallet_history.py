@@ -12,6 +12,8 @@ from execution.wallet_signatures import Point
 from orders.claims import Claim
 from orders.models import Attempt, Order, OrderEvent, Status
 
+from .audited import forget_orders
+
 
 async def halted_reason(database: Database) -> str:
     chain = await database.run(known_chain)
@@ -187,12 +189,3 @@ def turn_back(order: Order) -> None:
     Attempt.objects.filter(order=order).delete()
     OrderEvent.objects.filter(order=order, sequence__gt=1).delete()
     order.save()
-
-
-def forget_orders(order_id: UUID | None = None) -> None:
-    """Leave the database as an older copy of itself would be."""
-    which = {} if order_id is None else {"id": order_id}
-    orders = list(Order.objects.filter(**which).values_list("id", flat=True))
-    for model in (Attempt, OrderEvent):
-        model.objects.filter(order__in=orders).delete()
-    Order.objects.filter(id__in=orders).delete()
