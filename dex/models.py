@@ -74,7 +74,7 @@ class Chain(models.Model):
     baseline_slot = models.BigIntegerField(default=0)
     # Up to here, at finalized, the wallet's history was matched with the attempts. Null:
     # never yet. Only the matcher moves it, so nothing that landed is ever stepped over.
-    matched_signature = models.CharField(max_length=88, blank=True)
+    matched_signature = models.CharField(max_length=88, blank=True, db_default="")
     matched_slot = models.BigIntegerField(null=True, blank=True)
     # What the signer checks; TradingHalt has the record.
     halted_at = models.DateTimeField(null=True, blank=True)

@@ -15,21 +15,28 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import redis
 from django.conf import settings
 from django.db import DatabaseError, connection
+from django.db.models import F, Q
+from django.db.models.functions import Now
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
 from dex import desk
 from dex.chain import known_chain
 from dex.errors import DexError
+from dex.models import AuditRun
+from execution.audit.findings import TABLES, WALLET
 from orders.models import OPEN, Order
 
 logger = logging.getLogger(__name__)
 
 TIMEOUT_S = 3.0
+# The wallet's part runs every minute, and waits while no endpoint answers.
+AUDIT_STALE_S = 180
 
 
 @dataclass(frozen=True)
@@ -171,10 +178,35 @@ def check_review() -> dict[str, Result]:
     return {"orders in review": Result(True, str(count))}
 
 
+def check_audit() -> dict[str, Result]:
+    """Say when the keeper last audited, and what it found. Orders go on without it."""
+    fresh_from = Now() - timedelta(seconds=AUDIT_STALE_S)
+    runs = {
+        run.part: run
+        for run in AuditRun.objects.annotate(
+            is_fresh=Q(ran_at__gt=fresh_from), age=Now() - F("ran_at")
+        )
+    }
+    said, ok = [], True
+    for part in (TABLES, WALLET):
+        run = runs.get(part)
+        if run is None:
+            said.append(f"{part}: not yet")
+            continue
+        age_s = max(run.age.total_seconds(), 0)
+        said.append(f"{part}: {run.violations} violations {age_s:.0f} s ago")
+        ok = ok and not run.violations
+        if not run.is_fresh:
+            ok = False
+            said[-1] += " (is a keeper running?)"
+    return {"audit": Result(ok, "; ".join(said), needed=False)}
+
+
 CHECKS: dict[str, Callable[[], dict[str, Result]]] = {
     "database": check_database,
     "redis": check_redis,
     "rpc": check_rpc,
     "chain": check_chain,
     "orders in review": check_review,
+    "audit": check_audit,
 }

@@ -5,6 +5,15 @@ import django.db.models.functions.datetime
 from django.db import migrations, models
 
 
+def record_standing_halt(apps, schema_editor):
+    """Give a halt that stands already its row, so that it is shown and can be lifted."""
+    Chain, TradingHalt = (apps.get_model('dex', name) for name in ('Chain', 'TradingHalt'))
+    for chain in Chain.objects.filter(halted_at__isnull=False):
+        TradingHalt.objects.create(
+            chain=chain, began_at=chain.halted_at, reason=chain.halted_reason
+        )
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -23,7 +32,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='chain',
             name='matched_signature',
-            field=models.CharField(blank=True, max_length=88),
+            field=models.CharField(blank=True, db_default='', max_length=88),
         ),
         migrations.AddField(
             model_name='chain',
@@ -47,4 +56,5 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(condition=models.Q(('lifted_at__isnull', True)), fields=('chain',), name='halt_one_at_a_time'), models.CheckConstraint(condition=models.Q(('lifted_at__isnull', True), models.Q(('lifted_reason', ''), _negated=True), _connector='OR'), name='halt_lifted_with_a_reason')],
             },
         ),
+        migrations.RunPython(record_standing_halt, migrations.RunPython.noop),
     ]

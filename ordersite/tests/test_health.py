@@ -2,20 +2,23 @@ from __future__ import annotations
 
 import threading
 import time
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from django.db import connection
+from django.db.models.functions import Now
 from django.test import Client
 from pytest_django.fixtures import Settings
 
 from dex import desk
 from dex.halting import halt_trading
 from dex.localnet.testing import RunningLocalnet
-from dex.models import Chain
+from dex.models import AuditRun, Chain
 from dex.tests.background import in_background
 from dex.tests.scripted_node import scripted_node
+from execution.audit.findings import note
 from ordersite import health
 from ordersite.preparation import prepare
 
@@ -56,6 +59,7 @@ def test_a_prepared_site_is_ready_and_names_each_thing(
         *names(prepared),
         "chain",
         "orders in review",
+        "audit",
     ]
 
 
@@ -71,6 +75,27 @@ def test_a_halt_is_named_with_its_reason(client: Client, prepared: RunningLocaln
     assert ask(client) == (
         503,
         {"chain": "trading is halted: a stranger signed with our key"},
+    )
+
+
+def test_the_last_audit_is_named_and_takes_nothing_down(
+    client: Client, prepared: RunningLocalnet
+):
+    checks = client.get("/readyz").json()["checks"]
+    assert checks["audit"] == {"ok": True, "detail": "tables: not yet; wallet: not yet"}
+
+    note("tables", 0)
+    note("wallet", 0)
+    assert ask(client) == (200, {})
+
+    note("tables", 2)
+    AuditRun.objects.filter(part="wallet").update(ran_at=Now() - timedelta(minutes=5))
+    assert ask(client) == (
+        200,
+        {
+            "audit": "tables: 2 violations 0 s ago; "
+            "wallet: 0 violations 300 s ago (is a keeper running?)"
+        },
     )
 
 
@@ -168,7 +193,7 @@ def test_a_database_that_is_down_is_named_and_the_rest_still_answers(
     status, failed = ask(client)
 
     assert status == 503
-    assert set(failed) == {"database", "chain", "orders in review"}
+    assert set(failed) == {"database", "chain", "orders in review", "audit"}
 
 
 def test_a_check_that_hangs_does_not_hold_up_the_answer():

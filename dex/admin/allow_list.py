@@ -1,17 +1,16 @@
-"""The operator's allow-list, and the chain this database belongs to."""
+"""The operator's allow-list of pools and tokens."""
 
 from __future__ import annotations
 
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 
-from .allowing import checked_symbol
-from .models import Chain, Pool, Token
-from .pool_facts import PoolRefused
+from dex.allowing import checked_symbol
+from dex.models import Pool, Token
+from dex.pool_facts import PoolRefused
 
 
 class TokenForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -67,30 +66,6 @@ class PoolAdmin(AllowListAdmin):
     @admin.display(description="Pair")
     def pair(self, pool: Pool) -> str:
         return f"{pool.token_a} / {pool.token_b}"
-
-
-@admin.register(Chain)
-class ChainAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Written when the database first meets its chain, and never by hand."""
-
-    list_display = ("__str__", "genesis_hash", "wallet", "met_at", "halted_at")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(
-        self, request: HttpRequest, obj: Chain | None = None
-    ) -> bool:
-        return False
-
-    def has_delete_permission(
-        self, request: HttpRequest, obj: Chain | None = None
-    ) -> bool:
-        return False
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Chain]:
-        chains: QuerySet[Chain] = super().get_queryset(request)
-        return chains.order_by("id")
 
 
 def _short(address: str) -> str:

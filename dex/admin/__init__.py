@@ -1,0 +1,8 @@
+"""The allow-list, the chain, and the halts of trading in the admin."""
+
+from __future__ import annotations
+
+from .allow_list import PoolAdmin, TokenAdmin
+from .chain import ChainAdmin, TradingHaltAdmin
+
+__all__ = ["ChainAdmin", "PoolAdmin", "TokenAdmin", "TradingHaltAdmin"]

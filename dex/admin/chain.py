@@ -1,0 +1,139 @@
+"""The chain this database belongs to, and the halts of trading on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.text import Truncator
+from django.views.decorators.http import require_POST
+
+from dex.errors import LiftRefused
+from dex.halting import lift_halt, standing_halt
+from dex.models import Chain, TradingHalt
+
+SHOWN = 200
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Written by the engine, and never by hand."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(
+        self, request: HttpRequest, obj: Model | None = None
+    ) -> bool:
+        return False
+
+    def has_delete_permission(
+        self, request: HttpRequest, obj: Model | None = None
+    ) -> bool:
+        return False
+
+
+@admin.register(Chain)
+class ChainAdmin(ReadOnlyAdmin):
+    """Written when the database first meets its chain."""
+
+    list_display = ("__str__", "genesis_hash", "wallet", "met_at", "halted_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Chain]:
+        chains: QuerySet[Chain] = super().get_queryset(request)
+        return chains.order_by("id")
+
+
+@admin.register(TradingHalt)
+class TradingHaltAdmin(ReadOnlyAdmin):
+    """Each halt, what it rests on, and who let trading go on. Lifting is the one act."""
+
+    list_display = ("began_at", "short_reason", "found_count", "lifted_at", "lifted_by")
+    list_filter = (("lifted_at", admin.EmptyFieldListFilter),)
+    date_hierarchy = "began_at"
+    fields = ("began_at", "reason", "found", "lifted_at", "lifted_by", "lifted_reason")
+    readonly_fields = fields
+
+    def has_view_permission(
+        self, request: HttpRequest, obj: Model | None = None
+    ) -> bool:
+        return super().has_view_permission(request, obj) or self.has_lift_permission(
+            request
+        )
+
+    def has_lift_permission(self, request: HttpRequest) -> bool:
+        """Lifting needs the right that would otherwise allow an edit."""
+        return bool(request.user.has_perm("dex.change_tradinghalt"))
+
+    @admin.display(description="Reason")
+    def short_reason(self, halt: TradingHalt) -> str:
+        return Truncator(halt.reason).chars(120)
+
+    @admin.display(description="Violations")
+    def found_count(self, halt: TradingHalt) -> int:
+        return len(halt.violations)
+
+    @admin.display(description="Violations", empty_value="–")
+    def found(self, halt: TradingHalt) -> str | None:
+        if not halt.violations:
+            return None
+        rows = format_html_join(
+            "",
+            "<tr><td>{}</td><td><code>{}</code></td><td>{}</td></tr>",
+            halt.violations[:SHOWN],
+        )
+        more = len(halt.violations) - SHOWN
+        return format_html(
+            '<table class="halt-found"><thead><tr><th scope="col">Rule</th>'
+            '<th scope="col">Order, signature or mint</th><th scope="col">Detail</th>'
+            "</tr></thead><tbody>{}</tbody></table>{}",
+            rows,
+            f"… and {more} more" if more > 0 else "",
+        )
+
+    # Lifting.
+
+    def get_urls(self) -> list[URLPattern]:
+        lift = path(
+            "<int:halt_id>/lift/",
+            self.admin_site.admin_view(require_POST(self.lift)),
+            name="dex_tradinghalt_lift",
+        )
+        urls: list[URLPattern] = super().get_urls()
+        return [lift, *urls]
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        halt: TradingHalt = context["original"]
+        context["may_lift"] = halt.lifted_at is None and self.has_lift_permission(
+            request
+        )
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def lift(self, request: HttpRequest, halt_id: int) -> HttpResponse:
+        """Lift the halt that stands, if it is this one, and come back to its page."""
+        if not self.has_lift_permission(request):
+            raise PermissionDenied("You may not let trading go on.")
+        standing = standing_halt()
+        seen = request.POST.get("seen", "")
+        try:
+            if standing is None or standing.id != halt_id or not seen.isdecimal():
+                raise LiftRefused("This halt does not stand any more.")
+            halt = lift_halt(
+                by=request.user.get_username(),
+                reason=request.POST.get("reason", ""),
+                seen=int(seen),
+            )
+        except LiftRefused as refusal:
+            self.message_user(request, str(refusal), messages.ERROR)
+        else:
+            self.log_change(request, halt, f"Lifted: {halt.lifted_reason}")
+            self.message_user(request, "Trading goes on.", messages.SUCCESS)
+        return HttpResponseRedirect(
+            reverse("admin:dex_tradinghalt_change", args=(halt_id,))
+        )
