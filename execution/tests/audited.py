@@ -7,8 +7,18 @@ from uuid import UUID
 
 from django.db import transaction
 
+from dex.chain import meet_chain
 from orders.models import Attempt, Order, OrderEvent, Status
-from orders.tests.helpers import make_order_at
+from orders.tests.helpers import make_address, make_order_at
+
+
+def meet_some_chain() -> None:
+    meet_chain(
+        genesis_hash=make_address(),
+        is_localnet=True,
+        wallet=make_address(),
+        newest_signature="",
+    )
 
 
 def change(order: Order, **columns: Any) -> None:

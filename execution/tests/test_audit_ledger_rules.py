@@ -7,26 +7,26 @@ from dataclasses import replace
 
 import pytest
 
-from dex.chain import known_chain, meet_chain
+from dex.chain import known_chain
 from dex.halting import halt_trading, lift_halt
 from execution.audit.landed import Landed, Ledger
 from execution.audit.ledger_rules import judge, missing_swaps
 from orders.models import AttemptState, Order, Status
 from orders.tests.helpers import make_address, make_order_at
 
-from .audited import change, confirmed_order, submitted_order
+from .audited import (
+    change,
+    confirmed_order,
+    meet_some_chain,
+    submitted_order,
+)
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
 def chain() -> None:
-    meet_chain(
-        genesis_hash=make_address(),
-        is_localnet=True,
-        wallet=make_address(),
-        newest_signature="",
-    )
+    meet_some_chain()
 
 
 def swap_of(order: Order) -> Landed:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import pytest
 from django.db.models.functions import Now
 
-from dex.chain import meet_chain
 from dex.halting import halt_trading
 from execution.audit.landed import Landed
-from execution.tests.audited import change, confirmed_order, submitted_order
+from execution.tests.audited import (
+    change,
+    confirmed_order,
+    meet_some_chain,
+    submitted_order,
+)
 from orders.models import OrderEvent, Status
-from orders.tests.helpers import make_address
 from ordersite.chaos.verdict import judge
 
 pytestmark = pytest.mark.django_db
@@ -18,12 +21,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def chain() -> None:
-    meet_chain(
-        genesis_hash=make_address(),
-        is_localnet=True,
-        wallet=make_address(),
-        newest_signature="",
-    )
+    meet_some_chain()
 
 
 def confirmed_swap() -> Landed:
