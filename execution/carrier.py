@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from solders.pubkey import Pubkey
 
-from dex.errors import DexError, QuoteRefused, RpcUnavailable
+from dex.errors import QuoteRefused
 from dex.pending import Reservation
 from dex.types import (
     Expired,
@@ -29,6 +30,7 @@ from .failures import Failure
 from .holder import Holder
 from .routing import route_order
 from .storage import Held, read_live_attempt
+from .waiting import Waits, WalletUnmatched
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -51,7 +53,7 @@ class Carrier:
         self._reservation: Reservation | None = None
         # Venues that quoted otherwise than the chain would pay, with the record of it.
         self._refuted: dict[str, VenueAnswer] = {}
-        self.waits_for: DexError | None = None
+        self.waits = Waits(claim, engine.database)
 
     async def step(self, held: Held) -> Held | None:
         """Do once what the order's status asks for.
@@ -65,7 +67,7 @@ class Carrier:
             await self._watch(order)
             return None
         if held.is_past_deadline or order.cancel_requested_at is not None:
-            await self._holder.fail(order, self._too_late())
+            await self._holder.fail(order, self._too_late(order))
             return None
         if order.status == Status.PENDING:
             venues = {"venues": sorted(self._engine.venues)}
@@ -120,7 +122,10 @@ class Carrier:
     async def _build(self, order: Order) -> None:
         assert self.plan is not None
         if not self._engine.may_sign.is_set():
-            raise RpcUnavailable("The wallet's own history is not matched yet.")
+            raise WalletUnmatched(
+                "The wallet's own history is not matched with this database yet. That "
+                "needs an RPC endpoint which lists the wallet's signatures."
+            )
         memo = f"{order.id}:{order.attempt}"
         plan, signed = await self._engine.builder.build(self.plan, memo)
         opening = AttemptOpening(
@@ -149,14 +154,18 @@ class Carrier:
         """Send the live attempt's bytes until the chain has decided them."""
         attempt = await self._engine.database.run(read_live_attempt, order.id)
         self.plan = None
-        outcome = await self._engine.cluster.settle(
-            SignedTransaction(
-                signature=attempt.signature,
-                raw=bytes(attempt.raw_transaction),
-                blockhash=attempt.blockhash,
-                last_valid_block_height=attempt.last_valid_block_height,
+        outcome = await self.waits.through(
+            self._engine.cluster.settle(
+                SignedTransaction(
+                    signature=attempt.signature,
+                    raw=bytes(attempt.raw_transaction),
+                    blockhash=attempt.blockhash,
+                    last_valid_block_height=attempt.last_valid_block_height,
+                ),
+                resend=not self.claim.watch_only,
             ),
-            resend=not self.claim.watch_only,
+            partial(self._engine.cluster.obstacle, attempt.signature),
+            every_s=self._engine.intervals.unavailable_s,
         )
         match outcome:
             case Landed():
@@ -209,11 +218,14 @@ class Carrier:
             closes=AttemptClosing(AttemptState.LANDED, fill.slot, fill.fee_lamports),
         )
 
-    def _too_late(self) -> Failure:
-        reason = f" It waited: {self.waits_for}" if self.waits_for else ""
-        reason += " Place it again when that is over." if reason else " Place it again."
+    def _too_late(self, order: Order) -> Failure:
+        reason = self.waits.reason
+        waited = reason.message if reason else order.waiting_message
+        advice = "Place it again."
+        if waited:
+            advice = f"It waited: {waited} Place it again when that is over."
         return Failure(
             "deadline_passed",
-            f"The order was not signed before its deadline.{reason}",
+            f"The order was not signed before its deadline. {advice}",
             retryable=True,
         )

@@ -8,6 +8,7 @@ may be repeated after any crash, and a holder whose claim was taken writes nothi
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ from orders.errors import StaleTransition
 from .build import TransactionBuilder
 from .carrier import Carrier
 from .storage import CONNECTION_ERRORS, Database, Held, read_held
+from .waiting import reason_of
 
 logger = logging.getLogger(__name__)
 
@@ -84,9 +86,11 @@ class Engine:
         fruitless = 0
         while fruitless < 3:
             try:
-                held = held or await self.database.run(read_held, claim)
-                if held is None or held.order.is_closed:
-                    return
+                if held is None:
+                    held = await self.database.run(read_held, claim)
+                    if held is None or held.order.is_closed:
+                        return
+                    carrier.waits.read(held.order)
                 # None from here on: whatever goes wrong, the order is read again.
                 at_hand, held = held, None
                 held = await carrier.step(at_hand)
@@ -100,12 +104,12 @@ class Engine:
                 await asyncio.sleep(self.intervals.unavailable_s)
             except (RpcError, TradingHalted) as error:
                 # Neither costs an attempt: the order waits until its deadline.
-                if str(error) != str(carrier.waits_for):
-                    logger.warning("order %s waits: %s", claim.order_id, error)
-                carrier.waits_for = error
+                with contextlib.suppress(StaleTransition):  # the next read says why
+                    await carrier.waits.note(reason_of(error))
                 await asyncio.sleep(self.intervals.unavailable_s)
             else:
                 fruitless = 0
+                carrier.waits.over()
         logger.error(
             "order %s: three writes in a row did not count; a keeper takes it over",
             claim.order_id,

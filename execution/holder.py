@@ -56,6 +56,7 @@ class Holder:
         )
         await self._database.run(transition, move)
         order.status, order.attempt = to, move.attempt
+        order.waiting_code = order.waiting_message = ""
         for name, value in (move.columns or {}).items():
             setattr(order, name, value)
 

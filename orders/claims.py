@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Greatest, Now
 
-from .models import OPEN, Order, Status
+from .models import OPEN, Order, Status, WaitingCode
 
 LEASE = timedelta(seconds=10)
 SUSPECT_AFTER = 2  # claims without an event: taken alone, by a keeper only
 REVIEW_AFTER = 20  # claims without an event: only watched, until an operator looks
+REVIEW_MESSAGE = (
+    f"It was begun {REVIEW_AFTER} times without any progress, so it may be what stops its "
+    "workers. An operator must look at their logs, then clear the review or fail it."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +126,7 @@ def _claim(
 
 def mark_for_review() -> None:
     """Set aside for an operator what was claimed too often without an event."""
-    _free().filter(idle_claims__gte=REVIEW_AFTER).update(needs_review_at=Now())
+    _free().filter(idle_claims__gte=REVIEW_AFTER).update(**_in_review())
 
 
 def set_aside(order_ids: Collection[UUID]) -> None:
@@ -131,9 +136,14 @@ def set_aside(order_ids: Collection[UUID]) -> None:
     """
     Order.objects.filter(
         id__in=order_ids, status__in=OPEN, needs_review_at__isnull=True
-    ).update(
-        needs_review_at=Now(),
-        fence=F("fence") + 1,
-        lease_owner="",
-        lease_until=None,
-    )
+    ).update(fence=F("fence") + 1, lease_owner="", lease_until=None, **_in_review())
+
+
+def _in_review() -> dict[str, Any]:
+    """Return the columns of an order that waits for an operator."""
+    return {
+        "needs_review_at": Now(),
+        "waiting_code": WaitingCode.NEEDS_REVIEW,
+        "waiting_message": REVIEW_MESSAGE,
+        "waiting_since": Now(),
+    }

@@ -5,6 +5,7 @@ OrderError
 ├── StaleTransition       somebody else moved the order or took the claim: stop silently
 ├── IdempotencyConflict   the key was used for another order before
 ├── CancelConflict        the order is closed, or a signed transaction may still land
+├── ReviewRefused         the order is not in review, or a transaction may still land
 ├── RetryRefused          the order is not a closed unhappy one, or was retried before
 ├── OutcomeUnknown        the answer to COMMIT was lost: read the order by its id
 └── DatabaseUnavailable   nothing was stored; try again
@@ -46,6 +47,12 @@ class CancelConflict(OrderError):
     def __init__(self, message: str, status: str) -> None:
         super().__init__(message)
         self.status = status
+
+
+class ReviewRefused(OrderError):
+    """An operator's act that the order does not allow now; it says why."""
+
+    code = "review_refused"
 
 
 class RetryRefused(OrderError):

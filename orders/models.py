@@ -1,6 +1,6 @@
 """Orders, their history, and the transactions signed for them.
 
-Only `orders/services.py` and `orders/claims.py` write these tables.
+Written only by `services.py`, `transitions.py`, `claims.py`, `waiting.py`, `review.py`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from .statuses import (
     FundsMoved,
     OrderType,
     Status,
+    WaitingCode,
 )
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "OrderEvent",
     "OrderType",
     "Status",
+    "WaitingCode",
     "base_units",
 ]
 
@@ -79,6 +81,12 @@ class Order(models.Model):
     deadline = models.DateTimeField()
     created_at = models.DateTimeField(db_default=Now())
     closed_at = models.DateTimeField(null=True, blank=True)
+    # Why it does not move, while it waits: see waiting.py.
+    waiting_code = models.CharField(
+        max_length=32, choices=WaitingCode.choices, blank=True
+    )
+    waiting_message = models.TextField(blank=True)
+    waiting_since = models.DateTimeField(null=True, blank=True)
 
     # What became of it.
     venue = models.CharField(max_length=16, choices=VenueName.choices, blank=True)
@@ -162,6 +170,11 @@ class Order(models.Model):
                 condition=Q(status__in=TERMINAL, closed_at__isnull=False)
                 | Q(status__in=OPEN, closed_at__isnull=True),
                 name="order_closed_means_terminal",
+            ),
+            models.CheckConstraint(
+                condition=Q(waiting_code="", waiting_since__isnull=True)
+                | (~Q(waiting_code="") & Q(waiting_since__isnull=False)),
+                name="order_waiting_has_its_beginning",
             ),
         )
 

@@ -11,7 +11,7 @@ from rest_framework import serializers
 from dex.amounts import to_whole
 from dex.models import Pool, Token
 
-from .models import Attempt, FundsMoved, Order, OrderEvent, Status
+from .models import Attempt, FundsMoved, Order, OrderEvent, Status, WaitingCode
 
 
 def timestamp(moment: datetime) -> str:
@@ -103,6 +103,14 @@ class FailureSerializer(ErrorSerializer):
     fundsMoved = serializers.ChoiceField(FundsMoved.choices)
 
 
+class WaitingForSerializer(serializers.Serializer[Any]):
+    """Why an order does not move now. `code` is stable; `message` says what to do."""
+
+    code = serializers.ChoiceField(WaitingCode.choices)
+    message = serializers.CharField()
+    since = serializers.DateTimeField()
+
+
 class AttemptSerializer(serializers.ModelSerializer[Attempt]):
     """A signed transaction of an order, without its bytes."""
 
@@ -169,6 +177,7 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
     minAmountOut = serializers.SerializerMethodField()
     amountInFilled = serializers.SerializerMethodField()
     amountOut = serializers.SerializerMethodField()
+    waitingFor = serializers.SerializerMethodField()
     failure = serializers.SerializerMethodField()
     retryOf = serializers.UUIDField(source="retry_of_id", allow_null=True)
     createdAt = TimestampField(source="created_at")
@@ -195,6 +204,7 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
             "amountOut",
             "signature",
             "slot",
+            "waitingFor",
             "failure",
             "retryOf",
             "createdAt",
@@ -222,6 +232,16 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
 
     def get_amountOut(self, order: Order) -> str | None:
         return _whole_or_none(order.amount_out, order.token_out)
+
+    @extend_schema_field(WaitingForSerializer(allow_null=True))
+    def get_waitingFor(self, order: Order) -> dict[str, str] | None:
+        if order.waiting_since is None:
+            return None
+        return {
+            "code": order.waiting_code,
+            "message": order.waiting_message,
+            "since": timestamp(order.waiting_since),
+        }
 
     @extend_schema_field(FailureSerializer(allow_null=True))
     def get_failure(self, order: Order) -> dict[str, str] | None:

@@ -1,6 +1,6 @@
 """What may be done to an order from outside: place it, cancel it, retry it.
 
-Together with `transitions.py` and `claims.py` the only writers of these tables.
+What an operator may do to it besides stands in `review.py`.
 """
 
 from __future__ import annotations

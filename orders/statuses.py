@@ -44,6 +44,19 @@ class AttemptState(models.TextChoices):
     EXPIRED = "expired", "proved expired"
 
 
+class WaitingCode(models.TextChoices):
+    """Why an order does not move. Stable: clients and operators go by it."""
+
+    CHAIN_UNREACHABLE = "chain_unreachable", "chain unreachable"
+    RPC_REJECTED = "rpc_rejected", "RPC rejected"
+    TRADING_HALTED = "trading_halted", "trading halted"
+    WALLET_UNMATCHED = "wallet_unmatched", "wallet unmatched"
+    EXPIRY_UNPROVED = "expiry_unproved", "expiry unproved"
+    FAILURE_UNPROVED = "failure_unproved", "failure unproved"
+    ENDPOINTS_DISAGREE = "endpoints_disagree", "endpoints disagree"
+    NEEDS_REVIEW = "needs_review", "needs review"
+
+
 class FundsMoved(models.TextChoices):
     NONE = "none"
     FEE_ONLY = "fee_only"

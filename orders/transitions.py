@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from . import events
+from . import events, waiting
 from .errors import IllegalTransition, StaleTransition
 from .models import (
     TERMINAL,
@@ -78,7 +78,8 @@ class Move:
 def transition(move: Move) -> OrderEvent:
     """Move an order one step and write its event, in one database transaction.
 
-    Publishes after commit. Raises IllegalTransition when TRANSITIONS forbids the move
+    Ends what the order waited for, and says so in the event. Publishes after commit.
+    Raises IllegalTransition when TRANSITIONS forbids the move
     (a bug), StaleTransition when the order is no longer where `move` expects it.
     """
     _check(move)
@@ -164,15 +165,17 @@ def _write_order(move: Move) -> None:
 
 def _write_event(move: Move) -> OrderEvent:
     # The row is locked by the update above, so this number is ours alone.
-    sequence = Order.objects.values_list("last_sequence", flat=True).get(
-        id=move.order_id
-    )
+    orders = Order.objects.filter(id=move.order_id)
+    row = orders.values("last_sequence", *waiting.COLUMNS, now=Now()).get()
+    waited_for = waiting.waited_for(row, until=row["now"])
+    if waited_for:
+        orders.update(**waiting.CLEARED)
     event = OrderEvent(
         order_id=move.order_id,
-        sequence=sequence,
+        sequence=row["last_sequence"],
         status=move.to,
         attempt=move.attempt,
-        data=dict(move.data),
+        data={**move.data, **waited_for},
     )
     event.save(force_insert=True)
     return event

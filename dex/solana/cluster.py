@@ -22,6 +22,7 @@ from .error_meanings import TransactionError
 from .expiry import DeathProof
 from .fills import Sides, read_fee, wait_for_fill
 from .market import Market
+from .obstacles import Obstacle, obstacle
 from .program_errors import decode_error
 from .rpc import RpcClient
 from .sender import Sender
@@ -155,6 +156,13 @@ class Cluster:
             if resend:
                 self._sender.send(tracked)
             return await asyncio.shield(tracked.outcome)
+
+    def obstacle(self, signature: str) -> Obstacle | None:
+        """Say what keeps a transaction that is being settled open; None: it may land."""
+        tracked = self._tracker.find(signature)
+        if tracked is None or tracked.outcome.done():
+            return None
+        return obstacle(tracked, self.rpc.endpoints)
 
     async def fill(
         self,

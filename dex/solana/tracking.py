@@ -127,6 +127,10 @@ class Tracker:
         """How many transactions are followed."""
         return len(self._tracked)
 
+    def find(self, signature: str) -> Tracked | None:
+        """Return what is followed under this signature."""
+        return self._tracked.get(signature)
+
     def is_open(self, signature: str) -> bool:
         return signature in self._tracked
 

@@ -20,11 +20,12 @@ from orders.models import Attempt, Order
 from orders.services import cancel_order, retry_order
 
 from .page import OrderPage, duration
+from .review import ReviewActions, ReviewFilter
 
 
 @admin.register(Order)
-class OrderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Read-only but for two actions: a status changes through transition() alone."""
+class OrderAdmin(ReviewActions, admin.ModelAdmin):  # type: ignore[type-arg]
+    """Read-only but for its actions: a status changes through transition() alone."""
 
     list_display = (
         "short_id",
@@ -43,7 +44,8 @@ class OrderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         "venue",
         "token_in",
         "token_out",
-        ("needs_review_at", admin.EmptyFieldListFilter),
+        ReviewFilter,
+        "waiting_code",
     )
     list_per_page = 50
     show_full_result_count = False
@@ -51,7 +53,7 @@ class OrderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     search_fields = ("id", "signature")
     search_help_text = "An order id or its beginning, or a whole signature"
     fields = ("status",)  # the page is drawn by the template
-    actions = ("cancel_orders", "retry_orders")
+    actions = ("cancel_orders", "retry_orders", "clear_reviews", "fail_orders")
 
     class Media:
         css: ClassVar = {"all": ("orders/admin.css",)}
@@ -111,10 +113,17 @@ class OrderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         badge = format_html(
             '<span class="order-status is-{}">{}</span>', order.status, order.status
         )
-        if order.needs_review_at is None or order.is_closed:
+        since = order.waiting_since or order.needs_review_at
+        if order.is_closed or since is None:
             return badge
         return format_html(
-            '{} <span class="order-status needs-review">needs review</span>', badge
+            '{} <span class="order-status is-waiting" title="{}">{}, {}</span>',
+            badge,
+            order.waiting_message,
+            "needs review"
+            if order.needs_review_at
+            else order.get_waiting_code_display(),
+            duration(timezone.now() - since),
         )
 
     @admin.display(description="Type", ordering="order_type")
@@ -159,7 +168,7 @@ class OrderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def cancel_orders(
         self, request: HttpRequest, queryset: QuerySet[Order]
     ) -> HttpResponse | None:
-        return self._operate(request, queryset, "Cancelled", cancel_order)
+        return self.operate(request, queryset, "Cancelled", cancel_order)
 
     @admin.action(
         description="Retry selected closed orders as new orders",
@@ -171,14 +180,15 @@ class OrderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         def retry(order: Order) -> Order:
             return Order(id=retry_order(order).order_id)
 
-        return self._operate(request, queryset, "Placed again as", retry)
+        return self.operate(request, queryset, "Placed again as", retry)
 
-    def _operate(
+    def operate(
         self,
         request: HttpRequest,
         orders: QuerySet[Order],
         done: str,
         act: Callable[[Order], Order],
+        reason: str = "",
     ) -> HttpResponse | None:
         results: list[Order] = []
         for order in orders:
@@ -188,7 +198,8 @@ class OrderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
                 self.message_user(request, f"{order.id}: {error}", messages.WARNING)
                 continue
             results.append(result)
-            self.log_change(request, order, f"{done} {result.id}")
+            why = f": {reason}" if reason else ""
+            self.log_change(request, order, f"{done} {result.id}{why}")
         if results:
             links = format_html_join(
                 ", ",

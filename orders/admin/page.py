@@ -127,6 +127,7 @@ class OrderPage:
             ),
             ("Cancel requested", _moment(order.cancel_requested_at)),
             ("Needs review since", _moment(order.needs_review_at)),
+            ("Waiting since", _moment(order.waiting_since)),
             ("Held by", order.lease_owner),
             ("Held until", _moment(order.lease_until)),
             ("Claims without an event", order.idle_claims or None),
@@ -138,6 +139,10 @@ class OrderPage:
     @property
     def may_cancel(self) -> bool:
         return not self.order.is_closed
+
+    @property
+    def is_in_review(self) -> bool:
+        return not self.order.is_closed and self.order.needs_review_at is not None
 
     @property
     def may_retry(self) -> bool:

@@ -34,6 +34,7 @@ class TestOrder {
     this.received = "";
     this.attempt = 0;
     this.problem = null;
+    this.waitingFor = null; // why it does not move, as the stored order says
     this.log = new EventLog();
     this.lost = null; // unknown until compared with the stored history
     this.startedAt = 0;
@@ -206,6 +207,7 @@ export class Run {
 
   #show(order, { sequence, status, attempt, timestamp, data }) {
     order.movedAtMs = Date.parse(timestamp);
+    order.waitingFor = null;
     if (sequence === 1) order.storedAtMs = order.movedAtMs;
     order.status = status;
     order.attempt = attempt;
@@ -226,7 +228,10 @@ export class Run {
   async #check(order) {
     order.heardAt = performance.now();
     const stored = await fetchJson(`/api/orders/${order.id}`).catch(() => null);
-    if (stored === null || !isTerminal(stored.status)) return; // asked again later
+    if (stored === null) return; // asked again later
+    order.waitingFor = stored.waitingFor;
+    this.changed(order);
+    if (!isTerminal(stored.status)) return;
     if (order.isOpen) {
       // It may have closed a moment ago. Found closed and quiet twice: the end is lost.
       order.foundClosed += 1;

@@ -156,7 +156,9 @@ function drawRow(order) {
     if (unhappy && pill.dataset.state === "now") pill.dataset.state = "failed";
   });
   const again = order.attempt > 1 ? `attempt ${order.attempt}` : "";
-  note.textContent = unhappy ? [order.status, reasonOf(order.problem ?? {})].filter(Boolean).join(" · ") : again;
+  const waits = order.isOpen && order.waitingFor ? `waits · ${reasonOf(order.waitingFor)}` : "";
+  const said = unhappy ? [order.status, reasonOf(order.problem ?? {})] : [again, waits];
+  note.textContent = said.filter(Boolean).join(" · ");
   note.classList.toggle("is-bad", unhappy);
   if (order.id && !row.dataset.order) {
     row.dataset.order = order.id;

@@ -1,0 +1,106 @@
+"""The orders that wait for an operator: finding them, and acting on them with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+
+from orders.models import OPEN, Order
+from orders.review import clear_review, fail_order
+
+MAX_REASON = 500
+# What the page that asks for the reason hands on from the list, or from an order's page.
+KEPT = ("action", "index", "select_across", "_from_page")
+
+
+class ReviewFilter(admin.SimpleListFilter):
+    title = "review"
+    parameter_name = "review"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("needed", "Needs review")]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[Order]
+    ) -> QuerySet[Order]:
+        if self.value() != "needed":
+            return queryset
+        return queryset.filter(status__in=OPEN, needs_review_at__isnull=False)
+
+
+class ReviewActions:
+    """Two actions of the list of orders. Each asks for a reason first, and records it."""
+
+    @admin.action(
+        description="Clear the review of selected orders", permissions=["operate"]
+    )
+    def clear_reviews(
+        self, request: HttpRequest, queryset: QuerySet[Order]
+    ) -> HttpResponse | None:
+        return self._with_reason(
+            request,
+            queryset,
+            "Cleared the review of",
+            lambda order, reason: clear_review(order),
+            "They are carried out again, as if they had never been begun. The reason is "
+            "recorded.",
+        )
+
+    @admin.action(description="Fail selected orders in review", permissions=["operate"])
+    def fail_orders(
+        self, request: HttpRequest, queryset: QuerySet[Order]
+    ) -> HttpResponse | None:
+        return self._with_reason(
+            request,
+            queryset,
+            "Failed",
+            fail_order,
+            "They end without a swap. The reason is recorded, and shown to their owner.",
+        )
+
+    def operate(
+        self,
+        request: HttpRequest,
+        orders: QuerySet[Order],
+        done: str,
+        act: Callable[[Order], Order],
+        reason: str = "",
+    ) -> HttpResponse | None:
+        """Do `act` to each order, say what was done, and record it with the reason."""
+        raise NotImplementedError
+
+    def _with_reason(
+        self,
+        request: HttpRequest,
+        orders: QuerySet[Order],
+        done: str,
+        act: Callable[[Order, str], Order],
+        consequence: str,
+    ) -> HttpResponse | None:
+        reason = request.POST.get("reason", "").strip()
+        if 0 < len(reason) <= MAX_REASON:
+            return self.operate(
+                request, orders, done, lambda order: act(order, reason), reason
+            )
+        asked = "reason" in request.POST
+        context = {
+            **admin.site.each_context(request),
+            "title": f"{done} {orders.count()} selected: why?",
+            "opts": Order._meta,
+            "orders": orders,
+            "consequence": consequence,
+            "kept": [
+                (name, request.POST[name]) for name in KEPT if name in request.POST
+            ],
+            "reason": reason,
+            "max_reason": MAX_REASON,
+            "problem": f"Give a reason of 1 to {MAX_REASON} characters."
+            if asked
+            else "",
+        }
+        return TemplateResponse(request, "admin/orders/order/reason.html", context)

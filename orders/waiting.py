@@ -1,0 +1,71 @@
+"""Why an order does not move: in its row while it waits, in its next event afterwards.
+
+A reason is written once when it begins, not again while it stays. transition() ends it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Case, DateTimeField, F, When
+from django.db.models.functions import Now
+
+from .claims import Claim
+from .errors import StaleTransition
+from .models import OPEN, Order, WaitingCode
+
+COLUMNS = ("waiting_code", "waiting_message", "waiting_since")
+CLEARED: Mapping[str, Any] = {
+    "waiting_code": "",
+    "waiting_message": "",
+    "waiting_since": None,
+}
+# What endpoints answer may be part of it.
+MAX_MESSAGE = 1_000
+
+
+def note_waiting(claim: Claim, code: WaitingCode, message: str) -> None:
+    """Write why a claimed order does not move; one that waited for the same goes on so.
+
+    Raises StaleTransition when the claim is no longer valid.
+    """
+    _write(
+        claim,
+        waiting_code=code,
+        waiting_message=message[:MAX_MESSAGE],
+        waiting_since=Case(
+            When(waiting_code=code, then=F("waiting_since")),
+            default=Now(),
+            output_field=DateTimeField(),
+        ),
+    )
+
+
+def clear_waiting(claim: Claim) -> None:
+    """Take back what was written: the order waits for nothing any more.
+
+    Raises StaleTransition when the claim is no longer valid.
+    """
+    _write(claim, **CLEARED)
+
+
+def waited_for(row: Mapping[str, Any], until: Any) -> dict[str, Any]:
+    """What the next event says of a wait that ends with it; nothing when there was none."""
+    if not row["waiting_code"]:
+        return {}
+    waited = until - row["waiting_since"]
+    return {
+        "waitedFor": {
+            "code": row["waiting_code"],
+            "message": row["waiting_message"],
+            "waitedMs": waited // timedelta(milliseconds=1),
+        }
+    }
+
+
+def _write(claim: Claim, **columns: Any) -> None:
+    mine = Order.objects.filter(id=claim.order_id, fence=claim.fence, status__in=OPEN)
+    if mine.update(**columns) != 1:
+        raise StaleTransition(f"order {claim.order_id} is somebody else's by now")
