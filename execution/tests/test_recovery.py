@@ -1,0 +1,230 @@
+"""What a new holder finds after a crash, and what it makes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from datetime import timedelta
+
+import pytest
+from django.db.models import F
+from django.db.models.functions import Now
+
+from execution.keeper import keeper_round
+from orders.models import Attempt, Order, Status
+from orders.review import clear_review
+
+from .steps import HAPPY, statuses, until, until_step
+
+PAST = Now() - timedelta(seconds=1)
+
+
+async def let_lease_run_out(stage, *order_ids):
+    """Leave orders as their holder's death does, some time later."""
+    for order_id in order_ids:
+        await stage.change(order_id, lease_until=PAST, due_at=PAST)
+
+
+async def left_at(stage, status):
+    """Place an order and carry it to `status`; its holder then dies."""
+    order_id = await stage.place()
+    if status != Status.PENDING:
+        await until_step(stage, await stage.claim(order_id), status)
+    await let_lease_run_out(stage, order_id)
+    return order_id
+
+
+async def send(stage, order_id):
+    """Send the saved bytes, as the holder may have done before it died."""
+    (attempt,) = await stage.attempts(order_id)
+    raw = base64.b64encode(bytes(attempt.raw_transaction)).decode()
+    options = {"encoding": "base64", "skipPreflight": True}
+    await stage.rpc.call("sendTransaction", [raw, options])
+
+
+async def swaps_of(stage, order_id):
+    """The attempts of an order that landed as a swap, by memo in the ledger."""
+    return [
+        entry["memo"].rpartition(":")[2]
+        for entry in await stage.landed()
+        if str(order_id) in entry["memo"] and entry["err"] is None
+    ]
+
+
+async def keep_until_closed(stage, make_runner, order_ids):
+    runner = await make_runner(owner="keeper")
+    async with asyncio.timeout(30):
+        await keeper_round(runner)
+        await runner.finished()
+    return [await stage.order(order_id) for order_id in order_ids]
+
+
+async def test_a_restart_carries_orders_of_every_status_to_one_swap_each(
+    stage, make_runner
+):
+    order_ids = [await left_at(stage, Status(status)) for status in HAPPY[:4]]
+    landed = await left_at(stage, Status.SUBMITTED)
+    await send(stage, landed)
+
+    orders = await keep_until_closed(stage, make_runner, [*order_ids, landed])
+
+    assert [order.status for order in orders] == [Status.CONFIRMED] * 5
+    assert [order.attempt for order in orders] == [1] * 5
+    assert [await swaps_of(stage, order.id) for order in orders] == [["1"]] * 5
+
+
+async def test_a_transaction_that_expired_meanwhile_makes_room_for_one_more(
+    stage, make_runner
+):
+    order_id = await left_at(stage, Status.SUBMITTED)
+    stage.let_blockhash_expire()
+
+    (order,) = await keep_until_closed(stage, make_runner, [order_id])
+
+    assert (order.status, order.attempt) == (Status.CONFIRMED, 2)
+    assert await swaps_of(stage, order_id) == ["2"]
+
+
+async def test_a_transaction_that_failed_on_chain_meanwhile_makes_room_for_one_more(
+    stage, make_runner
+):
+    order_id = await left_at(stage, Status.SUBMITTED)
+    faults = stage.localnet.network.faults
+    faults.add({"kind": "programError"})
+    await send(stage, order_id)
+    async with asyncio.timeout(10):
+        while not await stage.landed():
+            await asyncio.sleep(0.005)
+    faults.clear()
+
+    (order,) = await keep_until_closed(stage, make_runner, [order_id])
+
+    assert (order.status, order.attempt) == (Status.CONFIRMED, 2)
+    assert await swaps_of(stage, order_id) == ["2"]
+    assert statuses(await stage.history(order_id)) == [*HAPPY[:4], *HAPPY[1:]]
+
+
+async def test_two_keepers_at_once_never_carry_one_order_both(stage, make_runner):
+    keepers = [await make_runner(owner=name) for name in ("one", "two")]
+    order_ids = [await stage.place() for _ in range(30)]
+    await let_lease_run_out(stage, *order_ids)
+
+    rounds = [keeper_round(keeper) for keeper in keepers for _ in range(3)]
+    await asyncio.gather(*rounds)
+    for keeper in keepers:
+        await keeper.finished()
+
+    orders = [await stage.order(order_id) for order_id in order_ids]
+    assert {(order.status, order.fence) for order in orders} == {(Status.CONFIRMED, 1)}
+    assert len(await stage.landed()) == 30
+
+
+async def test_an_order_that_fails_its_holders_is_set_aside_and_the_others_flow(
+    stage, make_runner
+):
+    """The poison is a saved pool vault that the landed transaction does not name."""
+    poison = await left_at(stage, Status.SUBMITTED)
+    (attempt,) = await stage.attempts(poison)
+    rows = Attempt.objects.filter(id=attempt.id)
+    await stage.database.run(lambda: rows.update(vault_in=attempt.pool))
+    runner = await make_runner(owner="keeper", alone_s=0)
+
+    healthy = []
+    for claims in range(1, 21):
+        healthy.append(await stage.place())
+        await let_lease_run_out(stage, healthy[-1], poison)
+        await keeper_round(runner)
+        await runner.finished()
+        assert (await stage.order(poison)).idle_claims == claims
+    await let_lease_run_out(stage, poison)
+    await keeper_round(runner)
+
+    order = await stage.order(poison)
+    assert (order.waiting_code, order.status) == ("needs_review", Status.SUBMITTED)
+    others = [await stage.order(order_id) for order_id in healthy]
+    assert {order.status for order in others} == {Status.CONFIRMED}
+
+    # The operator mends what was wrong, and clears the review.
+    await runner.finished()
+    await stage.database.run(lambda: rows.update(vault_in=attempt.vault_in))
+    await stage.database.run(clear_review, order)
+    await keeper_round(runner)
+    await runner.finished()
+
+    assert (await stage.order(poison)).status == Status.CONFIRMED
+    assert await swaps_of(stage, poison) == ["1"]
+
+
+async def test_orders_of_every_status_say_that_the_chain_is_away_and_then_go_on(
+    stage, make_runner
+):
+    order_ids = [await left_at(stage, Status(status)) for status in HAPPY[:4]]
+    stage.take_chain_away()
+    runner = await make_runner(owner="keeper", renew_every_s=0.05)
+
+    await keeper_round(runner)
+    for order_id in order_ids:
+        await until(
+            stage, order_id, lambda order: order.waiting_code == "chain_unreachable"
+        )
+    # A minute passes; the leases are renewed meanwhile.
+    for order_id in order_ids:
+        minute = timedelta(minutes=1)
+        await stage.change(
+            order_id,
+            deadline=F("deadline") - minute,
+            created_at=F("created_at") - minute,
+            waiting_since=F("waiting_since") - minute,
+        )
+    stage.bring_chain_back()
+    await runner.finished()
+
+    orders = [await stage.order(order_id) for order_id in order_ids]
+    assert [(o.status, o.attempt, o.fence) for o in orders] == [
+        (Status.CONFIRMED, 1, fence) for fence in (1, 2, 2, 2)
+    ]
+    assert [await swaps_of(stage, order.id) for order in orders] == [["1"]] * 4
+    for order_id in order_ids:
+        waited = [
+            data["waitedFor"]["waitedMs"]
+            for _, _, data in await stage.history(order_id)
+            if "waitedFor" in data
+        ]
+        assert len(waited) == 1
+        assert waited[0] >= 60_000
+
+
+async def test_a_deadline_that_passes_while_the_chain_is_away_says_so(stage):
+    stage.take_chain_away()
+    order_id = await stage.place()
+    carrying = asyncio.create_task(stage.carry_out(order_id))
+    await until(
+        stage, order_id, lambda order: order.waiting_code == "chain_unreachable"
+    )
+
+    await stage.change(order_id, deadline=PAST)
+    order = await carrying
+
+    assert (order.status, order.failure_code) == (Status.EXPIRED, "deadline_passed")
+    assert "It waited: No RPC endpoint answered" in order.failure_message
+    assert order.attempt == 1
+    assert not await stage.database.run(Attempt.objects.exists)
+
+
+@pytest.mark.parametrize("status", HAPPY[1:3])
+async def test_a_holder_that_dies_again_and_again_uses_up_no_attempt(
+    stage, make_runner, status
+):
+    order_id = await left_at(stage, Status(status))
+    for _ in range(3):
+        await until_step(
+            stage,
+            await stage.claim(order_id),
+            Status.BUILDING if status == Status.ROUTING else Status.ROUTING,
+        )
+        await let_lease_run_out(stage, order_id)
+
+    (order,) = await keep_until_closed(stage, make_runner, [order_id])
+
+    assert (order.status, order.attempt) == (Status.CONFIRMED, 1)
+    assert await stage.database.run(Order.objects.count) == 1
