@@ -69,10 +69,18 @@ def claim_for_watching(*, limit: int, owner: str) -> list[Claim]:
 
 
 def renew(claims: Collection[Claim], *, owner: str) -> set[UUID]:
-    """Renew the leases of one process in one update; return the orders still held."""
+    """Renew the leases of one process in one update; return the orders still held.
+
+    A row that somebody locks is left out: it must not cost all the others their leases.
+    """
     fences = {claim.order_id: claim.fence for claim in claims}
     mine = Order.objects.filter(id__in=fences, lease_owner=owner, status__in=OPEN)
-    mine.update(lease_until=Now() + LEASE, due_at=Now() + LEASE)
+    with transaction.atomic():
+        unlocked = mine.select_for_update(skip_locked=True, of=("self",))
+        ids = list(unlocked.values_list("id", flat=True))
+        Order.objects.filter(id__in=ids).update(
+            lease_until=Now() + LEASE, due_at=Now() + LEASE
+        )
     held = mine.values_list("id", "fence")
     return {order_id for order_id, fence in held if fences[order_id] == fence}
 

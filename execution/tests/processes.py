@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -31,6 +32,20 @@ def environment_of(stage, keypair):
     }
 
 
+@dataclass
+class Running:
+    process: asyncio.subprocess.Process
+    _reading: asyncio.Task[bytes]
+
+    def send_signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    async def ended(self) -> tuple[int, str]:
+        """Wait for its end; return its exit code and all that it said."""
+        code = await self.process.wait()
+        return code, (await self._reading).decode()
+
+
 @contextlib.asynccontextmanager
 async def running(environment, *command):
     """Run a command of manage.py; a test that fails leaves none behind on its database."""
@@ -42,11 +57,11 @@ async def running(environment, *command):
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
+    assert process.stdout is not None
     # A pipe that nobody reads would hold up its writer.
     reading = asyncio.create_task(process.stdout.read())
-    process.said = lambda: asyncio.wait_for(asyncio.shield(reading), 30)
     try:
-        yield process
+        yield Running(process, reading)
     finally:
         if process.returncode is None:
             process.send_signal(signal.SIGCONT)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 
 import django_rq
 import pytest
@@ -23,8 +24,8 @@ async def run_worker(environment, *options):
     async with running(
         environment, "rqworker", "orders", "--burst", *options
     ) as worker:
-        output = await worker.said()
-        assert await worker.wait() == 0, output.decode()
+        code, output = await worker.ended()
+        assert code == 0, output
 
 
 @pytest.mark.parametrize(
@@ -51,12 +52,11 @@ async def test_a_full_worker_that_is_stopped_gives_its_orders_back_in_time(
     async with running(environment, *WORKER) as worker:
         await until(stage, held, lambda order: order.status == Status.SUBMITTED)
 
-        worker.terminate()
+        worker.send_signal(signal.SIGTERM)
         async with asyncio.timeout(20):  # docker-compose.yml kills after 30 s
-            output = await worker.said()
-            await worker.wait()
+            code, output = await worker.ended()
 
-    assert worker.returncode == 0, output.decode()
+    assert code == 0, output
     for order_id in (held, waiting):
         order = await stage.order(order_id)
         assert (order.lease_owner, order.lease_until, order.idle_claims) == (

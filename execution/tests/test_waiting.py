@@ -50,7 +50,7 @@ class Recorded(Database):
 
     def __init__(self):
         super().__init__()
-        self.calls = Counter()
+        self.calls: Counter[str] = Counter()
 
     async def run(self, call, *args, **kwargs):
         self.calls[call.__name__] += 1

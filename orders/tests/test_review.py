@@ -63,7 +63,7 @@ def test_a_failed_order_says_who_ended_it_and_why(admin_client):
     assert stored.failure_message == f"An operator ended it: {WHY}"
     assert (stored.funds_moved, stored.fence) == ("none", before + 1)
     assert statuses_of(order)[-1] == "failed"
-    assert order.events.last().data["waitedFor"]["code"] == "needs_review"
+    assert order.events.latest("sequence").data["waitedFor"]["code"] == "needs_review"
 
 
 def test_both_acts_are_recorded_with_their_reason_and_operator(admin_client):

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
+from django.db.models.functions import Now
 
-from orders.claims import claim_order
+from orders.claims import claim_order, renew
 from orders.errors import OrderError
 from orders.models import Attempt, Order, Status
 from orders.services import cancel_order
 
 from .helpers import (
+    WORKER,
     claim,
     make_order,
     make_order_at,
@@ -88,3 +91,32 @@ def test_of_two_racing_claims_exactly_one_wins():
 
         assert sum(outcome is not None for outcome in outcomes) == 1
         assert Order.objects.get(id=order.id).fence == 1
+
+
+def test_a_row_that_somebody_locks_holds_up_the_lease_of_no_other_order():
+    locked, other = make_order(), make_order()
+    held = [claim(locked), claim(other)]
+    Order.objects.update(lease_until=Now())
+    is_locked, go_on = threading.Event(), threading.Event()
+
+    def lock():
+        try:
+            with transaction.atomic():
+                Order.objects.select_for_update().get(id=locked.id)
+                is_locked.set()
+                go_on.wait(10)
+        finally:
+            connection.close()
+
+    locker = threading.Thread(target=lock)
+    locker.start()
+    try:
+        assert is_locked.wait(10)
+        still_held = renew(held, owner=WORKER)
+    finally:
+        go_on.set()
+        locker.join()
+
+    assert still_held == {locked.id, other.id}
+    renewed = Order.objects.filter(lease_until__gt=Now() + timedelta(seconds=5))
+    assert [order.id for order in renewed] == [other.id]

@@ -124,7 +124,7 @@ def test_a_cancel_tells_what_the_order_waited_for():
 
     cancel_order(order)
 
-    assert order.events.last().data["waitedFor"]["code"] == "trading_halted"
+    assert order.events.latest("sequence").data["waitedFor"]["code"] == "trading_halted"
     assert waiting_of(order) == ("", "", None)
 
 

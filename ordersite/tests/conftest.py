@@ -10,6 +10,7 @@ from pytest_django.fixtures import Settings
 from dex import desk
 from dex.background import BackgroundLoop
 from dex.localnet.testing import RunningLocalnet, running_localnet
+from execution.tests.conftest import make_runner, make_wallet, stage  # noqa: F401
 from ordersite.embedded import Layout
 
 from .engine import RunningEngine, engine_in
