@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from dex.errors import RpcError, TradingHalted
@@ -72,16 +72,23 @@ class Engine:
         # signed before.
         self.may_sign = asyncio.Event()
 
-    async def carry_out(self, claim: Claim) -> None:
-        """Carry one claimed order as far as it goes; return when it is closed or lost."""
+    async def carry_out(
+        self, claim: Claim, *, stepped: Callable[[], None] = lambda: None
+    ) -> None:
+        """Carry one claimed order as far as it goes; return when it is closed or lost.
+
+        `stepped` is called after every step that was written.
+        """
         carrier = Carrier(self, claim)
         try:
-            await self._carry(carrier, claim)
+            await self._carry(carrier, claim, stepped)
         finally:
             # It is closed, or somebody else's now: its swap counts here no more.
             carrier.drop_plan()
 
-    async def _carry(self, carrier: Carrier, claim: Claim) -> None:
+    async def _carry(
+        self, carrier: Carrier, claim: Claim, stepped: Callable[[], None]
+    ) -> None:
         held: Held | None = None
         fruitless = 0
         while fruitless < 3:
@@ -110,6 +117,7 @@ class Engine:
             else:
                 fruitless = 0
                 carrier.waits.over()
+                stepped()
         logger.error(
             "order %s: three writes in a row did not count; a keeper takes it over",
             claim.order_id,

@@ -9,6 +9,7 @@ import os
 import secrets
 import socket
 from collections.abc import Callable, Iterable
+from functools import partial
 from uuid import UUID
 
 from dex.errors import WrongChain
@@ -57,9 +58,10 @@ class Runner:
         self._alone_s = alone_s
         self._places = asyncio.Semaphore(capacity)
         self._tasks: dict[Claim, asyncio.Task[None]] = {}
-        self._adopting: set[asyncio.Task[None]] = set()
-        self._alone_until = 0.0
-        self._last_start = 0.0
+        self._adopting: set[asyncio.Task[int]] = set()
+        # Begun a moment ago and without a step yet: one of these may kill the process.
+        self._unproven: dict[Claim, float] = {}
+        self._stepped = asyncio.Event()
         self._wanted: list[UUID] = []
         self._claiming = asyncio.create_task(self._claim_wanted())
         self._renewals = asyncio.create_task(self._renew_for_ever())
@@ -76,15 +78,27 @@ class Runner:
 
     @property
     def is_calm(self) -> bool:
-        """Whether nothing was begun within a lease: what is carried only waits by now."""
-        now = asyncio.get_running_loop().time()
-        return self.is_idle or now >= self._last_start + self._alone_s
+        """Whether all that is carried has made a step, or only waits by now."""
+        return not self._may_kill()
 
     @property
     def carries_suspect(self) -> bool:
-        """Whether an order that may have killed its holders was begun a moment ago."""
-        alone = asyncio.get_running_loop().time() < self._alone_until
-        return alone and any(claim.is_suspect for claim in self._tasks)
+        """Whether an order that may have killed its holders has not made a step yet."""
+        return any(claim.is_suspect for claim in self._may_kill())
+
+    async def calmed(self) -> None:
+        """Wait until everything that was begun has made a step or ended."""
+        while self._unproven:
+            self._stepped.clear()
+            await self._stepped.wait()
+
+    def _may_kill(self) -> list[Claim]:
+        begun_after = asyncio.get_running_loop().time() - self._alone_s
+        return [c for c, begun in self._unproven.items() if begun > begun_after]
+
+    def _proved(self, claim: Claim) -> None:
+        self._unproven.pop(claim, None)
+        self._stepped.set()
 
     async def take(self, order_id: UUID) -> None:
         """Claim one order for a job and carry it, both in the background.
@@ -116,8 +130,8 @@ class Runner:
             for _ in range(len(wanted) - len(claimed)):
                 self._places.release()
 
-    async def adopt(self, claim: Callable[[], Iterable[Claim]]) -> None:
-        """Claim orders by calling `claim` in a thread, and carry them.
+    async def adopt(self, claim: Callable[[], Iterable[Claim]]) -> int:
+        """Claim orders by calling `claim` in a thread, and carry them; return how many.
 
         A caller who is cancelled leaves no claim behind: stop() gives it back.
         """
@@ -125,23 +139,24 @@ class Runner:
         self._adopting.add(adopting)
         adopting.add_done_callback(self._adopting.discard)
         adopting.add_done_callback(look_at)
-        await asyncio.shield(adopting)
+        return await asyncio.shield(adopting)
 
-    async def _adopt(self, claim: Callable[[], Iterable[Claim]]) -> None:
-        for claimed in await self.run(claim):
+    async def _adopt(self, claim: Callable[[], Iterable[Claim]]) -> int:
+        claimed = list(await self.run(claim))
+        for one in claimed:
             await self._places.acquire()
-            self._start(claimed)
+            self._start(one)
+        return len(claimed)
 
     def _start(self, claim: Claim) -> None:
-        self._last_start = asyncio.get_running_loop().time()
-        if claim.is_suspect:
-            self._alone_until = self._last_start + self._alone_s
+        self._unproven[claim] = asyncio.get_running_loop().time()
         task = asyncio.create_task(self._carry(claim), name=str(claim.order_id))
         self._tasks[claim] = task
         task.add_done_callback(lambda _: self._end(claim))
 
     def _end(self, claim: Claim) -> None:
         del self._tasks[claim]
+        self._proved(claim)
         self._places.release()
 
     async def finished(self) -> None:
@@ -179,7 +194,7 @@ class Runner:
 
     async def _carry(self, claim: Claim) -> None:
         try:
-            await self.engine.carry_out(claim)
+            await self.engine.carry_out(claim, stepped=partial(self._proved, claim))
         except WrongChain as error:
             if not self.fatal.done():
                 self.fatal.set_exception(error)

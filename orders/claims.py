@@ -71,16 +71,17 @@ def claim_for_watching(*, limit: int, owner: str) -> list[Claim]:
 def renew(claims: Collection[Claim], *, owner: str) -> set[UUID]:
     """Renew the leases of one process in one update; return the orders still held.
 
-    A row that somebody locks is left out: it must not cost all the others their leases.
+    Rows that somebody locks come last, alone: they must not cost the others their leases.
     """
     fences = {claim.order_id: claim.fence for claim in claims}
     mine = Order.objects.filter(id__in=fences, lease_owner=owner, status__in=OPEN)
     with transaction.atomic():
         unlocked = mine.select_for_update(skip_locked=True, of=("self",))
         ids = list(unlocked.values_list("id", flat=True))
-        Order.objects.filter(id__in=ids).update(
-            lease_until=Now() + LEASE, due_at=Now() + LEASE
-        )
+        Order.objects.filter(id__in=ids).update(**_new_lease())
+    locked = fences.keys() - set(ids)
+    if locked:
+        mine.filter(id__in=locked).update(**_new_lease())
     held = mine.values_list("id", "fence")
     return {order_id for order_id, fence in held if fences[order_id] == fence}
 
@@ -97,6 +98,10 @@ def release(claims: Iterable[Claim], *, owner: str) -> None:
             # A planned stop is no sign of poison, so this claim does not count.
             idle_claims=Greatest(F("idle_claims") - int(not claim.watch_only), 0),
         )
+
+
+def _new_lease() -> dict[str, Any]:
+    return {"lease_until": Now() + LEASE, "due_at": Now() + LEASE}
 
 
 def _unleased() -> Q:
@@ -124,8 +129,7 @@ def _claim(
         Order.objects.filter(id__in=ids).update(
             fence=F("fence") + 1,
             lease_owner=owner,
-            lease_until=Now() + LEASE,
-            due_at=Now() + LEASE,
+            **_new_lease(),
             **counted,
         )
         claimed = Order.objects.filter(id__in=ids).values_list("id", "fence")

@@ -133,8 +133,9 @@ async def test_an_order_that_fails_its_holders_is_set_aside_and_the_others_flow(
     for claims in range(1, 21):
         healthy.append(await stage.place())
         await let_lease_run_out(stage, healthy[-1], poison)
-        await keeper_round(runner)
-        await runner.finished()
+        for _ in range(2):  # a suspect is not taken in the same round as others
+            await keeper_round(runner)
+            await runner.finished()
         assert (await stage.order(poison)).idle_claims == claims
     await let_lease_run_out(stage, poison)
     await keeper_round(runner)

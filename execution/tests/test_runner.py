@@ -6,9 +6,13 @@ from datetime import timedelta
 from django.db.models import F
 from django.db.models.functions import Now
 
-from execution.keeper import keeper_round
+from execution.keeper import keep, keeper_round
 from orders import claims
 from orders.models import Order, Status
+
+from .steps import until_step
+
+PAST = Now() - timedelta(seconds=1)
 
 
 async def closed(stage, order_ids):
@@ -91,11 +95,13 @@ async def test_the_keeper_takes_only_what_is_overdue(stage, make_runner):
 async def test_the_keeper_takes_a_suspect_alone_and_nothing_beside_it(
     stage, make_runner
 ):
+    suspect, overdue = await stage.place(), await stage.place()
+    await until_step(stage, await stage.claim(suspect), Status.ROUTING)
+    fence_before = (await stage.order(suspect)).fence
     stage.take_chain_away()
     runner = await make_runner()
-    suspect, overdue = await stage.place(), await stage.place()
     past = Now() - timedelta(seconds=1)
-    await stage.change(suspect, idle_claims=2, due_at=past)
+    await stage.change(suspect, idle_claims=2, lease_until=past, due_at=past)
     await stage.change(overdue, due_at=past)
 
     await keeper_round(runner)
@@ -107,7 +113,7 @@ async def test_the_keeper_takes_a_suspect_alone_and_nothing_beside_it(
     await stage.change(overdue, due_at=past)
     await keeper_round(alone)
 
-    assert fence_beside == 0
+    assert fence_beside == fence_before
     assert (await stage.order(suspect)).lease_owner == "alone"
     assert (await stage.order(overdue)).lease_owner == ""
 
@@ -140,3 +146,36 @@ async def test_a_renewal_moves_the_leases_of_all_orders_on(stage, make_runner):
 
     leased = Order.objects.filter(lease_until__gt=Now() + timedelta(seconds=9))
     assert await stage.database.run(leased.count) == 3
+
+
+async def test_suspects_that_make_a_step_are_taken_one_after_the_other_at_once(
+    stage, make_runner
+):
+    order_ids = [await stage.place() for _ in range(20)]
+    for order_id in order_ids:
+        await stage.change(order_id, idle_claims=2, due_at=PAST)
+    keeping = asyncio.create_task(keep(await make_runner(), round_s=60))
+
+    try:
+        orders = await closed(stage, order_ids)
+    finally:
+        keeping.cancel()
+
+    assert {order.status for order in orders} == {Status.CONFIRMED}
+
+
+async def test_a_suspect_without_a_step_is_alone_until_a_lease_has_passed(
+    stage, make_runner
+):
+    suspect, next_one = await stage.place(), await stage.place()
+    await until_step(stage, await stage.claim(suspect), Status.ROUTING)
+    stage.take_chain_away()
+    for order_id in (suspect, next_one):
+        await stage.change(order_id, idle_claims=2, lease_until=PAST, due_at=PAST)
+    runner = await make_runner(owner="alone")
+
+    for _ in range(3):
+        await keeper_round(runner)
+
+    owners = [(await stage.order(order)).lease_owner for order in (suspect, next_one)]
+    assert sorted(owners) == ["", "alone"]
