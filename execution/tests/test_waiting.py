@@ -53,7 +53,7 @@ class Recorded(Database):
         self.calls: Counter[str] = Counter()
 
     async def run(self, call, *args, **kwargs):
-        self.calls[call.__name__] += 1
+        self.calls[getattr(call, "__name__", "")] += 1
         return await super().run(call, *args, **kwargs)
 
 
