@@ -148,6 +148,18 @@ async def test_an_endpoint_that_is_down_does_not_delay_a_confirmation():
         assert await outcome == Landed(5_001)
 
 
+async def test_a_transaction_that_may_simply_land_meets_no_obstacle():
+    tx = transaction()
+    async with stage() as (cluster, chain), settling(cluster, tx) as outcome:
+        await chain[0].rounds("getSignatureStatuses", 3)
+        assert cluster.obstacle(tx.signature) is None
+
+        chain[0].statuses[tx.signature] = status()
+        await outcome
+
+        assert cluster.obstacle(tx.signature) is None
+
+
 async def test_endpoints_that_contradict_each_other_leave_it_open(
     caplog: pytest.LogCaptureFixture,
 ):
@@ -168,6 +180,11 @@ async def test_endpoints_that_contradict_each_other_leave_it_open(
 
         assert not outcome.done()
         assert caplog.text.count("contradict each other") == 1  # not at each poll
+        obstacle = cluster.obstacle(tx.signature)
+        assert obstacle is not None
+        assert obstacle.code == "endpoints_disagree"
+        assert f"{chain[1].node.name} shows that it swapped" in obstacle.message
+        assert f"{chain[0].node.name} that it failed" in obstacle.message
 
         chain[0].statuses[tx.signature] = status()
         assert await outcome == Landed(5_001)

@@ -7,14 +7,14 @@ import contextlib
 from datetime import timedelta
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models.functions import Now
 
 from execution.keeper import keeper_round
-from execution.storage import Database
 from orders.models import Order, Status
 from orders.tests.faults import no_database
 
+from .locks import held_up
 from .steps import until
 
 ORDERS = Order._meta.db_table
@@ -36,26 +36,9 @@ async def orders_renamed(stage):
         await stage.database.run(rename, "elsewhere", ORDERS)
 
 
-@contextlib.asynccontextmanager
-async def orders_locked():
-    """Hold up every statement on orders for the length of the block."""
-    own, locked = Database(), asyncio.Event()
-    loop, go_on = asyncio.get_running_loop(), asyncio.Event()
-
-    def lock():
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(f"LOCK TABLE {ORDERS} IN ACCESS EXCLUSIVE MODE")
-            loop.call_soon_threadsafe(locked.set)
-            asyncio.run_coroutine_threadsafe(go_on.wait(), loop).result(10)
-
-    locking = asyncio.create_task(own.run(lock))
-    await locked.wait()
-    try:
-        yield
-    finally:
-        go_on.set()
-        await locking
-        await own.close()
+def lock_orders():
+    with connection.cursor() as cursor:
+        cursor.execute(f"LOCK TABLE {ORDERS} IN ACCESS EXCLUSIVE MODE")
 
 
 def waits_for_a_lock():
@@ -72,7 +55,7 @@ async def test_a_keeper_that_is_stopped_while_it_claims_gives_back_what_it_claim
     await stage.change(order_id, due_at=PAST)
     stage.take_chain_away()
 
-    async with orders_locked():
+    async with held_up(lock_orders):
         round_ = asyncio.create_task(keeper_round(runner))
         async with asyncio.timeout(2):
             while not await stage.database.run(waits_for_a_lock):

