@@ -8,8 +8,7 @@ from collections import Counter
 
 import pytest
 
-from dex.chain import halt_trading
-from dex.models import Chain
+from dex.halting import halt_trading, lift_halt
 from execution.keeper import keeper_round
 from execution.storage import Database
 from orders.models import Status
@@ -71,10 +70,6 @@ async def recorded(stage):
     await database.close()
 
 
-def lift_halt():
-    Chain.objects.update(halted_at=None, halted_reason="")
-
-
 @pytest.mark.parametrize("status", HAPPY[1:3])
 async def test_an_order_that_waits_for_the_chain_says_which_endpoints_are_away(
     stage, status
@@ -119,7 +114,7 @@ async def test_an_order_waits_for_an_operator_to_lift_the_halt(stage):
     async with carrying(stage, await stage.claim(order_id)):
         await until(stage, order_id, waits("trading_halted"))
         order = await stage.order(order_id)
-        await stage.database.run(lift_halt)
+        await stage.database.run(lift_halt, by="operator", reason="looked at")
 
     assert order.waiting_message == "Trading is halted: a stranger signed"
     assert (await stage.order(order_id)).status == Status.CONFIRMED
