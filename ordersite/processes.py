@@ -178,10 +178,14 @@ class Health:
 
 
 class Supervisor:
-    """Starts groups of services in order, restarts what dies, stops all in reverse."""
+    """Starts groups of services in order, restarts what dies, stops all in reverse.
 
-    def __init__(self, console: Console) -> None:
+    `at_once`: what dies starts again without any delay, however often it dies.
+    """
+
+    def __init__(self, console: Console, *, at_once: bool = False) -> None:
         self._console = console
+        self._at_once = at_once
         # How often each service has died by itself.
         self.deaths: Counter[str] = Counter()
         self._groups: list[list[Service]] = []
@@ -195,9 +199,13 @@ class Supervisor:
             service.start()
             self._health[service.name] = Health(time.monotonic())
 
+    @property
+    def services(self) -> list[Service]:
+        return [service for group in self._groups for service in group]
+
     def watch_once(self) -> None:
         """Restart what has died and has waited long enough."""
-        for service in [service for group in self._groups for service in group]:
+        for service in self.services:
             if not service.running():
                 self._revive(service, self._health[service.name], time.monotonic())
 
@@ -208,6 +216,8 @@ class Supervisor:
             if now - health.started_at > WELL_AFTER_S:
                 health.deaths = 0
             delay_s = min(FIRST_DELAY_S * 2**health.deaths, LONGEST_DELAY_S)
+            if self._at_once:
+                delay_s = 0
             health.deaths += 1
             health.due_at = now + delay_s
             self._console.line(service.name, f"died; starts again in {delay_s:g} s")
@@ -234,7 +244,7 @@ class Supervisor:
 
     def kill_children(self) -> None:
         """Stop waiting for children that drain. The servers still stop cleanly."""
-        for service in [service for group in self._groups for service in group]:
+        for service in self.services:
             if isinstance(service, Child):
                 service.kill()
 

@@ -7,7 +7,6 @@ import http.client
 import json
 import os
 import time
-from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -19,6 +18,7 @@ from .embedded import Postgres, Valkey
 from .exclusive import LOCALNET_NODES, claim_localnet_ports
 from .preparation import DEVELOPMENT_USER, password_file
 from .processes import POLL_S, Child, Console, Supervisor, python
+from .variation import Variation, names
 
 LOCALNET_TIMEOUT_S = 30.0
 # A worker first ends the steps that it has begun.
@@ -32,12 +32,11 @@ class Site:
         self,
         console: Console,
         supervisor: Supervisor,
-        *,
-        localnet_options: Sequence[str] = (),
+        variation: Variation = Variation(),  # noqa: B008 - frozen
     ) -> None:
         self._console = console
         self._supervisor = supervisor
-        self._localnet_options = localnet_options
+        self._variation = variation
         self._environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
         self._held = contextlib.ExitStack()  # the ports, until this process ends
 
@@ -48,13 +47,8 @@ class Site:
             self._start_localnet()
         self._prepare()
         children = (
-            self._child(
-                "worker",
-                *("rqworker", "orders", "--verbosity", "0"),
-                *("--worker-class", "execution.worker.OrderWorker"),
-                patience_s=DRAIN_PATIENCE_S,
-            ),
-            self._child("keeper", "keeper", patience_s=DRAIN_PATIENCE_S),
+            *(self._worker(name) for name in names("worker", self._variation.workers)),
+            *(self._keeper(name) for name in names("keeper", self._variation.keepers)),
             self._web(),
         )
         self._supervisor.start(*children)
@@ -109,7 +103,7 @@ class Site:
                 for word in ("--fork", str(dump))
             ),
             *settings.LOCALNET_OPTIONS,
-            *self._localnet_options,
+            *self._variation.localnet_options,
         )
         self._supervisor.start(localnet)
         for node in range(LOCALNET_NODES):
@@ -126,23 +120,45 @@ class Site:
         if code != 0:
             raise CommandError("`manage.py prepare` failed: see the lines above.")
 
+    def _worker(self, name: str) -> Child:
+        return self._serving(
+            name,
+            *("manage.py", "rqworker", "orders", "--verbosity", "0"),
+            *("--worker-class", "execution.worker.OrderWorker"),
+            patience_s=DRAIN_PATIENCE_S,
+        )
+
+    def _keeper(self, name: str) -> Child:
+        return self._serving(name, "manage.py", "keeper", patience_s=DRAIN_PATIENCE_S)
+
     def _web(self) -> Child:
-        command = python(
+        return self._serving(
+            "web",
             *("-m", "daphne", "--verbosity", "0", "--no-server-name"),
             *("--bind", "127.0.0.1", "--port", str(settings.PORT)),
             *("--ping-interval", "20", "--ping-timeout", "30"),
             "ordersite.asgi:application",
         )
-        return self._run("web", command)
 
-    def _child(self, name: str, *arguments: str, patience_s: float = 10) -> Child:
-        return self._run(name, python("manage.py", *arguments), patience_s)
+    def _serving(self, name: str, *words: str, patience_s: float = 10) -> Child:
+        command = python(*self._variation.launcher(name), *words)
+        environment = {**self._environment, **self._variation.environment}
+        return self._run(name, command, environment, patience_s)
 
-    def _run(self, name: str, command: list[str], patience_s: float = 10) -> Child:
+    def _child(self, name: str, *arguments: str) -> Child:
+        return self._run(name, python("manage.py", *arguments), self._environment)
+
+    def _run(
+        self,
+        name: str,
+        command: list[str],
+        environment: dict[str, str],
+        patience_s: float = 10,
+    ) -> Child:
         return Child(
             name=name,
             command=command,
-            environment=self._environment,
+            environment=environment,
             folder=settings.BASE_DIR,
             log=settings.EMBEDDED.logs / f"{name}.log",
             console=self._console,

@@ -118,6 +118,25 @@ def test_a_dead_child_starts_again_after_a_growing_delay(
     ]
 
 
+def test_a_dead_child_starts_again_at_once_where_that_is_asked_for(
+    screen: Screen, tmp_path: Path
+):
+    supervisor = Supervisor(Console(screen), at_once=True)
+    supervisor.start(make_child(screen, tmp_path, "print('born')"))
+    try:
+
+        def died_three_times(lines: list[str]) -> bool:
+            supervisor.watch_once()
+            return sum("died" in line for line in lines) == 3
+
+        lines = screen.wait_for(died_three_times)
+    finally:
+        supervisor.stop()
+
+    died = [line.split("| ")[1] for line in lines if "died" in line]
+    assert died == ["died; starts again in 0 s"] * 3
+
+
 def test_the_last_started_stops_first(screen: Screen, tmp_path: Path):
     order: list[str] = []
 
