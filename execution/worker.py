@@ -7,11 +7,13 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 from uuid import UUID
 
+import redis
 from rq import SimpleWorker
 
 from dex.errors import DexError
@@ -26,6 +28,8 @@ START_TIMEOUT_S = 5.0
 # How long a job waits for a free place. By then a keeper takes the order, and a worker
 # that is asked to stop while it waits must still drain before it is killed.
 TAKE_TIMEOUT_S = 5.0
+# Between looks for a Redis that is not there when the worker starts.
+REDIS_RETRY_S = 0.5
 
 _current: RunnerThread | None = None
 
@@ -85,6 +89,10 @@ class RunnerThread:
 class OrderWorker(SimpleWorker):
     """`manage.py rqworker orders --worker-class execution.worker.OrderWorker`."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        _wait_for_redis(kwargs["connection"])
+        super().__init__(*args, **kwargs)
+
     def work(self, *args: Any, **kwargs: Any) -> bool:
         global _current
         self._fatal: BaseException | None = None
@@ -104,3 +112,21 @@ class OrderWorker(SimpleWorker):
         trace = None if isinstance(error, DexError) else error
         logger.error("the runner stopped: %s", error, exc_info=trace)
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _wait_for_redis(connection: redis.Redis) -> None:
+    """Return once Redis answers: RQ would end the process, again at each restart.
+
+    Meanwhile keepers carry all orders. A signal ends the process as if nothing waited.
+    """
+    is_said = False
+    while True:
+        try:
+            connection.ping()
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            if not is_said:
+                logger.warning("waiting for Redis: %s", error)
+            is_said = True
+            time.sleep(REDIS_RETRY_S)
+        else:
+            return

@@ -7,7 +7,6 @@ import contextlib
 import os
 import signal
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -32,18 +31,39 @@ def environment_of(stage, keypair):
     }
 
 
-@dataclass
 class Running:
-    process: asyncio.subprocess.Process
-    _reading: asyncio.Task[bytes]
+    """A process whose output is read as it comes."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self._output = ""
+        self._news = asyncio.Event()
+        # A pipe that nobody reads would hold up its writer.
+        self.reading = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        assert self.process.stdout is not None
+        async for line in self.process.stdout:
+            self._output += line.decode()
+            self._news.set()
 
     def send_signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
+    async def said(self, text: str) -> None:
+        """Wait until it has said `text`; the test fails when it ends before."""
+        while text not in self._output:
+            assert not self.reading.done(), f"it ended: {self._output}"
+            self._news.clear()
+            news = asyncio.create_task(self._news.wait())
+            await asyncio.wait({news, self.reading}, return_when="FIRST_COMPLETED")
+            news.cancel()
+
     async def ended(self) -> tuple[int, str]:
         """Wait for its end; return its exit code and all that it said."""
         code = await self.process.wait()
-        return code, (await self._reading).decode()
+        await self.reading
+        return code, self._output
 
 
 @contextlib.asynccontextmanager
@@ -57,14 +77,12 @@ async def running(environment, *command):
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    assert process.stdout is not None
-    # A pipe that nobody reads would hold up its writer.
-    reading = asyncio.create_task(process.stdout.read())
+    started = Running(process)
     try:
-        yield Running(process, reading)
+        yield started
     finally:
         if process.returncode is None:
             process.send_signal(signal.SIGCONT)
             process.kill()
         await process.wait()
-        await reading
+        await started.reading

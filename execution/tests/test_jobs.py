@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import tempfile
+from pathlib import Path
 
 import django_rq
 import pytest
+from django.conf import settings
 
 from orders.models import Status
 
@@ -41,6 +44,22 @@ async def test_a_worker_carries_queued_orders_to_their_end(stage, environment, o
     orders = [await stage.order(order_id) for order_id in order_ids]
     assert [order.status for order in orders] == [Status.CONFIRMED] * 2
     assert len(await stage.landed()) == 2
+
+
+async def test_a_worker_that_starts_without_redis_waits_for_it(stage, environment):
+    order_id = await stage.place()
+    # Not tmp_path: a socket's path has room for 107 bytes.
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        later = Path(folder) / "redis.sock"
+        here = settings.REDIS_URL.removeprefix("unix://")
+        environment["REDIS_URL"] = f"unix://{later}"
+        async with running(environment, *WORKER, "--burst") as worker:
+            await worker.said("waiting for Redis")
+            later.symlink_to(here)
+            code, output = await worker.ended()
+
+    assert code == 0, output
+    assert (await stage.order(order_id)).status == Status.CONFIRMED
 
 
 async def test_a_full_worker_that_is_stopped_gives_its_orders_back_in_time(
