@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import mean
+from typing import Protocol
+from uuid import UUID
 
 from dex.localnet.slots import MAX_BLOCKHASH_AGE, SLOTS_TO_FINALIZE
 
 from .faults import Phase
-from .load import Load
 
 STEP_S = 0.1
 # What a signed transaction needs at most to be proved dead, in slots.
 DEATH_SLOTS = MAX_BLOCKHASH_AGE + SLOTS_TO_FINALIZE
 # An order may need three attempts; leases, back-off and resting endpoints beside that.
 ATTEMPTS, MARGIN_S = 3, 60.0
+
+
+class AnyLoad(Protocol):
+    """What places orders: Load or PacedLoad."""
+
+    @property
+    def placed(self) -> Mapping[UUID, str]: ...
+    def step(self, phase: str) -> int: ...
+    def open_orders(self) -> int: ...
 
 
 def quiet_within_s(slot_time_s: float) -> float:
@@ -25,15 +35,17 @@ def quiet_within_s(slot_time_s: float) -> float:
 
 def conduct(
     phases: Sequence[Phase],
-    load: Load,
+    load: AnyLoad,
     *,
     quiet_s: float,
     watch: Callable[[], None],
     say: Callable[[str], None],
+    is_over: Callable[[], bool] = lambda: True,
 ) -> float | None:
     """Run the phases; return how long the last order took to end, None when it did not.
 
-    `watch` is called at every step, to look after the processes.
+    `watch` is called at every step, to look after the processes. After the phases the
+    last strikes are waited for: until `is_over`, or as long as the orders may take.
     """
     for phase in phases:
         before, left = len(load.placed), []
@@ -52,11 +64,15 @@ def conduct(
         say(
             f"{phase.name}: {placed} orders placed, {mean(left[1:] or [0]):.0f} in flight"
         )
+    give_up_at = time.monotonic() + quiet_s
+    while not is_over() and time.monotonic() < give_up_at:
+        watch()
+        time.sleep(STEP_S)
     return _wait_for_quiet(load, quiet_s, watch)
 
 
 def _wait_for_quiet(
-    load: Load, quiet_s: float, watch: Callable[[], None]
+    load: AnyLoad, quiet_s: float, watch: Callable[[], None]
 ) -> float | None:
     began = time.monotonic()
     while load.open_orders():

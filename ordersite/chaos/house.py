@@ -8,22 +8,24 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
 from django.conf import settings
 from solders.pubkey import Pubkey
 
-from dex.amounts import to_whole
 from dex.chain import known_chain
-from dex.localnet import genesis
 from dex.localnet.store import Store
 from execution.audit.landed import Landed, read_landed
-from ordersite.processes import Console, Supervisor
+from ordersite.processes import Console
 from ordersite.site import Site
+from ordersite.variation import Variation, names
 
+from .caretaker import Caretaker
+from .kills import Killer
 from .load import Wish
+from .nodes import Nodes
+from .ticket import order_body
 
 READY_WITHIN_S = 60.0
 TIMEOUT_S = 10.0
@@ -32,7 +34,6 @@ PAUSE_S = 0.05
 MOST_LOST = 200
 # That place orders at the same time.
 CLIENTS = 8
-DECIMALS = {str(token.mint): token.decimals for token in genesis.TOKENS.values()}
 
 
 class HouseFailed(Exception):
@@ -40,18 +41,40 @@ class HouseFailed(Exception):
 
 
 class House:
-    """PostgreSQL, Valkey, localnet, worker, keeper and web, as `make run` starts them."""
+    """PostgreSQL, Valkey, localnet, workers, keepers and web, as `make run` starts them.
 
-    def __init__(self, console: Console, *, slot_time_s: float, seed: int) -> None:
-        self.supervisor = Supervisor(console)
-        self._site = Site(
-            console,
-            self.supervisor,
+    The last three can be made to die at named points, and reach localnet over proxies.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        *,
+        slot_time_s: float,
+        seed: int,
+        workers: int = 1,
+        keepers: int = 1,
+    ) -> None:
+        folder = settings.VAR_DIR / "points"
+        folder.mkdir(parents=True)
+        self.caretaker = Caretaker(console)
+        self.killer = Killer(self.caretaker, folder)
+        self.nodes = Nodes()
+        self.holders = [*names("worker", workers), *names("keeper", keepers)]
+        variation = Variation(
             localnet_options=(
                 *("--control", "--seed", str(seed), "--slots-to-confirm", "1"),
                 *("--slot-time", f"{slot_time_s:g}"),
             ),
+            workers=workers,
+            keepers=keepers,
+            launcher=lambda name: (
+                *("-m", "ordersite.chaos.armed"),
+                str(self.killer.wish(name)),
+            ),
+            environment=self.nodes.start(),
         )
+        self._site = Site(console, self.caretaker, variation)
         self._nodes: itertools.cycle[int] = itertools.cycle([0])
         self._lost = 0
 
@@ -62,7 +85,7 @@ class House:
         self._nodes = itertools.cycle([port, port + 2])
         give_up_at = time.monotonic() + READY_WITHIN_S
         while missing := self._site.not_ready():
-            self.supervisor.watch_once()
+            self.caretaker.watch_once()
             if time.monotonic() > give_up_at:
                 raise HouseFailed(f"not ready: {missing}")
             time.sleep(PAUSE_S)
@@ -94,13 +117,7 @@ class House:
 
     def _place(self, wish: Wish) -> UUID | None:
         """Place one order, once however often it is asked for."""
-        body = {
-            "type": "market",
-            "tokenIn": wish.mint_in,
-            "tokenOut": wish.mint_out,
-            "amountIn": to_whole(wish.amount_in, DECIMALS[wish.mint_in]),
-            "slippage": str(Decimal(wish.slippage_bps).scaleb(-4)),
-        }
+        body = order_body(wish)
         key = str(uuid4())
         for _ in range(3):
             answer = _post(
@@ -112,8 +129,13 @@ class House:
 
     def stop_processes(self) -> None:
         """Stop all but PostgreSQL and Valkey: nothing changes any more."""
-        self.supervisor.stop_last()  # worker, keeper and web
-        self.supervisor.stop_last()  # localnet
+        self.caretaker.stop_last()  # workers, keepers and web
+        self.caretaker.stop_last()  # localnet
+
+    def stop(self) -> None:
+        """Stop whatever runs."""
+        self.caretaker.stop()
+        self.nodes.stop()
 
     def landed(self) -> list[Landed]:
         """Read the ledger's file; localnet must have stopped."""

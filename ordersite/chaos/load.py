@@ -28,6 +28,18 @@ class Wish:
 Place = Callable[[Sequence[Wish]], Sequence[UUID]]
 
 
+class Wishes:
+    """Random orders, the same for the same seed."""
+
+    def __init__(self, in_flight: int, seed: int) -> None:
+        self._rng = random.Random(seed)
+        self._largest = largest_amounts(in_flight)
+
+    def next(self) -> Wish:
+        (mint_in, mint_out), largest = self._rng.choice(list(self._largest.items()))
+        return Wish(mint_in, mint_out, self._rng.randint(largest // 100, largest))
+
+
 class Load:
     """Places random orders, repeatable by the seed as far as their order of ends is."""
 
@@ -38,13 +50,12 @@ class Load:
         self._place = place
         self._in_flight = in_flight
         self._open: set[UUID] = set()
-        self._rng = random.Random(seed)
-        self._largest = largest_amounts(in_flight)
+        self._wishes = Wishes(in_flight, seed)
 
     def step(self, phase: str) -> int:
         """Place a new order for each that has closed; return how many had not."""
         left = self.open_orders()
-        wishes = [self._wish() for _ in range(self._in_flight - left)]
+        wishes = [self._wishes.next() for _ in range(self._in_flight - left)]
         if wishes:
             placed = self._place(wishes)
             self.placed.update(dict.fromkeys(placed, phase))
@@ -58,10 +69,6 @@ class Load:
         ended = Order.objects.filter(id__in=self._open, status__in=TERMINAL)
         self._open -= set(ended.values_list("id", flat=True))
         return len(self._open)
-
-    def _wish(self) -> Wish:
-        (mint_in, mint_out), largest = self._rng.choice(list(self._largest.items()))
-        return Wish(mint_in, mint_out, self._rng.randint(largest // 100, largest))
 
 
 def largest_amounts(in_flight: int) -> Mapping[tuple[str, str], int]:

@@ -5,55 +5,132 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from .conduct import conduct, quiet_within_s
-from .faults import schedule
+from django.conf import settings
+
+from .client_log import compare
+from .clients import Clients
+from .conduct import AnyLoad, conduct, quiet_within_s
+from .faults import Phase, schedule
 from .house import House
 from .load import Load
+from .paced import PacedLoad
+from .recovery import client_lines, recovery_lines
 from .report import figures
+from .schedule import Counts, Schedule
+from .strikes import Striker
 from .verdict import Violation, judge
+
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run does: each fault named for so long, with so many orders in flight."""
+    """What a run does: each fault of the chain named for so long, and the strikes beside.
+
+    `total` orders are spread over the run and followed by clients; with None instead,
+    `orders` are in flight at any time.
+    """
 
     faults: Sequence[str]
+    total: int | None
     orders: int
     minutes: float
     seed: int
     slot_time_s: float
+    workers: int
+    keepers: int
+    counts: Counts
 
 
-def run(plan: Plan, house: House, say: Callable[[str], None]) -> list[Violation]:
+def run(plan: Plan, house: House, say: Say) -> list[Violation]:
     """Carry out a plan in a house that is not started yet; stop its processes at the end.
 
     Returns what was broken. PostgreSQL and Valkey still run then.
     """
     house.start()
-    load = Load(house.place, in_flight=plan.orders, seed=plan.seed)
     phases = schedule(
         plan.faults,
         seconds=plan.minutes * 60,
         seed=plan.seed,
         control=house.control,
     )
+    seconds = sum(phase.seconds for phase in phases)
+    strikes = Schedule(plan.counts, house.holders, seconds=seconds, seed=plan.seed)
+    striker = Striker(strikes, house.caretaker, house.killer, house.nodes)
+    clients = Clients(settings.PORT, seed=plan.seed)
+    try:
+        load = _load(plan, house, clients, seconds)
+        _conduct(phases, load, striker, house, plan, say)
+    finally:
+        striker.end()
+        clients.stop()
+    house.stop_processes()
+    _report(load, striker, house, clients, say)
+    landed = house.landed()
+    violations = [
+        *house.caretaker.died_by_itself(),
+        *judge(landed),
+    ]
+    if plan.total is not None:
+        violations += compare(clients.tickets)
+    return violations
+
+
+def _load(
+    plan: Plan, house: House, clients: Clients, seconds: float
+) -> Load | PacedLoad:
+    if plan.total is None:
+        return Load(house.place, in_flight=plan.orders, seed=plan.seed)
+    return PacedLoad(clients, total=plan.total, seconds=seconds, seed=plan.seed)
+
+
+def _conduct(
+    phases: Sequence[Phase],
+    load: AnyLoad,
+    striker: Striker,
+    house: House,
+    plan: Plan,
+    say: Say,
+) -> None:
+    def watch() -> None:
+        striker.step()
+        house.caretaker.watch_once()
+
     quiet_s = quiet_within_s(plan.slot_time_s)
     took_s = conduct(
-        phases, load, quiet_s=quiet_s, watch=house.supervisor.watch_once, say=say
+        phases,
+        load,
+        quiet_s=quiet_s,
+        watch=watch,
+        say=say,
+        is_over=lambda: striker.is_over,
     )
     if took_s is None:
-        say(
-            f"{load.open_orders()} orders have not ended {quiet_s:.0f} s after the last"
-        )
+        open_orders = load.open_orders()
+        say(f"{open_orders} orders have not ended {quiet_s:.0f} s after the last fault")
     else:
         say(f"the last order ended {took_s:.1f} s after the last fault")
-    house.stop_processes()
+
+
+def _report(
+    load: Load | PacedLoad,
+    striker: Striker,
+    house: House,
+    clients: Clients,
+    say: Say,
+) -> None:
     for line in figures(load.placed):
         say(line)
     for phase, count in (+load.refused).items():
         say(f"{phase}: {count} orders were refused by the API")
-    deaths = [
-        Violation("process_died", None, f"{name} died {count} times")
-        for name, count in house.supervisor.deaths.items()
-    ]
-    return deaths + judge(house.landed())
+    for kind, count in striker.struck.items():
+        say(f"{kind} struck {count} times")
+    for name, count in house.caretaker.fell_with_redis().items():
+        say(f"{name} ended {count} times because Redis was away")
+    if house.killer.kills:
+        say(", ".join(f"{p} {n}" for p, n in sorted(house.killer.at_points().items())))
+        for line in recovery_lines(house.killer.kills):
+            say(line)
+    if clients.tickets:
+        for line in client_lines(clients.tickets, striker.outages):
+            say(line)

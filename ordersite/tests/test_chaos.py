@@ -22,9 +22,11 @@ from execution.runner import Runner
 from orders.models import Order, Status
 from orders.owners import local_owner
 from orders.services import OrderRequest, place_order
+from ordersite.chaos.armed import arm
 from ordersite.chaos.conduct import conduct
 from ordersite.chaos.faults import ALL, schedule
 from ordersite.chaos.load import Load, Place, Wish
+from ordersite.chaos.points import ENGINE_POINTS
 from ordersite.chaos.verdict import judge
 
 P = ParamSpec("P")
@@ -49,16 +51,23 @@ async def test_no_order_is_lost_or_doubled_under_all_faults_together(
         settings.SOLANA_RPC_URLS = localnet.urls
         genesis = localnet.control("localnet_genesis")
         await in_thread(lambda: make_ready(localnet, str(wallet), genesis))
-        async with open_runner("worker") as runner:
-            load = Load(placing(runner), in_flight=IN_FLIGHT, seed=SEED)
-            control = control_of(localnet)
-            took_s = await in_thread(lambda: run(load, control))
+        passed: set[str] = set()
+        disarm = arm(passed.add)
+        try:
+            async with open_runner("worker") as runner:
+                load = Load(placing(runner), in_flight=IN_FLIGHT, seed=SEED)
+                control = control_of(localnet)
+                took_s = await in_thread(lambda: run(load, control))
+        finally:
+            disarm()
         landed = list(read_landed(localnet.ledger.store.history, wallet))
 
     violations, confirmed = await in_thread(lambda: (judge(landed), count_confirmed()))
     assert violations == []
     assert took_s is not None
     assert confirmed >= IN_FLIGHT
+    # Where the run with real processes kills them is where orders come by.
+    assert passed >= set(ENGINE_POINTS)
 
 
 async def in_thread(work: Callable[[], T]) -> T:

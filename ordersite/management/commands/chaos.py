@@ -1,4 +1,4 @@
-"""The fault run: orders under every fault of the chain, and the proof that none is lost."""
+"""The fault run: orders under every fault, and the proof that none is lost."""
 
 from __future__ import annotations
 
@@ -21,6 +21,19 @@ from dex.errors import DexError
 from ordersite.chaos.faults import ALL, EACH, FAULTS, NONE
 from ordersite.chaos.house import House, HouseFailed
 from ordersite.chaos.run import Plan, run
+from ordersite.chaos.schedule import (
+    FLUSH,
+    FREEZE,
+    KILL,
+    NODE_CUT,
+    NODE_RESET,
+    NODE_STALL,
+    POSTGRES_RESTART,
+    REDIS_STALL,
+    REDIS_STOP,
+    WEB_KILL,
+    Counts,
+)
 from ordersite.embedded import EmbeddedError
 from ordersite.exclusive import InUse
 from ordersite.isolation import isolate
@@ -28,21 +41,47 @@ from ordersite.processes import Console
 
 SHOWN = 20
 NAMES = (NONE, EACH, ALL, *FAULTS)
+# How often each strikes: the option, the default of a run with --total, and what it is.
+STRIKES = {
+    KILL: ("--kills", 30, "kill -9 of a worker or keeper"),
+    FREEZE: ("--freezes", 6, "SIGSTOP of a worker or keeper beyond its lease"),
+    WEB_KILL: ("--web-kills", 4, "kill -9 of the web process"),
+    FLUSH: ("--flushes", 2, "FLUSHALL of Redis"),
+    REDIS_STOP: ("--redis-stops", 1, "kill -9 of Redis, which stays away for a while"),
+    REDIS_STALL: ("--redis-stalls", 1, "SIGSTOP of Redis for a while"),
+    POSTGRES_RESTART: ("--postgres-restarts", 1, "immediate restarts of PostgreSQL"),
+    NODE_STALL: ("--node-stalls", 2, "stalls between the engine and a node"),
+    NODE_RESET: ("--node-resets", 2, "resets of all connections to a node"),
+    NODE_CUT: ("--node-cuts", 2, "cuts in the answers of a node for a while"),
+}
+DEFAULT_TOTAL, DEFAULT_MINUTES = 300, 0.15
 
 
 class Command(BaseCommand):
     help = (
-        "Carry orders through every fault that localnet knows, in processes and a "
-        "temporary folder of its own, then compare table and ledger."
+        "Carry orders through every fault, in processes and a temporary folder of its "
+        "own, then compare table, ledger and what every client was told."
     )
     requires_system_checks: list[str] = []  # noqa: RUF012
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument(
-            "--orders", type=int, default=100, help="orders in flight at any time"
+        load = parser.add_mutually_exclusive_group()
+        load.add_argument(
+            "--total",
+            type=int,
+            help=f"orders in all, spread over the run and followed by clients over "
+            f"WebSockets (default {DEFAULT_TOTAL})",
+        )
+        load.add_argument(
+            "--orders",
+            type=int,
+            help="instead: orders in flight at any time, and no strikes unless asked for",
         )
         parser.add_argument(
-            "--minutes", type=float, default=1.0, help="how long each fault lasts"
+            "--minutes",
+            type=float,
+            default=DEFAULT_MINUTES,
+            help="how long each fault of the chain lasts; strikes fall at any time",
         )
         parser.add_argument(
             "--faults",
@@ -50,6 +89,16 @@ class Command(BaseCommand):
             help=f"with commas: {NONE}, {EACH} (each alone), {ALL} (all together), or "
             f"some of {', '.join(FAULTS)} (each alone)",
         )
+        for option, default, what in STRIKES.values():
+            parser.add_argument(option, type=int, help=f"{what} (default {default})")
+        parser.add_argument(
+            "--longest",
+            type=float,
+            default=60.0,
+            help="seconds that Redis may be away or stalled at most",
+        )
+        parser.add_argument("--workers", type=int, default=2)
+        parser.add_argument("--keepers", type=int, default=2)
         parser.add_argument("--seed", type=int, help="repeats a run's choices")
         parser.add_argument(
             "--slot-time",
@@ -65,9 +114,7 @@ class Command(BaseCommand):
         if options["folder"] is None:
             _begin_again_in_a_folder_of_its_own(plan)
         folder: Path = options["folder"]
-        said = f"{plan.orders} orders in flight, {plan.minutes:g} min for each of "
-        said += f"{','.join(plan.faults)}, slots of {plan.slot_time_s:g} s"
-        self.stdout.write(f"seed {plan.seed}: {said}; logs in {folder}")
+        self._say(f"seed {plan.seed}: {_said(plan)}; logs in {folder}")
         broken = True
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
@@ -88,12 +135,18 @@ class Command(BaseCommand):
 
     def _run(self, plan: Plan, console: Console) -> bool:
         """Run, and say what was broken; return whether anything was."""
-        house = House(console, slot_time_s=plan.slot_time_s, seed=plan.seed)
+        house = House(
+            console,
+            slot_time_s=plan.slot_time_s,
+            seed=plan.seed,
+            workers=plan.workers,
+            keepers=plan.keepers,
+        )
         try:
             violations = run(plan, house, self._say)
         finally:
             connection.close()
-            house.supervisor.stop()
+            house.stop()
         for violation in violations[:SHOWN]:
             self._say(str(violation))
         self._say(f"{len(violations)} rules broken (seed {plan.seed})")
@@ -111,15 +164,48 @@ def _plan(options: dict[str, Any]) -> Plan:
         raise CommandError(
             f"--faults: {', '.join(unknown)} is none of {', '.join(NAMES)}."
         )
-    if options["orders"] < 1 or options["minutes"] <= 0 or options["slot_time"] <= 0:
-        raise CommandError("--orders, --minutes and --slot-time are above 0.")
+    total = options["total"]
+    if options["orders"] is None and total is None:
+        total = DEFAULT_TOTAL
     seed = options["seed"]
-    return Plan(
+    plan = Plan(
         faults=faults,
-        orders=options["orders"],
+        total=total,
+        orders=1 if total is not None else options["orders"],
         minutes=options["minutes"],
         seed=random.SystemRandom().randrange(10**6) if seed is None else seed,
         slot_time_s=options["slot_time"],
+        workers=options["workers"],
+        keepers=options["keepers"],
+        counts=Counts(_counts(options, total is not None), options["longest"]),
+    )
+    if min(plan.orders, 1 if total is None else total, plan.workers, plan.keepers) < 1:
+        raise CommandError("--total, --orders, --workers and --keepers are above 0.")
+    if min(plan.minutes, plan.slot_time_s, plan.counts.longest_s) <= 0:
+        raise CommandError("--minutes, --slot-time and --longest are above 0.")
+    return plan
+
+
+def _counts(options: dict[str, Any], by_default: bool) -> dict[str, int]:
+    counts = {}
+    for kind, (option, default, _) in STRIKES.items():
+        asked = options[option.removeprefix("--").replace("-", "_")]
+        counts[kind] = asked if asked is not None else default * by_default
+        if counts[kind] < 0:
+            raise CommandError(f"{option} is 0 or more.")
+    return counts
+
+
+def _said(plan: Plan) -> str:
+    """Return what will be done, on one line."""
+    load = f"{plan.orders} orders in flight"
+    if plan.total is not None:
+        load = f"{plan.total} orders"
+    strikes = [f"{n} {kind}" for kind, n in plan.counts.of.items() if n]
+    return (
+        f"{load}, {plan.workers} workers, {plan.keepers} keepers, {plan.minutes:g} min "
+        f"for each of {','.join(plan.faults)}, slots of {plan.slot_time_s:g} s; "
+        f"{', '.join(strikes) or 'no strikes'}"
     )
 
 

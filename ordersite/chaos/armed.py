@@ -1,0 +1,137 @@
+"""Run a worker, a keeper or the web process so that it can be made to die at named points.
+
+    python -m ordersite.chaos.armed FILE manage.py keeper
+    python -m ordersite.chaos.armed FILE -m daphne … ordersite.asgi:application
+
+Used by the fault run only. The code of the product has no hooks: here its functions are
+replaced, in every module that took them, by ones that tell which point they reached.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import os
+import runpy
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import django
+
+from .points import Wish
+
+# What a point is called, by the arguments of the call that reached it; "": none.
+Name = Callable[..., str]
+
+
+def arm(reach: Callable[[str], None]) -> Callable[[], None]:
+    """Tell `reach` of every point of points.py that this process comes by.
+
+    Returns a function that puts everything back.
+    """
+    from dex.solana.sender import Sender
+    from dex.solana.wallet import Wallet
+    from orders import claims, queue, services, transitions
+    from orders.views import ExecuteView
+
+    put_back = [
+        wrap(transitions, "_write_event", reach, after=_to("before_commit")),
+        wrap(transitions, "transition", reach, after=_to("after_commit")),
+        wrap(claims, "_claim", reach, after=_named("claimed")),
+        wrap(Wallet, "sign", reach, after=_named("signed")),
+        wrap(Sender, "send", reach, before=_first_send),
+        wrap_async(Sender, "_send", reach, after=_named("after_first_send")),
+        wrap(services, "_insert", reach, after=_named("before_commit_pending")),
+        wrap(queue, "enqueue", reach, before=_named("before_enqueue")),
+        wrap(ExecuteView, "post", reach, after=_named("before_answer")),
+    ]
+
+    def disarm() -> None:
+        for undo in put_back:
+            undo()
+
+    return disarm
+
+
+def wrap(
+    owner: Any,
+    name: str,
+    reach: Callable[[str], None],
+    *,
+    before: Name | None = None,
+    after: Name | None = None,
+) -> Callable[[], None]:
+    """Replace a function by one that tells `reach` before or after it was called."""
+    original = getattr(owner, name)
+
+    @functools.wraps(original)
+    def armed(*args: Any, **kwargs: Any) -> Any:
+        if before is not None:
+            reach(before(*args, **kwargs))
+        result = original(*args, **kwargs)
+        if after is not None:
+            reach(after(*args, **kwargs))
+        return result
+
+    _replace(owner, name, original, armed)
+    return lambda: _replace(owner, name, armed, original)
+
+
+def wrap_async(
+    owner: Any, name: str, reach: Callable[[str], None], *, after: Name
+) -> Callable[[], None]:
+    """Replace a coroutine function by one that tells `reach` after it was awaited."""
+    original = getattr(owner, name)
+
+    @functools.wraps(original)
+    async def armed(*args: Any, **kwargs: Any) -> Any:
+        result = await original(*args, **kwargs)
+        reach(after(*args, **kwargs))
+        return result
+
+    _replace(owner, name, original, armed)
+    return lambda: _replace(owner, name, armed, original)
+
+
+def _replace(owner: Any, name: str, old: Any, new: Any) -> None:
+    """Put it in its place, and wherever it was imported by name."""
+    setattr(owner, name, new)
+    for module in list(sys.modules.values()):
+        # Not getattr(): modules that load parts of themselves late would do so now.
+        if vars(module).get(name) is old:
+            setattr(module, name, new)
+
+
+def _named(point: str) -> Name:
+    return lambda *args, **kwargs: point
+
+
+def _to(moment: str) -> Name:
+    return lambda move: f"{moment}_{move.to.value}"
+
+
+def _first_send(sender: Any, tracked: Any) -> str:
+    return "before_first_send" if tracked.sent_at is None else ""
+
+
+def main(file: str, *command: str) -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ordersite.settings")
+    if command[0] == "-m":
+        # Sets up Django as the web process needs it, before anything else does.
+        importlib.import_module("ordersite.asgi")
+    else:
+        django.setup()
+    # What takes these functions by name later takes them from the modules.
+    arm(Wish(Path(file)).reach)
+    if command[0] == "-m":
+        sys.argv = list(command[1:])
+        runpy.run_module(command[1], run_name="__main__", alter_sys=True)
+    else:
+        sys.argv = list(command)
+        runpy.run_path(command[0], run_name="__main__")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,60 @@
+"""A load of so many orders in all, spread over the run in small bursts."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Mapping
+from uuid import UUID
+
+from .clients import Clients
+from .load import Wishes
+from .ticket import Ticket
+
+# All are placed a little before the last fault ends.
+SHARE_OF_RUN = 0.97
+# So many may be in flight when nothing goes on for a while.
+MOST_IN_FLIGHT = 300
+# So many at once, at random: a holder that is killed should hold some.
+BURST = (1, 20)
+
+
+class PacedLoad:
+    """Has clients place orders at a steady pace, whatever becomes of those before."""
+
+    def __init__(self, clients: Clients, *, total: int, seconds: float, seed: int):
+        self.refused: Counter[str] = Counter()
+        self._clients = clients
+        self._total = total
+        self._pace = total / (seconds * SHARE_OF_RUN)  # per second
+        self._wishes = Wishes(min(total, MOST_IN_FLIGHT), seed)
+        self._rng = random.Random(f"bursts:{seed}")
+        self._burst = 1
+        self._began: float | None = None
+
+    @property
+    def placed(self) -> Mapping[UUID, str]:
+        """The orders that were answered, with the phase in which they were asked for."""
+        return {
+            ticket.order_id: ticket.phase
+            for ticket in self._clients.tickets
+            if ticket.order_id is not None
+        }
+
+    def step(self, phase: str) -> int:
+        """Place what is due by now; return how many had not ended."""
+        if self._began is None:
+            self._began = time.monotonic()
+        left = self.open_orders()
+        due = min(int((time.monotonic() - self._began) * self._pace) + 1, self._total)
+        missing = due - len(self._clients.tickets)
+        if missing >= self._burst or due == self._total:
+            tickets = [Ticket(self._wishes.next(), phase) for _ in range(missing)]
+            self._clients.place(tickets)
+            self._burst = self._rng.randint(*BURST)
+        return left
+
+    def open_orders(self) -> int:
+        """Return how many of those placed have not ended, as their clients know it."""
+        return self._clients.unfinished()
