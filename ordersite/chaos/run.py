@@ -16,7 +16,7 @@ from .load import Load
 from .paced import PacedLoad
 from .recovery import client_lines, recovery_lines
 from .report import figures
-from .schedule import Counts, Schedule
+from .schedule import KINDS, Counts, Schedule
 from .strikes import Striker
 from .verdict import Violation, judge
 
@@ -123,12 +123,14 @@ def _report(
         say(line)
     for phase, count in (+load.refused).items():
         say(f"{phase}: {count} orders were refused by the API")
-    for kind, count in striker.struck.items():
-        say(f"{kind} struck {count} times")
+    for kind in KINDS:
+        if count := striker.struck[kind]:
+            say(f"{kind} struck {count} times")
     for name, count in house.caretaker.fell_with_redis().items():
         say(f"{name} ended {count} times because Redis was away")
     if house.killer.kills:
-        say(", ".join(f"{p} {n}" for p, n in sorted(house.killer.at_points().items())))
+        killed = sorted(house.killer.at_points().items())
+        say(f"killed: {', '.join(f'{point} {count}' for point, count in killed)}")
         for line in recovery_lines(house.killer.kills):
             say(line)
     if clients.tickets:

@@ -1,0 +1,107 @@
+"""The fault run in short, with real processes: `manage.py chaos` as an operator runs it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from django.conf import settings
+
+from ordersite.embedded import Layout
+
+pytestmark = [pytest.mark.early, pytest.mark.timeout(240)]
+
+NOTHING = (
+    *("--kills", "0", "--freezes", "0", "--web-kills", "0", "--flushes", "0"),
+    *("--redis-stops", "0", "--redis-stalls", "0", "--postgres-restarts", "0"),
+    *("--node-stalls", "0", "--node-resets", "0", "--node-cuts", "0"),
+)
+
+
+@contextmanager
+def running_chaos(*options: str) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    """Begin a run; yield its process and its folder, which is removed afterwards."""
+    run = subprocess.Popen(
+        [sys.executable, "manage.py", "chaos", *options],
+        cwd=settings.BASE_DIR,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert run.stdout is not None
+    first = run.stdout.readline()
+    named = re.search(r"logs in (\S+)", first)
+    assert named, first + run.communicate(timeout=30)[0]
+    folder = Path(named[1])
+    try:
+        yield run, folder
+    finally:
+        run.kill()  # its processes end with it
+        run.communicate()
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(Layout(folder / "var").sockets, ignore_errors=True)
+
+
+def test_no_fault_loses_doubles_or_hides_an_order():
+    options = (
+        *("--seed", "7", "--faults", "none,all", "--minutes", "0.1", "--total", "60"),
+        *("--kills", "6", "--freezes", "1", "--web-kills", "2", "--flushes", "1"),
+        *("--longest", "4", "--slot-time", "0.1", "--keepers", "1"),
+    )
+    with running_chaos(*options) as (run, folder):
+        said, _ = run.communicate(timeout=200)
+
+    assert run.returncode == 0, said
+    assert "0 rules broken (seed 7)" in said
+    assert "60 orders asked for" in said
+    for struck in ("kill struck 6", "freeze struck 1", "web-kill struck 2"):
+        assert struck in said, said
+    assert not folder.exists()
+
+
+def test_one_base_unit_too_much_in_the_table_makes_the_run_fail():
+    options = (
+        *("--seed", "8", "--faults", "none", "--minutes", "0.1", "--total", "5"),
+        *("--workers", "1", "--keepers", "1", *NOTHING),
+    )
+    with running_chaos(*options) as (run, folder):
+        order_id = raise_one_fill(Layout(folder / "var"))
+        said, _ = run.communicate(timeout=100)
+
+    assert run.returncode == 1, said
+    assert re.search(rf"fill_differs: order {order_id}", said), said
+    assert "amounts_differ" in said
+    assert "The fault run with seed 8 broke rules." in said
+
+
+def raise_one_fill(layout: Layout) -> str:
+    """Add one base unit to what the first confirmed order received; return its id."""
+    give_up_at = time.monotonic() + 60
+    statement = (
+        "UPDATE orders_order SET amount_out = amount_out + 1 WHERE id = "
+        "(SELECT id FROM orders_order WHERE status = 'confirmed' LIMIT 1) RETURNING id"
+    )
+    database = layout.database
+    while True:
+        try:
+            with psycopg.connect(
+                host=database["HOST"],
+                port=database["PORT"],
+                user=database["USER"],
+                dbname=database["NAME"],
+            ) as connection:
+                if row := connection.execute(statement).fetchone():
+                    return str(row[0])
+        except psycopg.Error:
+            pass  # not started, or no table yet
+        assert time.monotonic() < give_up_at
+        time.sleep(0.1)
