@@ -1,8 +1,8 @@
 # make run     everything in one terminal, on http://127.0.0.1:8000 (or PORT=…)
 # make test    every test, in two processes (TEST_PROCESSES=1: in one); needs no `make run`
 # make prove   the long proofs: the short forms of `make test`, at full length
-# make chaos   orders under every fault of the chain, then table against ledger
-#              (CHAOS='--minutes 5 --faults all'; see `manage.py chaos --help`)
+# make chaos   orders while everything is killed, frozen and cut; then table, ledger and
+#              clients are compared (CHAOS='--seed 11'; docs/reliability.md has more)
 # make check   lint, types, imports, migrations, deployment settings
 # make lock    resolve pyproject.toml again and write both lock files
 #

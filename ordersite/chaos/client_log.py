@@ -12,7 +12,7 @@ from orders.models import Order, OrderEvent
 from .ticket import Ticket
 from .verdict import Violation
 
-# What an event is; its time stamp is checked as well, by its row's.
+# The time stamp is only another spelling of the row's: lateness is counted by it.
 COMPARED = ("sequence", "status", "attempt", "data")
 
 Event = Mapping[str, Any]

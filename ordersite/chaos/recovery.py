@@ -9,23 +9,11 @@ from uuid import UUID
 from orders.models import Order
 
 from .kills import Kill
+from .report import spread
 from .strikes import POSTGRES, Outage
 from .ticket import Heard, Ticket
 
-PERCENTS = (50, 95, 99, 100)
 LATE_S = 2.0
-
-
-def spread(values: Sequence[float]) -> str:
-    """Return percentiles, of seconds."""
-    if not values:
-        return "none"
-    ordered = sorted(values)
-    shown = (
-        f"p{percent} {ordered[(len(ordered) - 1) * percent // 100]:.2f}"
-        for percent in PERCENTS
-    )
-    return " ".join(shown) + " s"
 
 
 def recovery_s(kills: Sequence[Kill]) -> list[float]:
@@ -69,8 +57,12 @@ def client_lines(tickets: Sequence[Ticket], outages: Sequence[Outage]) -> Iterat
         f"{len(tickets)} orders asked for {posts} times, followed over {sockets} "
         f"sockets, {len(late)} events"
     )
-    yield f"answers to orders: {spread([t.answered_s for t in tickets if t.answered_s])}"
-    yield f"events after their rows: {spread(late)}; {too_late} later than {LATE_S:g} s"
+    answers = [one.answered_s for one in tickets if one.answered_s is not None]
+    yield f"answers to orders: {spread(answers, decimals=2)}"
+    yield (
+        f"events after their rows: {spread(late, decimals=2)}; {too_late} later than "
+        f"{LATE_S:g} s"
+    )
 
 
 def recovery_lines(kills: Sequence[Kill]) -> Iterator[str]:
@@ -79,4 +71,4 @@ def recovery_lines(kills: Sequence[Kill]) -> Iterator[str]:
     took = recovery_s(holders)
     held = sum(len(kill.held or ()) for kill in holders)
     yield f"{len(holders)} of the killed held {held} orders, of which {len(took)} have ended"
-    yield f"from a kill to the end of what it held: {spread(took)}"
+    yield f"from a kill to the end of what it held: {spread(took, decimals=2)}"

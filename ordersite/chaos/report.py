@@ -23,16 +23,16 @@ def figures(placed: Mapping[UUID, str]) -> Iterator[str]:
                 seconds[phase].append((closed - created).total_seconds())
     for phase in [*dict.fromkeys(placed.values()), "TOTAL"]:
         counts = ", ".join(f"{n} {end}" for end, n in sorted(ends[phase].items()))
-        yield f"{phase:18} {_spread(seconds[phase]):42} {counts}"
+        yield f"{phase:18} {spread(seconds[phase]):42} {counts}"
 
 
-def _spread(values: Sequence[float]) -> str:
-    """Return the percentiles of the seconds from placing to the end."""
+def spread(values: Sequence[float], *, decimals: int = 1) -> str:
+    """Return percentiles of seconds; nothing measured is "no orders"."""
     if not values:
         return "no orders"
     ordered = sorted(values)
     shown = (
-        f"p{percent} {ordered[(len(ordered) - 1) * percent // 100]:.1f}"
+        f"p{percent} {ordered[(len(ordered) - 1) * percent // 100]:.{decimals}f}"
         for percent in PERCENTS
     )
     return " ".join(shown) + " s"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -110,7 +109,3 @@ class Schedule:
 
     def _point(self, points: Iterator[str]) -> str:
         return next(points) if self._rng.random() < SHARE_AT_POINTS else ""
-
-    def counts(self) -> Counter[str]:
-        """Return how often each kind is to strike."""
-        return Counter(strike.kind for strike in self.strikes)

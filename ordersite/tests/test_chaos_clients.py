@@ -16,7 +16,7 @@ from orders.tests.helpers import make_order_at
 from ordersite.chaos.client_log import compare, differences
 from ordersite.chaos.kills import Kill
 from ordersite.chaos.load import Wish
-from ordersite.chaos.recovery import lateness_s, recovery_lines, spread
+from ordersite.chaos.recovery import lateness_s, recovery_lines
 from ordersite.chaos.strikes import Outage
 from ordersite.chaos.ticket import Heard, Ticket
 
@@ -157,8 +157,3 @@ def test_recovery_is_from_a_kill_to_the_end_of_each_order_that_was_held():
         "2 of the killed held 4 orders, of which 3 have ended",
         "from a kill to the end of what it held: p50 2.00 p95 2.00 p99 2.00 p100 5.00 s",
     ]
-
-
-def test_percentiles_are_of_what_was_measured():
-    assert spread([]) == "none"
-    assert spread(range(101)) == "p50 50.00 p95 95.00 p99 99.00 p100 100.00 s"
