@@ -25,6 +25,7 @@ from .caretaker import Caretaker
 from .kills import Killer
 from .load import Wish
 from .nodes import Nodes
+from .points import Asking
 from .ticket import order_body
 
 READY_WITHIN_S = 60.0
@@ -58,7 +59,8 @@ class House:
         folder = settings.VAR_DIR / "points"
         folder.mkdir(parents=True)
         self.caretaker = Caretaker(console)
-        self.killer = Killer(self.caretaker, folder)
+        asking = Asking(folder)
+        self.killer = Killer(self.caretaker, asking)
         self.nodes = Nodes()
         self.holders = [*names("worker", workers), *names("keeper", keepers)]
         variation = Variation(
@@ -70,7 +72,7 @@ class House:
             keepers=keepers,
             launcher=lambda name: (
                 *("-m", "ordersite.chaos.armed"),
-                str(self.killer.wish(name)),
+                str(asking.file(name)),
             ),
             environment=self.nodes.start(),
         )

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connection
@@ -15,12 +13,8 @@ from django.db import InterfaceError, OperationalError, connection
 from orders.models import OPEN, Order
 
 from .caretaker import Caretaker
-from .points import Wish
+from .points import ANYWHERE, Asking
 from .schedule import Strike
-
-# A point that is not reached by then: the process is killed where it is.
-POINT_WITHIN_S = 10.0
-ANYWHERE = "anywhere"
 
 
 @dataclass(eq=False)
@@ -35,55 +29,32 @@ class Kill:
 
 
 @dataclass
-class _Asked:
-    """A process that was asked to die at a point."""
-
-    pid: int
-    point: str
-    wish: Wish
-    give_up_at: float
-
-
-@dataclass
 class Killer:
     """Kills processes of the run, and remembers each kill."""
 
     caretaker: Caretaker
-    folder: Path
-    point_within_s: float = POINT_WITHIN_S
+    asking: Asking
     kills: list[Kill] = field(default_factory=list)
-    _asked: dict[str, _Asked] = field(default_factory=dict)
-
-    def wish(self, name: str) -> Path:
-        """Return the file by which a process is asked to die."""
-        return self.folder / name
-
-    def is_asked(self, name: str) -> bool:
-        return name in self._asked
 
     def kill(self, name: str, strike: Strike) -> None:
         """Kill a process that runs, at the strike's point if it comes by there."""
         pid = self.caretaker.pid(name)
         assert pid is not None
-        if not strike.point:
+
+        def then(reached: bool) -> None:
+            if reached:
+                self.caretaker.caused[name] += 1
+                self._note(name, pid, strike.point)
+            elif self.caretaker.pid(name) is not None:
+                self._kill(name, pid)
+
+        if strike.point:
+            self.asking.ask(name, strike.point, signal.SIGKILL, then)
+        else:
             self._kill(name, pid)
-            return
-        wish = Wish(self.wish(name))
-        wish.make(strike.point)
-        give_up_at = time.monotonic() + self.point_within_s
-        self._asked[name] = _Asked(pid, strike.point, wish, give_up_at)
 
     def step(self) -> None:
-        """See who has died as asked, and read what the dead held."""
-        for name, asked in list(self._asked.items()):
-            if asked.wish.is_granted():
-                del self._asked[name]
-                self.caretaker.caused[name] += 1
-                self._note(name, asked.pid, asked.point)
-            elif time.monotonic() > asked.give_up_at and asked.wish.withdraw():
-                del self._asked[name]
-                if self.caretaker.pid(name) is not None:
-                    self._kill(name, asked.pid)
+        """Read what the dead held."""
         for kill in self.kills:
             if kill.held is None and not self._read_held(kill):
                 return  # the database is away; the leases of the dead stay a while
@@ -91,10 +62,6 @@ class Killer:
     def at_points(self) -> Counter[str]:
         """Return how many died where."""
         return Counter(kill.point for kill in self.kills)
-
-    @property
-    def is_over(self) -> bool:
-        return not self._asked
 
     def _kill(self, name: str, pid: int) -> None:
         self.caretaker.strike(name, signal.SIGKILL)

@@ -128,9 +128,14 @@ def _report(
             say(f"{kind} struck {count} times")
     for name, count in house.caretaker.fell_with_redis().items():
         say(f"{name} ended {count} times because Redis was away")
+    for what, where in (
+        ("killed", house.killer.at_points()),
+        ("frozen", striker.frozen_at),
+    ):
+        if where:
+            places = ", ".join(f"{place} {n}" for place, n in sorted(where.items()))
+            say(f"{what}: {places}")
     if house.killer.kills:
-        killed = sorted(house.killer.at_points().items())
-        say(f"killed: {', '.join(f'{point} {count}' for point, count in killed)}")
         for line in recovery_lines(house.killer.kills):
             say(line)
     if clients.tickets:

@@ -25,7 +25,7 @@ LASTS_S: Mapping[str, tuple[float, float]] = {
     NODE_STALL: (1.0, 8.0),
     NODE_CUT: (1.0, 5.0),
 }
-# Of kills, this share at a named point; the others at any moment.
+# Of kills and freezes, this share at a named point; the others at any moment.
 SHARE_AT_POINTS = 0.6
 
 
@@ -60,7 +60,8 @@ class Schedule:
         self._rng = random.Random(f"schedule:{seed}")
         self._holders = list(holders)
         # In turn, so that a long run comes by every one.
-        self._engine_points = self._in_turn(ENGINE_POINTS)
+        self._kill_points = self._in_turn(ENGINE_POINTS)
+        self._freeze_points = self._in_turn(ENGINE_POINTS)
         self._web_points = self._in_turn(WEB_POINTS)
         self._counts = counts
         self._seconds = seconds
@@ -84,7 +85,7 @@ class Schedule:
             yield draw(kind, at_s)
 
     def _kill(self, kind: str, at_s: float) -> Strike:
-        point = self._point(self._engine_points)
+        point = self._point(self._kill_points)
         return Strike(at_s, kind, self._preference(), point=point)
 
     def _web_kill(self, kind: str, at_s: float) -> Strike:
@@ -92,7 +93,8 @@ class Schedule:
 
     def _freeze(self, kind: str, at_s: float) -> Strike:
         low, high = LASTS_S[FREEZE]
-        return Strike(at_s, kind, self._preference(), self._rng.uniform(low, high))
+        lasts_s, point = self._rng.uniform(low, high), self._point(self._freeze_points)
+        return Strike(at_s, kind, self._preference(), lasts_s, point)
 
     def _other(self, kind: str, at_s: float) -> Strike:
         low, high = LASTS_S.get(kind, (0.0, 0.0))

@@ -17,6 +17,7 @@ from django.conf import settings
 from .caretaker import Caretaker
 from .kills import Killer
 from .nodes import Nodes
+from .points import ANYWHERE
 from .schedule import (
     FLUSH,
     FREEZE,
@@ -62,6 +63,7 @@ class Striker:
         self, schedule: Schedule, caretaker: Caretaker, killer: Killer, nodes: Nodes
     ) -> None:
         self.struck: Counter[str] = Counter()
+        self.frozen_at: Counter[str] = Counter()
         self.outages: list[Outage] = []
         self._waiting = list(schedule.strikes)
         self._caretaker = caretaker
@@ -87,6 +89,7 @@ class Striker:
         now = time.monotonic()
         if self._began is None:
             self._began = now
+        self._killer.asking.step()
         self._killer.step()
         self._end_those(lambda fault: now >= fault.until)
         self._note_recovered()
@@ -101,18 +104,21 @@ class Striker:
         """Whether every strike was made and nothing is in force any more."""
         outage = any(outage.ended is None for outage in self.outages)
         waits = self._waiting or self._in_force or outage
-        return not waits and self._killer.is_over
+        return not waits and self._killer.asking.is_over
 
     def end(self) -> None:
         """End what is in force, at once."""
         self._end_those(lambda fault: True)
+        for name in self._killer.asking.end():
+            if (pid := self._caretaker.pid(name)) is not None:
+                _wake(pid)
 
     def _free(self, strike: Strike) -> Iterator[str]:
         """Iterate over the targets that are up and that nothing else strikes now."""
         struck = {fault.target for fault in self._in_force}
         server = POSTGRES if strike.kind == POSTGRES_RESTART else REDIS
         for target in strike.targets or (server,):
-            if target in struck or self._killer.is_asked(target):
+            if target in struck or self._killer.asking.is_asked(target):
                 continue
             if target.startswith("node") or self._caretaker.pid(target) is not None:
                 yield target
@@ -124,8 +130,19 @@ class Striker:
     def _freeze(self, target: str, strike: Strike) -> bool:
         pid = self._caretaker.pid(target)
         assert pid is not None
-        os.kill(pid, signal.SIGSTOP)
-        self._last(target, strike, lambda: _wake(pid))
+
+        def then(reached: bool) -> None:
+            if not reached:
+                if self._caretaker.pid(target) != pid:
+                    return
+                os.kill(pid, signal.SIGSTOP)
+            self.frozen_at[strike.point if reached else ANYWHERE] += 1
+            self._last(target, strike, lambda: _wake(pid))
+
+        if strike.point:
+            self._killer.asking.ask(target, strike.point, signal.SIGSTOP, then)
+        else:
+            then(False)
         return True
 
     def _flush(self, target: str, strike: Strike) -> bool:
@@ -142,8 +159,12 @@ class Striker:
         return True
 
     def _stall(self, target: str, strike: Strike) -> bool:
+        pid = self._caretaker.pid(target)
+        assert pid is not None
         self._begin_outage(target)
-        return self._freeze(target, strike)
+        os.kill(pid, signal.SIGSTOP)
+        self._last(target, strike, lambda: _wake(pid))
+        return True
 
     def _restart_postgres(self, target: str, strike: Strike) -> bool:
         self._begin_outage(target)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from django.conf import settings
 from django.test import Client
@@ -19,8 +21,10 @@ from orders.tests.helpers import make_order_at, make_token
 from ordersite.chaos.armed import arm
 from ordersite.chaos.caretaker import Caretaker
 from ordersite.chaos.kills import Killer
-from ordersite.chaos.points import WEB_POINTS, Wish
-from ordersite.chaos.schedule import KILL, Strike
+from ordersite.chaos.nodes import Nodes
+from ordersite.chaos.points import WEB_POINTS, Asking, Wish
+from ordersite.chaos.schedule import FREEZE, KILL, Counts, Schedule, Strike
+from ordersite.chaos.strikes import Striker
 from ordersite.processes import Child, Console
 
 PASSES_BY = """
@@ -40,10 +44,10 @@ pytestmark = pytest.mark.django_db
 def killer(tmp_path: Path) -> Iterator[Killer]:
     """A killer over one worker that passes by the point "here" all the time."""
     caretaker = Caretaker(Console(io.StringIO()))
-    killer = Killer(caretaker, tmp_path, point_within_s=0.3)
+    killer = Killer(caretaker, Asking(tmp_path, within_s=0.3))
     child = Child(
         name="worker",
-        command=[sys.executable, "-c", PASSES_BY, str(killer.wish("worker"))],
+        command=[sys.executable, "-c", PASSES_BY, str(killer.asking.file("worker"))],
         environment=dict(os.environ),
         folder=Path(settings.BASE_DIR),
         log=tmp_path / "worker.log",
@@ -66,8 +70,8 @@ def kill(killer: Killer, point: str) -> None:
     killer.kill("worker", Strike(0, KILL, ("worker",), point=point))
 
     def is_made() -> bool:
-        killer.step()
-        return killer.is_over
+        killer.asking.step()
+        return killer.asking.is_over
 
     wait_for(is_made)
     wait_for(lambda: killer.caretaker.pid("worker") is None)
@@ -87,7 +91,7 @@ def test_a_process_dies_at_the_point_that_was_named(killer: Killer):
 def test_a_process_that_never_comes_by_is_killed_where_it_is(killer: Killer):
     kill(killer, "elsewhere")
     assert killer.at_points() == {"anywhere": 1}
-    assert not killer.wish("worker").exists()
+    assert not killer.asking.file("worker").exists()
 
 
 def test_the_dead_start_again_at_once(killer: Killer):
@@ -96,6 +100,25 @@ def test_the_dead_start_again_at_once(killer: Killer):
     killer.caretaker.watch_once()
     killer.caretaker.watch_once()
     assert killer.caretaker.pid("worker") not in (first, None)
+
+
+def test_a_process_is_frozen_at_the_point_that_was_named_and_wakes(killer: Killer):
+    pid = killer.caretaker.pid("worker")
+    assert pid is not None
+    schedule = Schedule(Counts({}), ["worker"], seconds=1, seed=1)
+    schedule.strikes = [Strike(0, FREEZE, ("worker",), lasts_s=0.2, point="here")]
+    striker = Striker(schedule, killer.caretaker, killer, Nodes())
+    process = psutil.Process(pid)
+
+    def is_frozen() -> bool:
+        striker.step()
+        return bool(process.status() == psutil.STATUS_STOPPED)
+
+    wait_for(is_frozen)
+    assert not striker.is_over
+    wait_for(lambda: not is_frozen() and striker.is_over)
+    assert striker.frozen_at == {"here": 1}
+    assert killer.caretaker.pid("worker") == pid
 
 
 def test_what_the_dead_held_is_read_from_their_leases(killer: Killer):
@@ -139,7 +162,7 @@ def test_a_worker_that_ends_while_redis_is_away_is_counted_apart(killer: Killer)
 
 def test_a_wish_is_granted_once_and_not_after_it_was_withdrawn(tmp_path: Path):
     wish = Wish(tmp_path / "worker")
-    wish.make("here")
+    wish.make("here", signal.SIGKILL)
     assert wish.withdraw()
     wish.reach("here")  # nobody dies
     assert not wish.withdraw()

@@ -39,11 +39,13 @@ def test_each_fault_strikes_as_often_as_asked_over_the_whole_run():
     assert by_tenth == dict.fromkeys(range(10), 20)
 
 
-def test_a_long_run_comes_by_every_point_and_kills_anywhere_too():
+def test_a_long_run_comes_by_every_point_and_strikes_anywhere_too():
     strikes = drawn().strikes
     engine = Counter(s.point for s in strikes if s.kind == KILL)
     assert engine.keys() == {"", *ENGINE_POINTS}
     assert engine[""] == pytest.approx(80, abs=30)
+    frozen = {s.point for s in strikes if s.kind == FREEZE}
+    assert frozen == {"", *ENGINE_POINTS}
     web = {s.point for s in strikes if s.kind == WEB_KILL}
     assert web == {"", *WEB_POINTS}
 
