@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 from uuid import UUID
 
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
 
 from .feed import Feed
 from .hub import current_hub
@@ -27,7 +28,8 @@ logger = logging.getLogger(__name__)
 CLOSE_DONE = 1000
 CLOSE_STALLED = 4408
 CLOSE_PROBLEM = 4000  # plus the status of the problem: 4400, 4404, 4503
-STALLED_AFTER_S = 30.0
+# Our own server cuts off a client that does not read; others may only let it wait.
+SERVER_GRACE_S = 1.0
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _SEQUENCE = re.compile(r"[0-9]{1,9}", re.ASCII)
@@ -106,7 +108,7 @@ class OrderConsumer(AsyncWebsocketConsumer):
         while True:
             frame = await self._feed.take()
             try:
-                async with asyncio.timeout(STALLED_AFTER_S):
+                async with asyncio.timeout(settings.SOCKET_STALL_S + SERVER_GRACE_S):
                     await self.send(text_data=frame.text)
             except TimeoutError:
                 await self.close(CLOSE_STALLED)

@@ -8,7 +8,9 @@ from uuid import UUID
 
 from .history import StoredEvent
 
-ROOM = 256  # frames that wait for one socket; the rest waits in PostgreSQL
+# What waits for one socket in this process; the rest waits in PostgreSQL.
+ROOM = 256  # frames
+ROOM_CHARACTERS = 128 * 1024  # or one frame that is longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +24,17 @@ class Frame:
 class Feed:
     """A bounded queue of frames that takes each event of its orders once, in order."""
 
-    def __init__(self, room: int = ROOM) -> None:
+    def __init__(
+        self, room: int = ROOM, room_characters: int = ROOM_CHARACTERS
+    ) -> None:
         # The newest sequence taken of each order that the socket ever followed.
         self.cursors: dict[UUID, int] = {}
         # Set when an event found no room: the events after it are refused too, until
         # the queue is empty and the hub reads them again.
         self.behind = False
         self._frames: asyncio.Queue[Frame] = asyncio.Queue(room)
+        self._room_characters = room_characters
+        self._waiting_characters = 0
 
     def offer(self, event: StoredEvent) -> bool:
         """Take the order's next event if there is room; refuse any other.
@@ -38,22 +44,32 @@ class Feed:
         """
         if event.sequence != self.cursors[event.order_id] + 1:
             return False
-        self.behind = self.behind or self._frames.full()
+        self.behind = self.behind or not self._has_room(event.text)
         if self.behind:
             return False
         self._frames.put_nowait(Frame(event.text, event.is_terminal))
+        self._waiting_characters += len(event.text)
         self.cursors[event.order_id] = event.sequence
         return True
 
     async def reply(self, text: str) -> None:
         """Put an answer behind the frames that wait, as soon as there is room."""
         await self._frames.put(Frame(text))
+        self._waiting_characters += len(text)
 
     async def take(self) -> Frame:
         """Return the next frame, waiting for one."""
-        return await self._frames.get()
+        frame = await self._frames.get()
+        self._waiting_characters -= len(frame.text)
+        return frame
 
     @property
     def may_resume(self) -> bool:
         """Whether events were refused and there is room for them now."""
         return self.behind and self._frames.empty()
+
+    def _has_room(self, text: str) -> bool:
+        if self._frames.empty():
+            return True
+        fits = self._waiting_characters + len(text) <= self._room_characters
+        return fits and not self._frames.full()

@@ -14,12 +14,25 @@ from django.db import Error, connection
 from .models import TERMINAL, OrderEvent
 from .serializers import event_frame
 
+PAGE_ROWS = 1_000
+PAGE_BYTES = 512 * 1024  # of data, as stored; or one event that is larger
+
 _MISSED = """
-    SELECT event.*
-    FROM unnest(%s::uuid[], %s::integer[]) AS seen (order_id, sequence)
-    JOIN orders_orderevent AS event
-      ON event.order_id = seen.order_id AND event.sequence > seen.sequence
-    ORDER BY event.order_id, event.sequence
+    SELECT * FROM (
+        SELECT event.*,
+               count(*) OVER () AS missed,
+               sum(pg_column_size(event.data)) OVER before AS bytes_before
+        FROM unnest(%s::uuid[], %s::integer[]) AS seen (order_id, sequence)
+        JOIN orders_orderevent AS event
+          ON event.order_id = seen.order_id AND event.sequence > seen.sequence
+        WINDOW before AS (
+            ORDER BY event.order_id, event.sequence
+            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        )
+    ) AS event
+    WHERE coalesce(bytes_before, 0) < %s
+    ORDER BY order_id, sequence
+    LIMIT %s
 """
 
 
@@ -33,14 +46,22 @@ class StoredEvent:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Events in order; `is_last` unless more were stored than one read may return."""
+
+    events: list[StoredEvent]
+    is_last: bool
+
+
 class HistoryReader:
     """A thread of its own with a kept connection, so that other queries delay nobody."""
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="order-history")
 
-    async def read(self, cursors: Mapping[UUID, int]) -> list[StoredEvent]:
-        """Return, in order, the events of each order after the given sequence.
+    async def read(self, cursors: Mapping[UUID, int]) -> Page:
+        """Return, in order, the first events of each order after the given sequence.
 
         Raises django.db.Error; the next read then opens a new connection.
         """
@@ -58,17 +79,19 @@ class HistoryReader:
         self._thread.shutdown()
 
 
-def _read(cursors: Mapping[UUID, int]) -> list[StoredEvent]:
+def _read(cursors: Mapping[UUID, int]) -> Page:
+    seen = [list(cursors.keys()), list(cursors.values())]
     try:
-        rows = OrderEvent.objects.raw(
-            _MISSED, [list(cursors.keys()), list(cursors.values())]
-        )
-        return [
+        rows = list(OrderEvent.objects.raw(_MISSED, [*seen, PAGE_BYTES, PAGE_ROWS]))
+        events = [
             StoredEvent(
                 row.order_id, row.sequence, row.status in TERMINAL, frame_text(row)
             )
             for row in rows
         ]
+        # A column of the query, not of the table.
+        is_last = not rows or len(rows) == rows[0].missed  # type: ignore[attr-defined]
+        return Page(events, is_last)
     except Error:
         connection.close()
         raise

@@ -79,7 +79,10 @@ class Hub:
                 cursors = self._cursors(marked)
                 try:
                     if cursors:
-                        self._deliver(await self._reader.read(cursors))
+                        page = await self._reader.read(cursors)
+                        self._deliver(page.events)
+                        if not page.is_last:
+                            self._mark(marked)
                     elif not self._feeds:
                         await self._reader.rest()
                     failures = 0

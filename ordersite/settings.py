@@ -150,6 +150,8 @@ ORDER_TTL_S = env.integer("ORDER_TTL_S", default=120, least=1, most=86_400)
 MAX_SLIPPAGE_BPS = env.integer("MAX_SLIPPAGE_BPS", default=5_000, least=0, most=10_000)
 MAX_PRICE_IMPACT_BPS = env.basis_points("MAX_PRICE_IMPACT", default=1_000)
 MAX_BODY_BYTES = 64 * 1024
+# A socket whose client reads nothing for so long is cut off.
+SOCKET_STALL_S = env.seconds("SOCKET_STALL_S", default=30.0, least=0.1, most=3_600)
 
 # Execution.
 ORDERS_IN_FLIGHT = env.integer("ORDERS_IN_FLIGHT", default=200, least=1, most=10_000)

@@ -134,7 +134,7 @@ class Site:
     def _web(self) -> Child:
         return self._serving(
             "web",
-            *("-m", "daphne", "--verbosity", "0", "--no-server-name"),
+            *("-m", "ordersite.web", "--verbosity", "0", "--no-server-name"),
             *("--bind", "127.0.0.1", "--port", str(settings.PORT)),
             *("--ping-interval", "20", "--ping-timeout", "30"),
             "ordersite.asgi:application",

@@ -33,7 +33,7 @@ def port(django_db_setup) -> Iterator[int]:
     number = listening.getsockname()[1]
     process = subprocess.Popen(
         [
-            *(sys.executable, "-m", "daphne", "--verbosity", "0"),
+            *(sys.executable, "-m", "ordersite.web", "--verbosity", "0"),
             *("--fd", str(listening.fileno()), "orders.tests.web_process:application"),
         ],
         cwd=settings.BASE_DIR,

@@ -50,3 +50,29 @@ async def test_a_feed_that_was_full_goes_on_where_it_stopped():
     assert not feed.offer(event(4))
     assert feed.offer(event(3))
     assert feed.offer(event(4))
+
+
+async def test_a_feed_holds_no_more_characters_than_it_has_room_for_or_one_event():
+    feed = Feed(room_characters=10)
+    feed.cursors[ORDER] = 0
+
+    def offer(sequence: int, length: int) -> bool:
+        return feed.offer(StoredEvent(ORDER, sequence, False, "x" * length))
+
+    assert offer(1, 99)  # alone, whatever its length
+    assert not offer(2, 1)
+    await feed.take()
+    assert feed.may_resume
+    feed.behind = False
+
+    assert [offer(2, 4), offer(3, 6), offer(4, 1)] == [True, True, False]
+
+
+async def test_an_answer_takes_room_from_events():
+    feed = Feed(room_characters=10)
+    feed.cursors[ORDER] = 0
+    await feed.reply("x" * 10)
+
+    assert not feed.offer(event(1))
+    await feed.take()
+    assert feed.may_resume

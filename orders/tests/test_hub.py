@@ -17,14 +17,13 @@ from django.db import connection
 from orders import events, history, hub
 from orders.events import GROUP
 from orders.feed import Feed
-from orders.history import StoredEvent
 from orders.hub import current_hub
 from orders.models import Order, Status
 from orders.threads import in_thread
 
 from .clients import events_of, open_socket
 from .faults import silent_server
-from .helpers import claim, make_order, make_order_at, move
+from .helpers import HAPPY_PATH, claim, make_order, make_order_at, move
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -35,7 +34,7 @@ def reads(monkeypatch):
     sizes: list[int] = []
     read = history._read
 
-    def counted(cursors: dict[UUID, int]) -> list[StoredEvent]:
+    def counted(cursors: dict[UUID, int]) -> history.Page:
         sizes.append(len(cursors))
         return read(cursors)
 
@@ -102,6 +101,30 @@ def stored_texts(orders: list[Order]) -> list[list[str]]:
     return [
         [history.frame_text(event) for event in order.events.all()] for order in orders
     ]
+
+
+async def test_what_is_too_much_for_one_read_comes_with_the_next_ones(
+    monkeypatch, reads
+):
+    """Neither the rows nor the bytes of a read are without bound."""
+    monkeypatch.setattr(history, "PAGE_ROWS", 3)
+    monkeypatch.setattr(history, "PAGE_BYTES", 100)
+    data = {status: {"note": "x" * 90} for status in HAPPY_PATH}
+    orders = [
+        (await in_thread(lambda: make_order_at(Status.CONFIRMED, data=data)))[0]
+        for _ in range(4)
+    ]
+    feed = Feed()
+    for order in orders:
+        current_hub().subscribe(feed, order.id, after=0)
+
+    seen = await next_texts(feed, 20)
+
+    # Two rows of 90 bytes are more than 100: the second is still read, the third is not.
+    assert len(reads) >= 10
+    for table in await in_thread(stored_texts, orders):
+        assert [text for text in seen if text in table] == table
+    current_hub().unsubscribe(feed)
 
 
 async def test_a_feed_that_is_behind_does_not_hold_up_another():

@@ -1,0 +1,143 @@
+"""The real web process on the tests' database, and clients that speak to it in bytes."""
+
+from __future__ import annotations
+
+import base64
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+from django.conf import settings
+from django.db import connection
+
+PATH = "/api/orders/execute"
+TIMEOUT_S = 30.0  # only ever reached by a test that fails
+
+
+class WebProcess:
+    """A web process that can be killed and started again at the same address.
+
+    The listening socket belongs to the test, so that clients wait instead of being
+    refused while the process is away.
+    """
+
+    def __init__(self, log: Path, **environment: str) -> None:
+        self.log = log
+        self._environment = environment
+        self._listening = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self.port: int = self._listening.getsockname()[1]
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def socket_url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}{PATH}"
+
+    def start(self) -> None:
+        number = self._listening.fileno()
+        database = str(connection.settings_dict["NAME"])
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "ordersite.web", "--verbosity", "0"),
+                    *("--fd", str(number), "--ping-interval", "20"),
+                    "ordersite.tests.web_application:application",
+                ],
+                cwd=settings.BASE_DIR,
+                env=os.environ | {"TEST_DATABASE": database} | self._environment,
+                pass_fds=[number],
+                stdout=output,
+                stderr=output,
+            )
+
+    def kill(self) -> None:
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self._end(signal.SIGTERM)
+        self._listening.close()
+
+    def resident_bytes(self) -> int:
+        assert self.process is not None
+        return int(psutil.Process(self.process.pid).memory_info().rss)
+
+    def client_ports(self) -> set[int]:
+        """Return the ports of the clients whose connections the process holds."""
+        assert self.process is not None
+        held = psutil.Process(self.process.pid).net_connections("tcp")
+        return {found.raddr.port for found in held if found.raddr}
+
+    def _end(self, number: signal.Signals) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+        self.process.wait(TIMEOUT_S)
+        self.process = None
+
+
+@contextmanager
+def web_process(folder: Path, **environment: str) -> Iterator[WebProcess]:
+    web = WebProcess(folder / "web.log", **environment)
+    web.start()
+    try:
+        yield web
+    finally:
+        web.stop()
+
+
+class SilentClient:
+    """Opens a WebSocket, reads the answer to its handshake, and then nothing more."""
+
+    def __init__(self, web: WebProcess, query: str = "") -> None:
+        self._socket = socket.socket()
+        # So that the kernel takes little for a client that takes nothing.
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self._socket.settimeout(TIMEOUT_S)
+        self._socket.connect(("127.0.0.1", web.port))
+        self.port: int = self._socket.getsockname()[1]
+        key = base64.b64encode(bytes(16)).decode()
+        self.send(
+            f"GET {PATH}{query} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+            "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            f"Sec-WebSocket-Key: {key}\r\n\r\n".encode()
+        )
+        head = b""
+        while b"\r\n\r\n" not in head:
+            byte = self._socket.recv(1)
+            assert byte, head
+            head += byte
+        assert head.startswith(b"HTTP/1.1 101 "), head
+
+    def send(self, data: bytes) -> None:
+        self._socket.sendall(data)
+
+    def send_until_refused(self, data: bytes, limit_bytes: int) -> int:
+        """Send `data` again and again until nobody takes it; return the bytes taken."""
+        self._socket.settimeout(1.0)
+        taken = 0
+        try:
+            while taken < limit_bytes:
+                taken += self._socket.send(data)
+        except (TimeoutError, ConnectionError):
+            pass
+        self._socket.settimeout(TIMEOUT_S)
+        return taken
+
+    def wait_until_cut_off(self) -> None:
+        """Wait without reading until the server resets the connection."""
+        waiting = select.poll()
+        waiting.register(self._socket, 0)  # POLLERR and POLLHUP alone
+        assert waiting.poll(TIMEOUT_S * 1000), "the connection is still open"
+
+    def close(self) -> None:
+        self._socket.close()
