@@ -101,6 +101,7 @@ USES_EMBEDDED_VALKEY = EMBEDDED.redis_url == REDIS_URL
 _database: dict[str, Any] = (
     dict(environ.Env.db_url_config(DATABASE_URL)) if DATABASE_URL else EMBEDDED.database
 )
+_database["ENGINE"] = "ordersite.postgres"
 # Every request of the ASGI handler has a thread of its own, so a connection kept by a
 # thread would never be used again. The web process keeps them in a pool instead.
 _database["CONN_MAX_AGE"] = 0
@@ -119,6 +120,8 @@ _options["options"] = " ".join(
         str(_options.get("options", "")),
     ]
 ).strip()
+# Above statement_timeout: only a database that fell silent takes so long.
+DATABASE_TIMEOUT_S = env.seconds("DATABASE_TIMEOUT_S", default=8.0, least=1, most=600)
 DATABASE_POOL_SIZE = env.integer("DATABASE_POOL_SIZE", default=0, least=0, most=200)
 if DATABASE_POOL_SIZE:
     # A request waits for a connection this long; then the database counts as down.

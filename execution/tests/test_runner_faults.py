@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 
 from execution.keeper import keeper_round
 from orders.models import Order, Status
-from orders.tests.faults import no_database
+from orders.tests.faults import frozen_database, no_database
 
 from .locks import held_up
 from .steps import until
@@ -199,3 +199,26 @@ async def test_a_keeper_that_is_never_idle_still_sets_poison_aside(stage, make_r
 
     assert (await stage.order(poison)).needs_review_at is not None
     assert (await stage.order(poison)).lease_owner == ""
+
+
+@pytest.mark.parametrize("status", [Status.ROUTING, Status.SUBMITTED])
+async def test_orders_go_on_after_the_database_stood_still(
+    stage, make_runner, settings, status
+):
+    settings.DATABASE_TIMEOUT_S = 0.5
+    stage.set_localnet(delayMs=100)
+    runner = await make_runner()
+    order_ids = [await stage.place() for _ in range(5)]
+    for order_id in order_ids:
+        await runner.take(order_id)
+    await until(stage, order_ids[-1], lambda order: order.status == status)
+
+    with frozen_database():
+        # The length of the fault: several calls wait in vain, and others are refused.
+        await asyncio.sleep(1.5)
+    async with asyncio.timeout(20):
+        await runner.finished()
+
+    for order_id in order_ids:
+        assert (await stage.order(order_id)).status == Status.CONFIRMED
+    assert len(await stage.landed()) == len(order_ids)

@@ -1,4 +1,4 @@
-"""Servers that fail on purpose: a silent one, and a road to PostgreSQL that breaks."""
+"""Servers that fail on purpose: a silent one, a frozen one, a road that breaks."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
+from django.conf import settings
 from django.db import connection
 
 
@@ -17,6 +19,30 @@ def silent_server() -> Iterator[int]:
     """Yield the port of a server that takes connections and never answers."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
         yield server.getsockname()[1]
+
+
+@contextlib.contextmanager
+def frozen(process: psutil.Process) -> Iterator[None]:
+    """Stop a server with all its children, as a host does that swaps itself to death."""
+    process.suspend()  # first, so that it starts no more children
+    family = [process, *process.children(recursive=True)]
+    try:
+        for member in family[1:]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                member.suspend()
+        yield
+    finally:
+        for member in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                member.resume()
+
+
+@contextlib.contextmanager
+def frozen_database() -> Iterator[None]:
+    """Freeze the PostgreSQL of this test run."""
+    pid_file = settings.EMBEDDED.var_dir / "postgres" / "postmaster.pid"
+    with frozen(psutil.Process(int(pid_file.read_text().split("\n")[0]))):
+        yield
 
 
 @contextlib.contextmanager

@@ -36,7 +36,6 @@ class Layout:
     @property
     def database(self) -> dict[str, Any]:
         return {
-            "ENGINE": "django.db.backends.postgresql",
             "NAME": "orders",
             "USER": "postgres",
             "HOST": str(self.sockets),

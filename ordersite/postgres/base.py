@@ -1,0 +1,106 @@
+"""The database backend of this project: ENGINE "ordersite.postgres".
+
+A frozen PostgreSQL keeps its connections open and says nothing, and none of the limits
+that PostgreSQL itself keeps (`statement_timeout`) is of use then. TCP notices a host that
+vanished, but not a process that stands still, and a Unix socket notices nothing. So the
+client looks at the clock: a statement, a COMMIT or a check of a pooled connection that is
+not answered within DATABASE_TIMEOUT_S closes its connection and raises OperationalError.
+"""
+
+from __future__ import annotations
+
+import time
+from types import SimpleNamespace
+from typing import Any, TypeVar
+
+import psycopg
+from django.conf import settings
+from django.db.backends.postgresql import base
+from psycopg.abc import PQGen
+
+RV = TypeVar("RV")
+
+SILENT_CONNECT_S = 4.0  # a connect that failed after so long: nobody refused it
+PAUSE_S = 2.0  # after it fell silent, before it is asked again
+
+
+class Silence:
+    """Whether the database of this process has stopped to answer on any connection.
+
+    Each request would wait the whole time by itself, and those in line behind it for
+    each of them. So after one that waited in vain, all others are refused at once for a
+    moment.
+    """
+
+    def __init__(self) -> None:
+        self._answered_at = 0.0
+        self._refused_until = 0.0
+
+    def refuse(self) -> None:
+        """Raise psycopg.OperationalError while the database counts as silent."""
+        if time.monotonic() < self._refused_until:
+            raise psycopg.OperationalError("PostgreSQL did not answer a moment ago.")
+
+    def answered(self) -> None:
+        self._answered_at = time.monotonic()
+        self._refused_until = 0.0
+
+    def waited_in_vain(self, since: float) -> None:
+        """Count the database as silent, unless another connection was answered since."""
+        if self._answered_at < since:
+            self._refused_until = time.monotonic() + PAUSE_S
+
+
+silence = Silence()
+
+
+class BoundedConnection(psycopg.Connection[Any]):
+    """A connection that waits for no answer longer than DATABASE_TIMEOUT_S."""
+
+    def wait(
+        self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None
+    ) -> RV:
+        if timeout is not None:  # the caller's own, such as that of notifies()
+            return super().wait(gen, interval, timeout)
+        began = time.monotonic()
+        try:
+            silence.refuse()
+        except psycopg.OperationalError:
+            self.pgconn.finish()
+            raise
+        try:
+            answer = super().wait(gen, interval, settings.DATABASE_TIMEOUT_S)
+        except psycopg.errors._WaitTimeout:
+            silence.waited_in_vain(began)
+            self.pgconn.finish()
+            raise psycopg.OperationalError(
+                f"PostgreSQL did not answer for {settings.DATABASE_TIMEOUT_S:g} s."
+            ) from None
+        silence.answered()
+        return answer
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    # What Django connects with when there is no pool.
+    Database: Any = SimpleNamespace(
+        **{**vars(psycopg), "connect": BoundedConnection.connect}
+    )
+
+    def __init__(
+        self, settings_dict: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> None:
+        super().__init__(settings_dict, *args, **kwargs)
+        pool = settings_dict.get("OPTIONS", {}).get("pool")
+        if isinstance(pool, dict):
+            pool["connection_class"] = BoundedConnection
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        silence.refuse()
+        began = time.monotonic()
+        try:
+            return super().get_new_connection(conn_params)
+        except psycopg.OperationalError:
+            # A server that is away refuses at once; only silence takes this long.
+            if time.monotonic() - began >= SILENT_CONNECT_S:
+                silence.waited_in_vain(began)
+            raise
