@@ -11,7 +11,7 @@ from dex import desk
 from dex.background import BackgroundLoop
 from dex.localnet.testing import RunningLocalnet, running_localnet
 from execution.tests.conftest import make_runner, make_wallet, stage  # noqa: F401
-from ordersite.embedded import Layout
+from ordersite.embedded import Layout, Valkey
 
 from .engine import RunningEngine, engine_in
 
@@ -22,6 +22,15 @@ def layout(tmp_path: Path) -> Iterator[Layout]:
     found = Layout(tmp_path / "with space")
     yield found
     shutil.rmtree(found.sockets, ignore_errors=True)
+
+
+@pytest.fixture
+def valkey(layout: Layout) -> Iterator[Valkey]:
+    """A Valkey of its own, which a test may freeze and kill."""
+    server = Valkey(layout)
+    server.start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture

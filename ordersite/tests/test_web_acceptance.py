@@ -1,0 +1,116 @@
+"""POST over real HTTP: what a client is promised when processes and Redis fail."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import psutil
+import pytest
+
+from orders.models import Order, OrderEvent
+from orders.tests.clients import PATH, order_text
+from orders.tests.faults import frozen
+from orders.tests.helpers import make_owner, make_token
+from orders.threads import in_thread
+
+from .web import WebProcess, web_process
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+POSTS = 300
+AT_ONCE = 10
+
+
+@pytest.fixture(autouse=True)
+def tokens(transactional_db: None) -> None:
+    make_owner()
+    make_token("A")
+    make_token("B")
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[aiohttp.ClientSession]:
+    headers = {"Content-Type": "application/json"}
+    async with aiohttp.ClientSession(headers=headers) as session:
+        yield session
+
+
+async def post(
+    client: aiohttp.ClientSession, web: WebProcess, key: str = "", **overrides: Any
+) -> tuple[int, dict[str, Any]]:
+    headers = {"Idempotency-Key": key} if key else {}
+    body = order_text(**overrides)
+    async with client.post(web.url + PATH, data=body, headers=headers) as answer:
+        return answer.status, await answer.json(content_type=None)
+
+
+async def test_a_redis_that_stalls_slows_no_post_beyond_a_second(
+    tmp_path, layout, valkey, client
+):
+    """Neither the queue nor the channel layer, both with connections that were warm."""
+    clock = asyncio.get_running_loop().time
+    seconds: list[float] = []
+    left = iter(range(POSTS))
+
+    async def post_some(web: WebProcess) -> None:
+        for _ in left:
+            began = clock()
+            status, _ = await post(client, web)
+            seconds.append(clock() - began)
+            assert status == 201
+
+    with web_process(tmp_path, REDIS_URL=layout.redis_url) as web:
+        for _ in range(5):
+            assert (await post(client, web))[0] == 201
+        with frozen(psutil.Process(valkey.process.pid)):
+            await asyncio.gather(*(post_some(web) for _ in range(AT_ONCE)))
+
+        assert "not queued in time" in web.log.read_text()
+    assert max(seconds) < 1.0
+    assert await in_thread(Order.objects.count) == POSTS + 5
+
+
+async def test_a_web_process_killed_before_it_answers_loses_no_order(tmp_path, client):
+    """The same key brings the order, which then waits for the keeper."""
+    web = WebProcess(tmp_path / "web.log", DIE_AFTER_COMMIT="1")
+    web.start()
+    with pytest.raises(aiohttp.ClientError):
+        await post(client, web, "once")
+    stored = await in_thread(Order.objects.get)
+    web.revive()
+    try:
+        again = await post(client, web, "once", amountIn="100.00")
+        other = await post(client, web, "once", amountIn=101)
+    finally:
+        web.stop()
+
+    assert (again[0], again[1]["orderId"]) == (200, str(stored.id))
+    assert (other[0], other[1]["code"]) == (422, "idempotency_conflict")
+    assert await in_thread(Order.objects.count) == 1
+    assert (stored.status, stored.lease_until) == ("pending", None)
+    assert stored.due_at is not None
+
+
+async def test_32_posts_at_once_with_one_key_make_one_order_in_two_processes(
+    tmp_path, client
+):
+    spellings = itertools.cycle([100, "100", "100.0", 100.0, "100.000000000"])
+    with (
+        web_process(tmp_path) as one,
+        web_process(tmp_path) as other,
+    ):
+        answers = await asyncio.gather(
+            *(
+                post(client, web, "race", amountIn=next(spellings))
+                for web in (one, other) * 16
+            )
+        )
+
+    assert sorted(status for status, _ in answers) == [200] * 31 + [201]
+    stored = await in_thread(Order.objects.get)
+    assert {body["orderId"] for _, body in answers} == {str(stored.id)}
+    assert await in_thread(OrderEvent.objects.count) == 1
