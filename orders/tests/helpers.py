@@ -15,6 +15,7 @@ from solders.pubkey import Pubkey
 from dex.models import Pool, Token
 from dex.solana.addresses import TOKEN_PROGRAM
 from orders.claims import Claim, claim_order
+from orders.history import frame_text
 from orders.models import AttemptState, FundsMoved, Order, OrderEvent, OrderType, Status
 from orders.transitions import AttemptClosing, AttemptOpening, Move, transition
 
@@ -160,3 +161,8 @@ def make_order_at(
 def statuses_of(order: Order) -> list[str]:
     """Return the statuses of an order's history, oldest first."""
     return list(order.events.values_list("status", flat=True))
+
+
+def stored_texts(orders: list[Order]) -> list[list[str]]:
+    """Return the frames of each order's history, as every socket must get them."""
+    return [[frame_text(event) for event in order.events.all()] for order in orders]

@@ -18,12 +18,19 @@ from orders import events, history, hub
 from orders.events import GROUP
 from orders.feed import Feed
 from orders.hub import current_hub
-from orders.models import Order, Status
+from orders.models import Status
 from orders.threads import in_thread
 
 from .clients import events_of, open_socket
 from .faults import silent_server
-from .helpers import HAPPY_PATH, claim, make_order, make_order_at, move
+from .helpers import (
+    HAPPY_PATH,
+    claim,
+    make_order,
+    make_order_at,
+    move,
+    stored_texts,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -95,12 +102,6 @@ async def test_a_full_feed_loses_nothing_and_repeats_nothing():
     for table in tables:
         assert [text for text in seen if text in table] == table
     current_hub().unsubscribe(feed)
-
-
-def stored_texts(orders: list[Order]) -> list[list[str]]:
-    return [
-        [history.frame_text(event) for event in order.events.all()] for order in orders
-    ]
 
 
 async def test_what_is_too_much_for_one_read_comes_with_the_next_ones(
