@@ -92,7 +92,9 @@ class BoundedSocket(WebSocketProtocol):  # type: ignore[misc]
 
     def _abort(self) -> None:
         logger.warning(
-            "%r did not read for %g s and was cut off", self, settings.SOCKET_STALL_S
+            "%s did not read for %g s and was cut off",
+            self.peer,
+            settings.SOCKET_STALL_S,
         )
         self.transport.abortConnection()
 
