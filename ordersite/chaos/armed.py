@@ -1,7 +1,7 @@
 """Run a worker, a keeper or the web process so that it can be made to die at named points.
 
     python -m ordersite.chaos.armed FILE manage.py keeper
-    python -m ordersite.chaos.armed FILE -m daphne … ordersite.asgi:application
+    python -m ordersite.chaos.armed FILE -m ordersite.web … ordersite.asgi:application
 
 Used by the fault run only. The code of the product has no hooks: here its functions are
 replaced, in every module that took them, by ones that tell which point they reached.
