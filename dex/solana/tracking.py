@@ -62,9 +62,9 @@ class Tracker:
 
     A success counts as soon as one endpoint shows it: nothing is signed after it. An
     error makes room for another attempt, so no endpoint is believed alone: a second one
-    must show an error, too, or show that the transaction can never land. The error of a
-    single endpoint must be finalized. `can_be` says whether the chain can have reached a
-    slot by now.
+    must show an error at confirmed, too, or show that the transaction can never land.
+    The error of a single endpoint must be finalized. `can_be` says whether the chain can
+    have reached a slot by now.
     """
 
     def __init__(
@@ -201,10 +201,10 @@ class Tracker:
 
     def _is_agreed(self, tracked: Tracked) -> bool:
         """Whether enough endpoints show that it swapped nothing and never will."""
-        failing = tracked.failing_at | tracked.landed.keys()
-        if tracked.known_by - failing:
+        if tracked.known_by - tracked.failing_at - tracked.landed.keys():
             return False
-        return len(failing | tracked.dead_at.keys()) >= self._witnesses
+        # An error at processed is no witness: a fork may take it back.
+        return len(tracked.landed.keys() | tracked.dead_at.keys()) >= self._witnesses
 
     def _note_contradiction(self, tracked: Tracked) -> None:
         if not tracked.contradicted:

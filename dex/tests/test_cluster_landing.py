@@ -41,7 +41,7 @@ async def test_nothing_counts_at_processed(err: Any):
         assert await outcome == Landed(5_001)
 
 
-@pytest.mark.parametrize("level", ["processed", "confirmed", "finalized"])
+@pytest.mark.parametrize("level", ["confirmed", "finalized"])
 async def test_an_error_that_a_second_endpoint_shows_too_is_landed_with_error(
     level: str,
 ):
@@ -66,6 +66,21 @@ async def test_an_error_at_processed_counts_nowhere_alone():
             await node.rounds("getSignatureStatuses", 3)
 
         assert not outcome.done()
+
+
+async def test_an_error_at_processed_backs_no_liar():
+    tx = transaction()
+    async with stage() as (cluster, chain), settling(cluster, tx) as outcome:
+        chain[0].statuses[tx.signature] = status(err=SLIPPAGE)
+        chain[1].statuses[tx.signature] = status("processed", SLIPPAGE)
+        for node in chain:
+            await node.rounds("getSignatureStatuses", 3)
+        assert not outcome.done()
+
+        # A fork took the error back, and the swap landed after all.
+        for node in chain:
+            node.statuses[tx.signature] = status()
+        assert await outcome == Landed(5_001)
 
 
 @pytest.mark.parametrize("liar", [0, 1])
