@@ -78,7 +78,7 @@ def test_one_base_unit_too_much_in_the_table_makes_the_run_fail():
         said, _ = run.communicate(timeout=100)
 
     assert run.returncode == 1, said
-    assert re.search(rf"fill_differs: order {order_id}", said), said
+    assert re.search(rf"fill_differs: {order_id}", said), said
     assert "amounts_differ" in said
     assert "The fault run with seed 8 broke rules." in said
 
