@@ -27,6 +27,7 @@ LASTS_S: Mapping[str, tuple[float, float]] = {
 }
 # Of kills and freezes, this share at a named point; the others at any moment.
 SHARE_AT_POINTS = 0.6
+SHARE_OF_WORKERS = 0.75  # among those at a point
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class Schedule:
 
     def _kill(self, kind: str, at_s: float) -> Strike:
         point = self._point(self._kill_points)
-        return Strike(at_s, kind, self._preference(), point=point)
+        return Strike(at_s, kind, self._preference(point), point=point)
 
     def _web_kill(self, kind: str, at_s: float) -> Strike:
         return Strike(at_s, kind, ("web",), point=self._point(self._web_points))
@@ -94,7 +95,7 @@ class Schedule:
     def _freeze(self, kind: str, at_s: float) -> Strike:
         low, high = LASTS_S[FREEZE]
         lasts_s, point = self._rng.uniform(low, high), self._point(self._freeze_points)
-        return Strike(at_s, kind, self._preference(), lasts_s, point)
+        return Strike(at_s, kind, self._preference(point), lasts_s, point)
 
     def _other(self, kind: str, at_s: float) -> Strike:
         low, high = LASTS_S.get(kind, (0.0, 0.0))
@@ -106,8 +107,12 @@ class Schedule:
     def _in_turn(self, points: Sequence[str]) -> Iterator[str]:
         return itertools.cycle(self._rng.sample(points, len(points)))
 
-    def _preference(self) -> tuple[str, ...]:
-        return tuple(self._rng.sample(self._holders, len(self._holders)))
+    def _preference(self, point: str) -> tuple[str, ...]:
+        targets = self._rng.sample(self._holders, len(self._holders))
+        if point and self._rng.random() < SHARE_OF_WORKERS:
+            # A keeper comes by the points only while something is overdue.
+            targets.sort(key=lambda name: not name.startswith("worker"))
+        return tuple(targets)
 
     def _point(self, points: Iterator[str]) -> str:
         return next(points) if self._rng.random() < SHARE_AT_POINTS else ""
