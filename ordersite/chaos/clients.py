@@ -27,6 +27,8 @@ PAUSE_S = (0.1, 0.6)  # between tries
 # A client leaves its socket after this long on average, so that most orders see it.
 LEAVES_AFTER_S = 2.0
 SHARED_SOCKETS, SHARE_ON_SHARED = 4, 0.4
+# So many orders have a second client, which comes up to so many seconds later.
+SHARE_WATCHED, WATCHES_AFTER_S = 0.25, 4.0
 CLOSE_DONE = 1000
 NEVER_AGAIN = (4400, 4404)
 
@@ -36,6 +38,7 @@ class Clients:
 
     def __init__(self, port: int, *, seed: int) -> None:
         self.tickets: list[Ticket] = []
+        self.watchers: list[Ticket] = []
         self._url = f"http://127.0.0.1:{port}/api/orders/execute"
         self._rng = random.Random(f"clients:{seed}")
         self._loop = BackgroundLoop("clients")
@@ -45,18 +48,31 @@ class Clients:
 
     def place(self, tickets: Sequence[Ticket]) -> None:
         """Have orders placed and followed, without waiting for it."""
+        watched = {
+            ticket: Ticket(ticket.wish, ticket.phase, ticket.key)
+            for ticket in tickets
+            if self._rng.random() < SHARE_WATCHED
+        }
         self.tickets += tickets
-        self._loop.submit(self._begin(tickets))
+        self.watchers += watched.values()
+        self._loop.submit(self._begin(tickets, watched))
 
     def unfinished(self) -> int:
         """Return how many orders have not ended yet, as their clients know it."""
-        return sum(not ticket.is_over for ticket in self.tickets)
+        return sum(not ticket.is_over for ticket in self.everything)
+
+    @property
+    def everything(self) -> list[Ticket]:
+        """All that any client was told."""
+        return self.tickets + self.watchers
 
     def stop(self) -> None:
         """Close every socket and end the thread's work."""
         self._loop.run(self._stop(), 30)
 
-    async def _begin(self, tickets: Sequence[Ticket]) -> None:
+    async def _begin(
+        self, tickets: Sequence[Ticket], watched: Mapping[Ticket, Ticket]
+    ) -> None:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0),
@@ -70,7 +86,9 @@ class Clients:
             if self._rng.random() < SHARE_ON_SHARED:
                 self._rng.choice(self._shared).place(ticket)
             else:
-                self._start(self._follow_alone(ticket))
+                self._start(_surely(ticket, self._post_and_follow(ticket)))
+        for ticket, watcher in watched.items():
+            self._start(_surely(watcher, self._watch(ticket, watcher)))
 
     async def _stop(self) -> None:
         for task in self._tasks:
@@ -88,13 +106,19 @@ class Clients:
         """Go on with an order whose shared socket is gone."""
         self._start(_surely(ticket, self._follow(ticket)))
 
-    async def _follow_alone(self, ticket: Ticket) -> None:
-        await _surely(ticket, self._post_and_follow(ticket))
-
     async def _post_and_follow(self, ticket: Ticket) -> None:
         while ticket.order_id is None and not ticket.is_over:
             await self._post(ticket)
         await self._follow(ticket)
+
+    async def _watch(self, ticket: Ticket, watcher: Ticket) -> None:
+        """Follow what somebody else placed, early, late or after its end."""
+        while ticket.order_id is None and not ticket.is_over:
+            await self._pause()
+        await asyncio.sleep(self._rng.uniform(0, WATCHES_AFTER_S))
+        watcher.order_id, watcher.ws_url = ticket.order_id, ticket.ws_url
+        watcher.is_over = ticket.order_id is None
+        await self._follow(watcher)
 
     async def _post(self, ticket: Ticket) -> None:
         assert self._session is not None

@@ -53,8 +53,9 @@ def client_lines(tickets: Sequence[Ticket], outages: Sequence[Outage]) -> Iterat
     too_late = sum(value > LATE_S for value in late)
     posts = sum(one.posts for one in tickets)
     sockets = sum(one.sockets for one in tickets)
+    orders = len({one.key for one in tickets})
     yield (
-        f"{len(tickets)} orders asked for {posts} times, followed over {sockets} "
+        f"{orders} orders asked for {posts} times, followed over {sockets} "
         f"sockets, {len(late)} events"
     )
     answers = [one.answered_s for one in tickets if one.answered_s is not None]

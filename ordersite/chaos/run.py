@@ -72,7 +72,7 @@ def run(plan: Plan, house: House, say: Say) -> list[Violation]:
         *judge(landed),
     ]
     if plan.total is not None:
-        violations += compare(clients.tickets)
+        violations += compare(clients.everything)
     return violations
 
 
@@ -139,5 +139,5 @@ def _report(
         for line in recovery_lines(house.killer.kills):
             say(line)
     if clients.tickets:
-        for line in client_lines(clients.tickets, striker.outages):
+        for line in client_lines(clients.everything, striker.outages):
             say(line)

@@ -25,8 +25,8 @@ LASTS_S: Mapping[str, tuple[float, float]] = {
     NODE_STALL: (1.0, 8.0),
     NODE_CUT: (1.0, 5.0),
 }
-# Of kills and freezes, this share at a named point; the others at any moment.
-SHARE_AT_POINTS = 0.6
+# Of kills and freezes, so many anywhere for one at a named point.
+ANYWHERE_PER_POINT = 2 / 3
 SHARE_OF_WORKERS = 0.75  # among those at a point
 
 
@@ -86,15 +86,15 @@ class Schedule:
             yield draw(kind, at_s)
 
     def _kill(self, kind: str, at_s: float) -> Strike:
-        point = self._point(self._kill_points)
+        point = next(self._kill_points)
         return Strike(at_s, kind, self._preference(point), point=point)
 
     def _web_kill(self, kind: str, at_s: float) -> Strike:
-        return Strike(at_s, kind, ("web",), point=self._point(self._web_points))
+        return Strike(at_s, kind, ("web",), point=next(self._web_points))
 
     def _freeze(self, kind: str, at_s: float) -> Strike:
         low, high = LASTS_S[FREEZE]
-        lasts_s, point = self._rng.uniform(low, high), self._point(self._freeze_points)
+        lasts_s, point = self._rng.uniform(low, high), next(self._freeze_points)
         return Strike(at_s, kind, self._preference(point), lasts_s, point)
 
     def _other(self, kind: str, at_s: float) -> Strike:
@@ -105,7 +105,9 @@ class Schedule:
         return Strike(at_s, kind, (node,) if node else (), lasts_s)
 
     def _in_turn(self, points: Sequence[str]) -> Iterator[str]:
-        return itertools.cycle(self._rng.sample(points, len(points)))
+        mixed = [*points, *[""] * round(len(points) * ANYWHERE_PER_POINT)]
+        self._rng.shuffle(mixed)
+        return itertools.cycle(mixed)
 
     def _preference(self, point: str) -> tuple[str, ...]:
         targets = self._rng.sample(self._holders, len(self._holders))
@@ -113,6 +115,3 @@ class Schedule:
             # A keeper comes by the points only while something is overdue.
             targets.sort(key=lambda name: not name.startswith("worker"))
         return tuple(targets)
-
-    def _point(self, points: Iterator[str]) -> str:
-        return next(points) if self._rng.random() < SHARE_AT_POINTS else ""

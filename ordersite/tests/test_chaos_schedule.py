@@ -43,7 +43,7 @@ def test_a_long_run_comes_by_every_point_and_strikes_anywhere_too():
     strikes = drawn().strikes
     engine = Counter(s.point for s in strikes if s.kind == KILL)
     assert engine.keys() == {"", *ENGINE_POINTS}
-    assert engine[""] == pytest.approx(80, abs=30)
+    assert engine[""] == pytest.approx(80, abs=5)
     frozen = {s.point for s in strikes if s.kind == FREEZE}
     assert frozen == {"", *ENGINE_POINTS}
     web = {s.point for s in strikes if s.kind == WEB_KILL}
