@@ -18,22 +18,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
 from dex.errors import DexError
+from ordersite.chaos import schedule
 from ordersite.chaos.faults import ALL, EACH, FAULTS, NONE
 from ordersite.chaos.house import House, HouseFailed
 from ordersite.chaos.run import Plan, run
-from ordersite.chaos.schedule import (
-    FLUSH,
-    FREEZE,
-    KILL,
-    NODE_CUT,
-    NODE_RESET,
-    NODE_STALL,
-    POSTGRES_RESTART,
-    REDIS_STALL,
-    REDIS_STOP,
-    WEB_KILL,
-    Counts,
-)
 from ordersite.embedded import EmbeddedError
 from ordersite.exclusive import InUse
 from ordersite.isolation import isolate
@@ -43,16 +31,24 @@ SHOWN = 20
 NAMES = (NONE, EACH, ALL, *FAULTS)
 # How often each strikes: the option, the default of a run with --total, and what it is.
 STRIKES = {
-    KILL: ("--kills", 30, "kill -9 of a worker or keeper"),
-    FREEZE: ("--freezes", 6, "SIGSTOP of a worker or keeper beyond its lease"),
-    WEB_KILL: ("--web-kills", 4, "kill -9 of the web process"),
-    FLUSH: ("--flushes", 2, "FLUSHALL of Redis"),
-    REDIS_STOP: ("--redis-stops", 1, "kill -9 of Redis, which stays away for a while"),
-    REDIS_STALL: ("--redis-stalls", 1, "SIGSTOP of Redis for a while"),
-    POSTGRES_RESTART: ("--postgres-restarts", 1, "immediate restarts of PostgreSQL"),
-    NODE_STALL: ("--node-stalls", 2, "stalls between the engine and a node"),
-    NODE_RESET: ("--node-resets", 2, "resets of all connections to a node"),
-    NODE_CUT: ("--node-cuts", 2, "cuts in the answers of a node for a while"),
+    schedule.KILL: ("--kills", 30, "kill -9 of a worker or keeper"),
+    schedule.FREEZE: ("--freezes", 6, "SIGSTOP of a worker or keeper beyond its lease"),
+    schedule.WEB_KILL: ("--web-kills", 4, "kill -9 of the web process"),
+    schedule.FLUSH: ("--flushes", 2, "FLUSHALL of Redis"),
+    schedule.REDIS_STOP: (
+        "--redis-stops",
+        1,
+        "kill -9 of Redis, which stays away for a while",
+    ),
+    schedule.REDIS_STALL: ("--redis-stalls", 1, "SIGSTOP of Redis for a while"),
+    schedule.POSTGRES_RESTART: (
+        "--postgres-restarts",
+        1,
+        "immediate restarts of PostgreSQL",
+    ),
+    schedule.NODE_STALL: ("--node-stalls", 2, "stalls between the engine and a node"),
+    schedule.NODE_RESET: ("--node-resets", 2, "resets of all connections to a node"),
+    schedule.NODE_CUT: ("--node-cuts", 2, "cuts in the answers of a node for a while"),
 }
 DEFAULT_TOTAL, DEFAULT_MINUTES = 300, 0.15
 
@@ -177,7 +173,7 @@ def _plan(options: dict[str, Any]) -> Plan:
         slot_time_s=options["slot_time"],
         workers=options["workers"],
         keepers=options["keepers"],
-        counts=Counts(_counts(options, total is not None), options["longest"]),
+        counts=schedule.Counts(_counts(options, total is not None), options["longest"]),
     )
     if min(plan.orders, 1 if total is None else total, plan.workers, plan.keepers) < 1:
         raise CommandError("--total, --orders, --workers and --keepers are above 0.")
