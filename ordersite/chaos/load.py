@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.db import InterfaceError, OperationalError, connection
+
 from dex.localnet import genesis
 from orders.models import TERMINAL, Order
 
@@ -67,7 +69,10 @@ class Load:
     def open_orders(self) -> int:
         """Return how many of the placed orders have not ended yet."""
         ended = Order.objects.filter(id__in=self._open, status__in=TERMINAL)
-        self._open -= set(ended.values_list("id", flat=True))
+        try:
+            self._open -= set(ended.values_list("id", flat=True))
+        except (OperationalError, InterfaceError):
+            connection.close()  # PostgreSQL is just restarted: asked again soon
         return len(self._open)
 
 

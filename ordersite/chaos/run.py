@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.db import connection
 
 from .client_log import compare
 from .clients import Clients
@@ -65,6 +66,7 @@ def run(plan: Plan, house: House, say: Say) -> list[Violation]:
         striker.end()
         clients.stop()
     house.stop_processes()
+    connection.close()  # it may have been lost with a PostgreSQL that was restarted
     _report(load, striker, house, clients, say)
     landed = house.landed()
     violations = [
