@@ -1,5 +1,5 @@
 # make run     everything in one terminal, on http://127.0.0.1:8000 (or PORT=…)
-# make test    every test, in two processes (TEST_PROCESSES=1: in one); needs no `make run`
+# make test    every test, in three processes (TEST_PROCESSES=1: in one); needs no `make run`
 # make prove   the long proofs: the short forms of `make test`, at full length
 # make chaos   orders while everything is killed, frozen and cut; then table, ledger and
 #              clients are compared (CHAOS='--seed 11'; docs/reliability.md has more)
@@ -10,8 +10,9 @@
 
 PYTHON ?= python3
 PYTEST_ARGS ?=
-# How many processes run the tests, each with servers of its own.
-TEST_PROCESSES ?= 2
+# How many processes run the tests, each with servers of its own. They mostly wait, so three
+# suit two cores.
+TEST_PROCESSES ?= 3
 CHAOS ?=
 UV_VERSION := 0.13.8
 
