@@ -25,6 +25,7 @@ class AnyLoad(Protocol):
     @property
     def placed(self) -> Mapping[UUID, str]: ...
     def step(self, phase: str) -> int: ...
+    def finish(self, phase: str) -> None: ...
     def open_orders(self) -> int: ...
 
 
@@ -64,6 +65,7 @@ def conduct(
         say(
             f"{phase.name}: {placed} orders placed, {mean(left[1:] or [0]):.0f} in flight"
         )
+    load.finish(phases[-1].name)
     give_up_at = time.monotonic() + quiet_s
     while not is_over() and time.monotonic() < give_up_at:
         watch()

@@ -66,6 +66,9 @@ class Load:
             self.refused[phase] += len(wishes) - len(placed)
         return left
 
+    def finish(self, phase: str) -> None:
+        """Leave it at that: how many are placed depends on how many end."""
+
     def open_orders(self) -> int:
         """Return how many of the placed orders have not ended yet."""
         ended = Order.objects.filter(id__in=self._open, status__in=TERMINAL)

@@ -48,12 +48,20 @@ class PacedLoad:
             self._began = time.monotonic()
         left = self.open_orders()
         due = min(int((time.monotonic() - self._began) * self._pace) + 1, self._total)
-        missing = due - len(self._clients.tickets)
-        if missing >= self._burst or due == self._total:
-            tickets = [Ticket(self._wishes.next(), phase) for _ in range(missing)]
-            self._clients.place(tickets)
+        if due - len(self._clients.tickets) >= self._burst or due == self._total:
+            self._place(due, phase)
             self._burst = self._rng.randint(*BURST)
         return left
+
+    def finish(self, phase: str) -> None:
+        """Place the rest: on a busy machine the last step may come too early for it."""
+        self._place(self._total, phase)
+
+    def _place(self, due: int, phase: str) -> None:
+        missing = due - len(self._clients.tickets)
+        self._clients.place(
+            [Ticket(self._wishes.next(), phase) for _ in range(missing)]
+        )
 
     def open_orders(self) -> int:
         """Return how many of those placed have not ended, as their clients know it."""

@@ -47,14 +47,17 @@ def test_a_port_that_another_one_is_about_to_use_is_refused():
 
 
 def test_localnet_stays_on_ports_that_were_chosen_and_says_when_they_are_taken():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        taken = server.getsockname()[1]
-        with pytest.raises(InUse, match=f"{taken - 1} to .*another LOCALNET_PORT"):
-            claim_localnet_ports(taken - 1, only=True)
-    chosen, claim = claim_localnet_ports(taken - 1, only=True)
+    free, claim = claim_localnet_ports(free_port() // 2)
     claim.close()
+    with (
+        socket.create_server(("127.0.0.1", free + 1)),
+        pytest.raises(InUse, match=f"{free} to .*another LOCALNET_PORT"),
+    ):
+        claim_localnet_ports(free, only=True)
 
-    assert chosen == taken - 1
+    chosen, claim = claim_localnet_ports(free, only=True)
+    claim.close()
+    assert chosen == free
 
 
 def test_localnet_moves_on_from_ports_that_are_taken():
