@@ -30,13 +30,15 @@ BACK_OFF_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 class Hub:
     """Carries stored events to the feeds of this process's sockets."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, reader: HistoryReader | None = None
+    ) -> None:
         self.loop = loop
         self._feeds: dict[UUID, set[Feed]] = {}
         self._marked: set[UUID] = set()
         self._wake = asyncio.Event()
         self._next_gap_query = 0.0
-        self._reader = HistoryReader()
+        self._reader = reader or HistoryReader()
         # Started with the first socket: daphne has no start-up hook.
         self._tasks = (
             loop.create_task(self._carry(), name="order-events"),

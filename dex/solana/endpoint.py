@@ -39,9 +39,11 @@ class Endpoint:
         batch_size: int,
         connections: int,
         check_genesis: Callable[[str, str], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = transport.name
-        self.health = Health()
+        self.health = Health(clock)
+        self._clock = clock
         # Set for good once it has served another chain: it is not asked again.
         self.wrong_chain: WrongChain | None = None
         self._transport = transport
@@ -160,7 +162,7 @@ class Endpoint:
             {"jsonrpc": "2.0", "id": id_, "method": call.method, "params": call.params}
             for id_, call in requests.items()
         ]
-        started_at = time.monotonic()
+        started_at = self._clock()
         try:
             document = await self._transport.post(bodies)
         except RpcUnavailable as error:
@@ -174,7 +176,7 @@ class Endpoint:
         except asyncio.CancelledError:
             self._fail(calls, "closed")
             raise
-        self._settle(requests, by_id(document), (time.monotonic() - started_at) * 1000)
+        self._settle(requests, by_id(document), (self._clock() - started_at) * 1000)
 
     def _settle(
         self,

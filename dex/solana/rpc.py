@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
@@ -31,7 +32,8 @@ class RpcClient:
 
     `expected_genesis` None means: whichever chain answers first. `patience_s` is how
     long a call waits for one endpoint before it asks the next as well. `pace` tells how
-    far the chain can be by now, at `slot_time_s` a slot.
+    far the chain can be by now, at `slot_time_s` a slot. `make_transport` and `clock`
+    (seconds that only grow) are for whoever brings a network or a time of its own.
     """
 
     def __init__(
@@ -45,6 +47,8 @@ class RpcClient:
         slot_time_s: float = SLOT_TIME_S,
         connections: int = 8,
         max_answer_bytes: int = 4 * 2**20,
+        make_transport: Callable[..., Transport] = Transport,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.genesis_hash = expected_genesis
         # Set for good once an endpoint has served another chain: nothing is asked then.
@@ -55,7 +59,7 @@ class RpcClient:
             if url.scheme not in ("http", "https") or not url.host:
                 # Not shown: it may hold a key.
                 raise ValueError("SOLANA_RPC_URLS has an entry that is no http(s) URL")
-            transport = Transport(
+            transport = make_transport(
                 url,
                 timeout_s=timeout_s,
                 connections=connections,
@@ -67,6 +71,7 @@ class RpcClient:
                 batch_size=batch_size,
                 connections=connections,
                 check_genesis=self._check_genesis,
+                clock=clock,
             )
             if endpoint.name in endpoints:
                 # One host is one witness, whatever path or key leads to it.
@@ -76,7 +81,9 @@ class RpcClient:
         if not endpoints:
             raise ValueError("SOLANA_RPC_URLS names no endpoint")
         self.endpoints = tuple(endpoints.values())
-        self.pace = ChainPace(slot_time_s=slot_time_s, endpoints=len(self.endpoints))
+        self.pace = ChainPace(
+            slot_time_s=slot_time_s, endpoints=len(self.endpoints), clock=clock
+        )
 
     async def call(self, method: str, params: Sequence[Any] = ()) -> Any:
         """Return the result from an endpoint that answers.
