@@ -65,6 +65,16 @@ class ProcessRules(Base):
         """Let one process go on until a call of this kind is next."""
         self.go_on_to_point(self.busy_process(number), point)
 
+    @precondition(has_calls)
+    @rule(number=index, count=many)
+    def prove_in_the_last_slot(self, number: int, count: int) -> None:
+        """Let a transaction land at the end of its life, in the midst of a proof."""
+        process = self.busy_process(number)
+        self.world.door.fate = "late"
+        self.go_on_to_point(process, "getEpochInfo")
+        self.world.move_chain(200)
+        self._go_on(process, count, "polls last")
+
     @rule(count=many)
     def all_go_on(self, count: int) -> None:
         """Let every process go on in turn, and slots pass meanwhile."""
