@@ -17,9 +17,14 @@ from .models import OPEN, Order, Status, WaitingCode
 LEASE = timedelta(seconds=10)
 SUSPECT_AFTER = 2  # claims without an event: taken alone, by a keeper only
 REVIEW_AFTER = 20  # claims without an event: only watched, until an operator looks
-REVIEW_MESSAGE = (
+NO_PROGRESS = (
     f"It was begun {REVIEW_AFTER} times without any progress, so it may be what stops its "
     "workers. An operator must look at their logs, then clear the review or fail it."
+)
+CARRIED_OUT_ELSEWHERE = (
+    "It was carried out elsewhere: the wallet signed a transaction for it that this "
+    "database does not know. An operator must look what that did on the chain, and fail "
+    "the order unless it shall swap once more."
 )
 
 
@@ -138,7 +143,7 @@ def _claim(
 
 def mark_for_review() -> None:
     """Set aside for an operator what was claimed too often without an event."""
-    _free().filter(idle_claims__gte=REVIEW_AFTER).update(**_in_review())
+    _free().filter(idle_claims__gte=REVIEW_AFTER).update(**_in_review(NO_PROGRESS))
 
 
 def set_aside(order_ids: Collection[UUID]) -> None:
@@ -148,14 +153,19 @@ def set_aside(order_ids: Collection[UUID]) -> None:
     """
     Order.objects.filter(
         id__in=order_ids, status__in=OPEN, needs_review_at__isnull=True
-    ).update(fence=F("fence") + 1, lease_owner="", lease_until=None, **_in_review())
+    ).update(
+        fence=F("fence") + 1,
+        lease_owner="",
+        lease_until=None,
+        **_in_review(CARRIED_OUT_ELSEWHERE),
+    )
 
 
-def _in_review() -> dict[str, Any]:
+def _in_review(message: str) -> dict[str, Any]:
     """Return the columns of an order that waits for an operator."""
     return {
         "needs_review_at": Now(),
         "waiting_code": WaitingCode.NEEDS_REVIEW,
-        "waiting_message": REVIEW_MESSAGE,
+        "waiting_message": message,
         "waiting_since": Now(),
     }

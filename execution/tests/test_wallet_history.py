@@ -150,6 +150,8 @@ async def test_an_order_that_another_copy_carried_out_is_left_to_an_operator(sta
     order = await stage.order(order_id)
     assert (order.status, order.lease_owner) == (Status.PENDING, "")
     assert order.needs_review_at is not None
+    assert order.waiting_code == "needs_review"
+    assert "carried out elsewhere" in order.waiting_message
     assert (await stage.order(untouched)).needs_review_at is None
 
 
