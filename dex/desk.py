@@ -22,6 +22,7 @@ from .chain import known_chain
 from .errors import DexError, RpcUnavailable
 from .models import Token
 from .router import find_route, load_venues, wanted_swap
+from .solana.configured import configured_client
 from .solana.endpoint import Endpoint
 from .solana.market import Market
 from .solana.rpc import MAX_BEHIND_SLOTS, RpcClient
@@ -134,13 +135,7 @@ class Desk:
         with self._lock:
             # A forked child has the object but neither its loop nor its connections.
             if self._tools is None or self._tools.pid != os.getpid():
-                rpc = RpcClient(
-                    settings.SOLANA_RPC_URLS,
-                    timeout_s=settings.RPC_TIMEOUT_S,
-                    batch_size=settings.RPC_BATCH_SIZE,
-                    slot_time_s=settings.SLOT_TIME_S,
-                    expected_genesis=None,
-                )
+                rpc = configured_client(None)
                 venues = load_venues()
                 market = Market(rpc, venues, slot_time_s=settings.SLOT_TIME_S)
                 self._tools = _Tools(rpc, market, venues, os.getpid())

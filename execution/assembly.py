@@ -14,8 +14,8 @@ from dex.errors import RpcError, RpcUnavailable, WalletError, WrongChain
 from dex.models import Chain
 from dex.router import load_venues
 from dex.solana.cluster import Cluster
+from dex.solana.configured import configured_client
 from dex.solana.meeting import check_allowed, meet
-from dex.solana.rpc import RpcClient
 from dex.solana.subscriptions import socket_urls
 from dex.solana.wallet import Wallet
 
@@ -44,7 +44,7 @@ async def open_runner(role: str) -> AsyncIterator[Runner]:
         chain = await _meet_chain(database, wallet)
         venues = load_venues()
         cluster = Cluster(
-            _client(chain.genesis_hash),
+            configured_client(chain.genesis_hash),
             venues,
             slot_time_s=settings.SLOT_TIME_S,
             allow_single_rpc=settings.ALLOW_SINGLE_RPC,
@@ -89,19 +89,9 @@ async def serve(
         await carrying
 
 
-def _client(genesis_hash: str | None) -> RpcClient:
-    return RpcClient(
-        settings.SOLANA_RPC_URLS,
-        timeout_s=settings.RPC_TIMEOUT_S,
-        batch_size=settings.RPC_BATCH_SIZE,
-        slot_time_s=settings.SLOT_TIME_S,
-        expected_genesis=genesis_hash,
-    )
-
-
 async def _meet_chain(database: Database, wallet: Wallet) -> Chain:
     """Read the chain this database belongs to, or meet it as soon as a node answers."""
-    rpc = _client(None)
+    rpc = configured_client(None)
     try:
         while True:
             try:

@@ -7,19 +7,15 @@ from typing import Any, NamedTuple
 
 from solders.pubkey import Pubkey
 
-from dex.errors import RpcRejected, RpcUnavailable
+from dex.errors import RpcUnavailable
 from dex.solana.decoding import is_count
 from dex.solana.endpoint import Endpoint
+from dex.solana.fills import ask_transaction
 from dex.solana.rpc import RpcClient
 
 PAGE = 1000
 # A list without end is none: so many pages nobody's wallet needs.
 MAX_PAGES = 200
-OPTIONS = {
-    "encoding": "json",
-    "commitment": "confirmed",
-    "maxSupportedTransactionVersion": 1,
-}
 
 
 class Point(NamedTuple):
@@ -66,11 +62,7 @@ async def show_transaction(rpc: RpcClient, signature: str) -> Mapping[str, Any]:
     """
 
     async def show(endpoint: Endpoint) -> Mapping[str, Any]:
-        try:
-            shown = await endpoint.call("getTransaction", [signature, OPTIONS])
-        except RpcRejected as error:
-            raise RpcUnavailable(f"{endpoint.name}: {error}") from error
-        match shown:
+        match shown := await ask_transaction(endpoint, signature):
             case {
                 "transaction": {
                     "message": {

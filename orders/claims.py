@@ -23,8 +23,8 @@ NO_PROGRESS = (
 )
 CARRIED_OUT_ELSEWHERE = (
     "It was carried out elsewhere: the wallet signed a transaction for it that this "
-    "database does not know. An operator must look what that did on the chain, and fail "
-    "the order unless it shall swap once more."
+    "database does not know. An operator must look up what that did on the chain, and "
+    "fail the order unless it is to swap again."
 )
 
 
@@ -82,13 +82,12 @@ def renew(claims: Collection[Claim], *, owner: str) -> set[UUID]:
     mine = Order.objects.filter(id__in=fences, lease_owner=owner, status__in=OPEN)
     with transaction.atomic():
         unlocked = mine.select_for_update(skip_locked=True, of=("self",))
-        ids = list(unlocked.values_list("id", flat=True))
-        Order.objects.filter(id__in=ids).update(**_new_lease())
-    locked = fences.keys() - set(ids)
-    if locked:
-        mine.filter(id__in=locked).update(**_new_lease())
-    held = mine.values_list("id", "fence")
-    return {order_id for order_id, fence in held if fences[order_id] == fence}
+        held = dict(unlocked.values_list("id", "fence"))
+        Order.objects.filter(id__in=held).update(**_new_lease())
+    locked = mine.filter(id__in=fences.keys() - held.keys())
+    if len(held) < len(fences) and locked.update(**_new_lease()):
+        held |= dict(locked.values_list("id", "fence"))
+    return {order_id for order_id, fence in held.items() if fences[order_id] == fence}
 
 
 def release(claims: Iterable[Claim], *, owner: str) -> None:

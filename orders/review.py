@@ -12,8 +12,7 @@ from django.db.models.functions import Now
 from . import waiting
 from .errors import ReviewRefused
 from .models import OPEN, Order, Status
-from .services import CANCELLABLE
-from .transitions import Move, transition, unhappy_end
+from .services import end_unsigned
 
 FAILED_BY_OPERATOR = "failed_by_operator"
 
@@ -56,16 +55,7 @@ def fail_order(order: Order, reason: str) -> Order:
                 "It ends by itself once the chain has decided that transaction."
             )
         message = f"An operator ended it: {reason}"
-        transition(
-            Move(
-                order_id=order.id,
-                to=Status.FAILED,
-                expected=CANCELLABLE,
-                fence=None,
-                attempt=order.attempt,
-                **unhappy_end(order.id, FAILED_BY_OPERATOR, message),
-            )
-        )
+        end_unsigned(order, Status.FAILED, FAILED_BY_OPERATOR, message)
     return order
 
 

@@ -190,7 +190,12 @@ def cancel_order(order: Order) -> Order:
                 cancel_requested_at=Now()
             )
         elif not order.is_closed:
-            _cancel(order)
+            end_unsigned(
+                order,
+                Status.CANCELLED,
+                "cancelled",
+                "Cancelled before a swap was made.",
+            )
             order.refresh_from_db()
     if order.live_attempt:
         raise CancelConflict(
@@ -203,15 +208,19 @@ def cancel_order(order: Order) -> Order:
     return order
 
 
-def _cancel(order: Order) -> None:
+def end_unsigned(order: Order, to: Status, code: str, message: str) -> None:
+    """End an order with no live attempt from outside, whoever holds it.
+
+    Raises StaleTransition when something was signed, or it ended, meanwhile.
+    """
     transition(
         Move(
             order_id=order.id,
-            to=Status.CANCELLED,
+            to=to,
             expected=CANCELLABLE,
             fence=None,
             attempt=order.attempt,
-            **unhappy_end(order.id, "cancelled", "Cancelled before a swap was made."),
+            **unhappy_end(order.id, code, message),
         )
     )
 

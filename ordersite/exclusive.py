@@ -62,19 +62,17 @@ def claim_localnet_ports(
 
     Raises InUse.
     """
-    if only:
-        claim = _claim(range(first, first + LOCALNET_PORTS))
-        if claim is None:
-            raise InUse(
-                f"Localnet needs the ports {first} to {first + LOCALNET_PORTS - 1}, and "
-                "one of them is in use. Set another LOCALNET_PORT, or none: then free "
-                "ones are found."
-            )
-        return first, claim
-    for port in range(first, 65537 - LOCALNET_PORTS, LOCALNET_PORTS):
+    end = first + 1 if only else 65537 - LOCALNET_PORTS
+    for port in range(first, end, LOCALNET_PORTS):
         claim = _claim(range(port, port + LOCALNET_PORTS))
         if claim is not None:
             return port, claim
+    if only:
+        raise InUse(
+            f"Localnet needs the ports {first} to {first + LOCALNET_PORTS - 1}, and one "
+            "of them is in use. Set another LOCALNET_PORT, or none: then free ones are "
+            "found."
+        )
     raise InUse(f"No four adjacent ports are free from {first} upwards for localnet.")
 
 

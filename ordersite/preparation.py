@@ -17,6 +17,7 @@ from dex.allow_list import allow_genesis
 from dex.chain import known_chain
 from dex.errors import RpcRejected, RpcUnavailable, WalletError
 from dex.models import Chain
+from dex.solana.configured import configured_client
 from dex.solana.meeting import meet
 from dex.solana.rpc import RpcClient
 from dex.solana.wallet import Wallet, create_wallet
@@ -56,12 +57,7 @@ async def _visit_chain(
     known: Chain | None, say: Callable[[str], None]
 ) -> tuple[Wallet, dict[str, Any] | None]:
     """Meet the chain; on localnet also return what may be traded there."""
-    rpc = RpcClient(
-        settings.SOLANA_RPC_URLS,
-        timeout_s=settings.RPC_TIMEOUT_S,
-        batch_size=settings.RPC_BATCH_SIZE,
-        expected_genesis=known.genesis_hash if known else None,
-    )
+    rpc = configured_client(known.genesis_hash if known else None)
     try:
         is_localnet = await _is_localnet(rpc)
         wallet = _wallet(is_localnet)

@@ -17,24 +17,9 @@ from dex.errors import LiftRefused
 from dex.halting import lift_halt, standing_halt
 from dex.models import Chain, TradingHalt
 
+from .read_only import ReadOnlyAdmin
+
 SHOWN = 200
-
-
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Written by the engine, and never by hand."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(
-        self, request: HttpRequest, obj: Model | None = None
-    ) -> bool:
-        return False
-
-    def has_delete_permission(
-        self, request: HttpRequest, obj: Model | None = None
-    ) -> bool:
-        return False
 
 
 @admin.register(Chain)

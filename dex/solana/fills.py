@@ -101,7 +101,7 @@ async def read_fee(rpc: RpcClient, signature: str) -> int | None:
     """
 
     async def ask(endpoint: Endpoint) -> int:
-        fee = (await _transaction(endpoint, signature))["meta"].get("fee")
+        fee = (await _with_meta(endpoint, signature))["meta"].get("fee")
         if not is_count(fee):
             raise RpcUnavailable(f"{endpoint.name} shows no fee")
         return int(fee)
@@ -115,19 +115,24 @@ async def read_fee(rpc: RpcClient, signature: str) -> int | None:
 
 async def _landed(endpoint: Endpoint, signature: str) -> Mapping[str, Any]:
     """Return what this endpoint shows; RpcUnavailable when that is no landed swap."""
-    landed = await _transaction(endpoint, signature)
+    landed = await _with_meta(endpoint, signature)
     failed = landed["meta"].get("err")
     if failed is not None:
         raise RpcUnavailable(f"{endpoint.name} shows it with the error {failed!r:.200}")
     return landed
 
 
-async def _transaction(endpoint: Endpoint, signature: str) -> Mapping[str, Any]:
+async def ask_transaction(endpoint: Endpoint, signature: str) -> Any:
+    """Return what this endpoint answers to getTransaction; RpcUnavailable for an error."""
     try:
-        landed = await endpoint.call("getTransaction", [signature, OPTIONS])
+        return await endpoint.call("getTransaction", [signature, OPTIONS])
     except RpcRejected as error:
         # A node without history says so in many ways, and another has it.
         raise RpcUnavailable(f"{endpoint.name}: {error}") from error
+
+
+async def _with_meta(endpoint: Endpoint, signature: str) -> Mapping[str, Any]:
+    landed = await ask_transaction(endpoint, signature)
     if not isinstance(landed, dict) or not isinstance(landed.get("meta"), dict):
         raise RpcUnavailable(f"{endpoint.name} does not show it yet")
     return landed

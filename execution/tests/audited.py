@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db import transaction
 
 from dex.chain import meet_chain
+from execution.audit.landed import Landed
 from orders.models import Attempt, Order, OrderEvent, Status
 from orders.tests.helpers import make_address, make_order_at
 
@@ -32,6 +33,12 @@ def confirmed_order() -> Order:
     change(order, signature=signature, min_amount_out=1_980)
     order.refresh_from_db()
     return order
+
+
+def swap_of(order: Order) -> Landed:
+    """Return the swap of a confirmed order as the ledger has it."""
+    moved = {order.token_in.mint: -100 * 10**9, order.token_out.mint: 1_990}
+    return Landed(order.attempts.get().signature, 77, True, order.id, 1, moved)
 
 
 def submitted_order() -> Order:

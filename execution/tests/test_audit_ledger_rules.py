@@ -19,6 +19,7 @@ from .audited import (
     confirmed_order,
     meet_some_chain,
     submitted_order,
+    swap_of,
 )
 
 pytestmark = pytest.mark.django_db
@@ -27,11 +28,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def chain() -> None:
     meet_some_chain()
-
-
-def swap_of(order: Order) -> Landed:
-    moved = {order.token_in.mint: -100 * 10**9, order.token_out.mint: 1_990}
-    return Landed(order.attempts.get().signature, 77, True, order.id, 1, moved)
 
 
 def confirmed() -> tuple[Order, Landed]:

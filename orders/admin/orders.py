@@ -8,12 +8,13 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib import admin, messages
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 
+from dex.admin.read_only import ReadOnlyAdmin
 from dex.amounts import to_whole
 from orders.errors import OrderError
 from orders.models import Attempt, Order
@@ -24,7 +25,7 @@ from .review import ReviewActions, ReviewFilter
 
 
 @admin.register(Order)
-class OrderAdmin(ReviewActions, admin.ModelAdmin):  # type: ignore[type-arg]
+class OrderAdmin(ReviewActions, ReadOnlyAdmin):
     """Read-only but for its actions: a status changes through transition() alone."""
 
     list_display = (
@@ -60,21 +61,8 @@ class OrderAdmin(ReviewActions, admin.ModelAdmin):  # type: ignore[type-arg]
 
     # Who may do what.
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(
-        self, request: HttpRequest, obj: Order | None = None
-    ) -> bool:
-        return False
-
-    def has_delete_permission(
-        self, request: HttpRequest, obj: Order | None = None
-    ) -> bool:
-        return False
-
     def has_view_permission(
-        self, request: HttpRequest, obj: Order | None = None
+        self, request: HttpRequest, obj: Model | None = None
     ) -> bool:
         return super().has_view_permission(request, obj) or self.has_operate_permission(
             request

@@ -125,7 +125,7 @@ def test_renewing_extends_the_lease_of_what_is_still_held():
 def test_renewing_takes_the_same_queries_for_any_number(django_assert_num_queries):
     claims = [claim(make_order()) for _ in range(5)]
 
-    with django_assert_num_queries(3 + 2):  # the transaction is a savepoint here
+    with django_assert_num_queries(2 + 2):  # the transaction is a savepoint here
         assert len(renew(claims, owner=WORKER)) == 5
 
 

@@ -12,6 +12,7 @@ from execution.tests.audited import (
     confirmed_order,
     meet_some_chain,
     submitted_order,
+    swap_of,
 )
 from orders.models import OrderEvent, Status
 from ordersite.chaos.verdict import judge
@@ -24,19 +25,12 @@ def chain() -> None:
     meet_some_chain()
 
 
-def confirmed_swap() -> Landed:
-    """Confirm an order, and return its swap as the ledger has it."""
-    order = confirmed_order()
-    moved = {order.token_in.mint: -100 * 10**9, order.token_out.mint: 1_990}
-    return Landed(order.signature, 77, True, order.id, 1, moved)
-
-
 def broken(*landed: Landed) -> list[str]:
     return [violation.rule for violation in judge(landed)]
 
 
 def test_nothing_is_broken_when_table_and_ledger_agree():
-    assert broken(confirmed_swap()) == []
+    assert broken(swap_of(confirmed_order())) == []
 
 
 def test_an_order_that_has_not_ended_is_found_with_why_it_waits():
@@ -48,13 +42,13 @@ def test_an_order_that_has_not_ended_is_found_with_why_it_waits():
 
 
 def test_a_halt_is_found():
-    swap = confirmed_swap()
+    swap = swap_of(confirmed_order())
     halt_trading("for a test")
     assert broken(swap) == ["halted"]
 
 
 def test_both_the_table_and_the_ledger_are_judged():
-    confirmed_swap()
+    swap_of(confirmed_order())
     OrderEvent.objects.filter(sequence=2).update(status=Status.BUILDING)
     assert broken() == [
         *["illegal_step"] * 2,

@@ -47,6 +47,7 @@ def test_a_port_that_another_one_is_about_to_use_is_refused():
 
 
 def test_localnet_stays_on_ports_that_were_chosen_and_says_when_they_are_taken():
+    # Half of a port that the kernel gives away is one that it gives to nobody.
     free, claim = claim_localnet_ports(free_port() // 2)
     claim.close()
     with (

@@ -95,6 +95,11 @@ def test_a_child_that_does_not_stop_is_killed(screen: Screen, tmp_path: Path):
     assert "child    | does not stop: killed" in screen.getvalue()
 
 
+def watched_three_deaths(supervisor: Supervisor, lines: list[str]) -> bool:
+    supervisor.watch_once()
+    return sum("died" in line for line in lines) == 3
+
+
 def test_a_dead_child_starts_again_after_a_growing_delay(
     screen: Screen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -102,12 +107,7 @@ def test_a_dead_child_starts_again_after_a_growing_delay(
     supervisor = Supervisor(Console(screen))
     supervisor.start(make_child(screen, tmp_path, "print('born')"))
     try:
-
-        def died_three_times(lines: list[str]) -> bool:
-            supervisor.watch_once()
-            return sum("died" in line for line in lines) == 3
-
-        lines = screen.wait_for(died_three_times)
+        lines = screen.wait_for(lambda said: watched_three_deaths(supervisor, said))
     finally:
         supervisor.stop()
 
@@ -124,12 +124,7 @@ def test_a_dead_child_starts_again_at_once_where_that_is_asked_for(
     supervisor = Supervisor(Console(screen), at_once=True)
     supervisor.start(make_child(screen, tmp_path, "print('born')"))
     try:
-
-        def died_three_times(lines: list[str]) -> bool:
-            supervisor.watch_once()
-            return sum("died" in line for line in lines) == 3
-
-        lines = screen.wait_for(died_three_times)
+        lines = screen.wait_for(lambda said: watched_three_deaths(supervisor, said))
     finally:
         supervisor.stop()
 

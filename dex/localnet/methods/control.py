@@ -192,7 +192,8 @@ def localnet_clear_faults(node: Node, params: Params) -> Any:
     ids = params.get(0)
     if ids is not None and not isinstance(ids, list):
         raise invalid("Invalid params: expected a list of the ids of faults.")
-    unknown = [i for i in ids or () if i not in [f["id"] for f in node.faults.listed()]]
+    in_force = [fault["id"] for fault in node.faults.listed()]
+    unknown = [one for one in ids or () if one not in in_force]
     if unknown:
         raise invalid(
             f"No fault in force has the id {unknown[0]!r}: see localnet_faults."

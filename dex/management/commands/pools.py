@@ -6,7 +6,6 @@ import asyncio
 from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 from solders.pubkey import Pubkey
@@ -17,7 +16,7 @@ from dex.errors import DexError
 from dex.models import Pool
 from dex.pool_facts import PoolFacts, read_pool_facts
 from dex.router import load_venues
-from dex.solana.rpc import RpcClient
+from dex.solana.configured import configured_client
 
 
 class Command(BaseCommand):
@@ -85,12 +84,7 @@ class Command(BaseCommand):
 
 
 async def _read(address: Pubkey, genesis_hash: str) -> PoolFacts:
-    rpc = RpcClient(
-        settings.SOLANA_RPC_URLS,
-        timeout_s=settings.RPC_TIMEOUT_S,
-        batch_size=settings.RPC_BATCH_SIZE,
-        expected_genesis=genesis_hash,
-    )
+    rpc = configured_client(genesis_hash)
     try:
         return await read_pool_facts(rpc, load_venues(), address)
     finally:

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 from solders.pubkey import Pubkey
@@ -17,6 +16,7 @@ from dex.chain import known_chain
 from dex.errors import DexError
 from dex.halting import Violation
 from dex.models import Chain
+from dex.solana.configured import configured_client
 from dex.solana.rpc import RpcClient
 from execution.audit.findings import halt_on, standing
 from execution.audit.landed import Ledger
@@ -134,12 +134,7 @@ def _read_ledger(chain: Chain) -> Ledger:
 
 
 async def _ask(chain: Chain, ask: Callable[[RpcClient], Awaitable[Ledger]]) -> Ledger:
-    rpc = RpcClient(
-        settings.SOLANA_RPC_URLS,
-        timeout_s=settings.RPC_TIMEOUT_S,
-        batch_size=settings.RPC_BATCH_SIZE,
-        expected_genesis=chain.genesis_hash,
-    )
+    rpc = configured_client(chain.genesis_hash)
     try:
         return await ask(rpc)
     finally:
