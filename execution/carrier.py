@@ -49,6 +49,8 @@ class Carrier:
         )
         self.claim = claim
         self.plan: Plan | None = None
+        # Whether it does again what a former holder had done before it was gone.
+        self.is_resuming = False
         # Its swap among those that others must reckon with, until its end is known.
         self._reservation: Reservation | None = None
         # Venues that quoted otherwise than the chain would pay, with the record of it.
@@ -75,7 +77,9 @@ class Carrier:
             return held
         if order.status == Status.BUILDING and self.plan is None:
             # The former holder is gone, and nothing was signed.
-            await self._holder.move(order, Status.ROUTING, {"resumed": True})
+            self.is_resuming = True
+            resumed = {"resumed": True}
+            await self._holder.move(order, Status.ROUTING, resumed, is_progress=False)
             return held
         return held if await self._attempt(order) else None
 
@@ -94,17 +98,21 @@ class Carrier:
             else:
                 await self._build(order)
         except QuoteRefused as refusal:
-            self.drop_plan()
+            self._give_attempt_up()
             failure = Failure(refusal.code, refusal.reason, retryable=True)
             await self._holder.fail(order, failure)
         except AttemptFailed as failed:
-            self.drop_plan()
+            self._give_attempt_up()
             if isinstance(failed, VenueMismatch):
                 self._refuted[failed.answer.venue] = failed.answer
             await self._holder.fail(order, failed.failure)
         else:
             return True
         return False
+
+    def _give_attempt_up(self) -> None:
+        self.drop_plan()
+        self.is_resuming = False
 
     async def _route(self, order: Order) -> None:
         self.drop_plan()
@@ -116,6 +124,7 @@ class Carrier:
             Status.BUILDING,
             history.routed(order, routed.route),
             columns={"venue": venue, "min_amount_out": floor},
+            is_progress=not self.is_resuming,
         )
         self.plan = routed.plan
 
@@ -149,6 +158,7 @@ class Carrier:
             columns={"signature": signed.signature},
             opens=opening,
         )
+        self.is_resuming = False
 
     async def _watch(self, order: Order) -> None:
         """Send the live attempt's bytes until the chain has decided them."""

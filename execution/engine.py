@@ -77,7 +77,8 @@ class Engine:
     ) -> None:
         """Carry one claimed order as far as it goes; return when it is closed or lost.
 
-        `stepped` is called after every step that was written.
+        `stepped` is called after every step that was written and is not only a former
+        holder's, done again.
         """
         carrier = Carrier(self, claim)
         try:
@@ -117,7 +118,8 @@ class Engine:
             else:
                 fruitless = 0
                 carrier.waits.over()
-                stepped()
+                if not carrier.is_resuming:
+                    stepped()
         logger.error(
             "order %s: three writes in a row did not count; a keeper takes it over",
             claim.order_id,

@@ -41,7 +41,7 @@ async def keep(runner: Runner, *, round_s: float = ROUND_S) -> None:
 async def keeper_round(runner: Runner) -> bool:
     """Claim what is overdue; a suspect only alone; orders in review only to watch.
 
-    A suspect order was claimed twice without an event: it may be what killed its
+    A suspect order was claimed twice without progress: it may be what killed its
     holders. So it is taken when all that was begun has made a step or lived for a while,
     and nothing is taken beside it before the same holds for it. Orders that only wait
     for the chain, on either side, hold up nobody. Returns whether a suspect was taken.

@@ -15,8 +15,8 @@ from django.db.models.functions import Greatest, Now
 from .models import OPEN, Order, Status, WaitingCode
 
 LEASE = timedelta(seconds=10)
-SUSPECT_AFTER = 2  # claims without an event: taken alone, by a keeper only
-REVIEW_AFTER = 20  # claims without an event: only watched, until an operator looks
+SUSPECT_AFTER = 2  # claims without progress: taken alone, by a keeper only
+REVIEW_AFTER = 20  # claims without progress: only watched, until an operator looks
 NO_PROGRESS = (
     f"It was begun {REVIEW_AFTER} times without any progress, so it may be what stops its "
     "workers. An operator must look at their logs, then clear the review or fail it."
@@ -57,7 +57,7 @@ def claim_overdue(*, limit: int, owner: str) -> list[Claim]:
 
 
 def claim_suspect(*, owner: str) -> Claim | None:
-    """Claim one order that was claimed twice without an event, for an idle keeper."""
+    """Claim one order that was claimed twice without progress, for an idle keeper."""
     suspects = _free().filter(
         due_at__lt=Now(), idle_claims__gte=SUSPECT_AFTER, idle_claims__lt=REVIEW_AFTER
     )
@@ -141,7 +141,7 @@ def _claim(
 
 
 def mark_for_review() -> None:
-    """Set aside for an operator what was claimed too often without an event."""
+    """Set aside for an operator what was claimed too often without progress."""
     _free().filter(idle_claims__gte=REVIEW_AFTER).update(**_in_review(NO_PROGRESS))
 
 

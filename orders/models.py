@@ -105,7 +105,7 @@ class Order(models.Model):
     lease_owner = models.CharField(max_length=64, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     due_at = models.DateTimeField()
-    idle_claims = models.PositiveIntegerField(default=0)  # claims since the last event
+    idle_claims = models.PositiveIntegerField(default=0)  # claims without progress
     needs_review_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

@@ -61,7 +61,9 @@ class Move:
 
     `fence` None means an act that holds no claim (a cancel, an operator's fail): it
     needs `live_attempt = 0` and takes the fence from whoever holds the order.
-    `columns` are further columns of the order that the step writes.
+    `columns` are further columns of the order that the step writes. `is_progress` False
+    means a step done again for a former holder: what killed that one may lie ahead, so
+    the claims without progress go on being counted.
     """
 
     order_id: UUID
@@ -73,6 +75,7 @@ class Move:
     columns: Mapping[str, Any] | None = None
     opens: AttemptOpening | None = None
     closes: AttemptClosing | None = None
+    is_progress: bool = True
 
 
 def transition(move: Move) -> OrderEvent:
@@ -156,7 +159,7 @@ def _write_order(move: Move) -> None:
         status=move.to,
         attempt=move.attempt,
         last_sequence=F("last_sequence") + 1,
-        idle_claims=0,
+        **({"idle_claims": 0} if move.is_progress else {}),
         **changes,
     )
     if changed != 1:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import base64
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.db.models import F
 from django.db.models.functions import Now
 
+from execution.carrier import Carrier
 from execution.keeper import keeper_round
+from execution.storage import read_held
+from orders.claims import claim_order, claim_suspect
 from orders.models import Attempt, Order, Status
 from orders.review import clear_review
 
@@ -49,6 +53,16 @@ async def swaps_of(stage, order_id):
         for entry in await stage.landed()
         if str(order_id) in entry["memo"] and entry["err"] is None
     ]
+
+
+async def claimed_by_anyone(stage, order_id):
+    """Claim an order as a job would, or as a keeper does once it is suspect."""
+
+    def claim():
+        suspect = partial(claim_suspect, owner="keeper")
+        return [claim_order(order_id, owner="worker") or suspect()]
+
+    return await stage.database.run(claim)
 
 
 async def keep_until_closed(stage, make_runner, order_ids):
@@ -156,6 +170,34 @@ async def test_an_order_that_fails_its_holders_is_set_aside_and_the_others_flow(
     assert await swaps_of(stage, poison) == ["1"]
 
 
+async def test_an_order_that_kills_its_holder_while_it_is_built_is_set_aside(
+    stage, make_runner
+):
+    order_id = await left_at(stage, Status.BUILDING)
+    for died in range(20):
+        await let_lease_run_out(stage, order_id)
+        (claim,) = await claimed_by_anyone(stage, order_id)
+        carrier = Carrier(stage.engine, claim)
+        for _ in (Status.ROUTING, Status.BUILDING):
+            held = await stage.database.run(read_held, claim)
+            await carrier.step(held)
+        assert carrier.is_resuming
+        order = await stage.order(order_id)
+        assert (order.status, order.idle_claims) == (Status.BUILDING, died + 1)
+    await let_lease_run_out(stage, order_id)
+    runner = await make_runner(owner="keeper")
+
+    await keeper_round(runner)
+
+    assert runner.is_idle
+    assert (await stage.order(order_id)).waiting_code == "needs_review"
+    await stage.database.run(clear_review, order)
+    await keeper_round(runner)
+    await runner.finished()
+    assert await swaps_of(stage, order_id) == ["1"]
+    assert (await stage.order(order_id)).idle_claims == 0
+
+
 async def test_orders_of_every_status_say_that_the_chain_is_away_and_then_go_on(
     stage, make_runner
 ):
@@ -217,7 +259,7 @@ async def test_a_holder_that_dies_again_and_again_uses_up_no_attempt(
     stage, make_runner, status
 ):
     order_id = await left_at(stage, Status(status))
-    for _ in range(3):
+    for _ in range(2):
         await until_step(
             stage,
             await stage.claim(order_id),

@@ -130,7 +130,7 @@ class OrderPage:
             ("Waiting since", _moment(order.waiting_since)),
             ("Held by", order.lease_owner),
             ("Held until", _moment(order.lease_until)),
-            ("Claims without an event", order.idle_claims or None),
+            ("Claims without progress", order.idle_claims or None),
         ]
         return [
             (label, str(value)) for label, value in lines if value not in (None, "")

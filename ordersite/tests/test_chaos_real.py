@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import shutil
 import subprocess
@@ -23,6 +24,14 @@ NOTHING = (
     *("--kills", "0", "--freezes", "0", "--web-kills", "0", "--flushes", "0"),
     *("--redis-stops", "0", "--redis-stalls", "0", "--postgres-restarts", "0"),
     *("--node-stalls", "0", "--node-resets", "0", "--node-cuts", "0"),
+)
+
+# What the proof asks for: see docs/reliability.md.
+AT_LENGTH = (
+    *("--total", "2000", "--minutes", "0.7", "--kills", "200", "--freezes", "50"),
+    *("--web-kills", "20", "--flushes", "10", "--redis-stops", "3"),
+    *("--redis-stalls", "3", "--postgres-restarts", "5", "--node-stalls", "10"),
+    *("--node-resets", "10", "--node-cuts", "10"),
 )
 
 
@@ -66,6 +75,21 @@ def test_no_fault_loses_doubles_or_hides_an_order():
     for struck in ("kill struck 6", "freeze struck 1", "web-kill struck 2"):
         assert struck in said, said
     assert not folder.exists()
+
+
+@pytest.mark.prove
+@pytest.mark.timeout(0)
+def test_two_hundred_kills_lose_double_or_hide_none_of_two_thousand_orders():
+    seed = str(random.SystemRandom().randrange(10**6))
+    with running_chaos("--seed", seed, *AT_LENGTH) as (run, _):
+        said, _ = run.communicate(timeout=3_600)
+
+    print(said)  # noqa: T201  the figures of the proof
+    assert run.returncode == 0
+    assert f"0 rules broken (seed {seed})" in said
+    assert "2000 orders asked for" in said
+    for least in ("kill struck 200", "freeze struck 50", "web-kill struck 20"):
+        assert least in said
 
 
 def test_one_base_unit_too_much_in_the_table_makes_the_run_fail():
