@@ -21,7 +21,7 @@ from .background import BackgroundLoop
 from .chain import known_chain
 from .errors import DexError, RpcUnavailable
 from .models import Token
-from .router import find_route, load_venues, wanted_swap
+from .router import allowed_pools, find_route, load_venues, wanted_swap
 from .solana.configured import configured_client
 from .solana.endpoint import Endpoint
 from .solana.market import Market
@@ -90,6 +90,7 @@ class Desk:
             token_in,
             token_out,
             amount_in,
+            pools=allowed_pools(token_in, token_out),
             wallet=Pubkey.from_string(chain.wallet) if chain else None,
             max_price_impact_bps=max_price_impact_bps,
             unit_price=settings.COMPUTE_UNIT_PRICE,

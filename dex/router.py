@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from django.conf import settings
 from django.db.models import Q
@@ -26,19 +27,26 @@ def load_venues() -> dict[str, Venue]:
     return {name: import_string(path)() for name, path in settings.VENUES.items()}
 
 
-def pools_for(token_in: Token, token_out: Token) -> list[PoolKey]:
-    """List the allowed pools of a pair: enabled ones of enabled tokens."""
-    return _allowed(
-        Q(token_a=token_in, token_b=token_out) | Q(token_a=token_out, token_b=token_in)
-    )
+@dataclass(frozen=True, slots=True)
+class AllowedPools:
+    """What the allow-list holds for a pair, and to price SOL in what the pair pays."""
+
+    of_pair: list[PoolKey]
+    of_sol: list[PoolKey]  # none for SOL itself
 
 
-def sol_pools_for(token_out: Token) -> list[PoolKey]:
-    """List the allowed pools that price SOL in a token; none for SOL itself."""
+def allowed_pools(token_in: Token, token_out: Token) -> AllowedPools:
+    """Read the allowed pools of a pair: enabled ones of enabled tokens."""
     sol = str(WRAPPED_SOL_MINT)
-    return _allowed(
-        Q(token_a__mint=sol, token_b=token_out)
-        | Q(token_a=token_out, token_b__mint=sol)
+    return AllowedPools(
+        _allowed(
+            Q(token_a=token_in, token_b=token_out)
+            | Q(token_a=token_out, token_b=token_in)
+        ),
+        _allowed(
+            Q(token_a__mint=sol, token_b=token_out)
+            | Q(token_a=token_out, token_b__mint=sol)
+        ),
     )
 
 
@@ -55,11 +63,12 @@ def wanted_swap(
     token_out: Token,
     amount_in: int,
     *,
+    pools: AllowedPools,
     wallet: Pubkey | None,
     max_price_impact_bps: int | None,
     unit_price: int,
 ) -> Wanted:
-    """Read from the allow-list what a route for this swap needs.
+    """Say what a route for this swap needs.
 
     `amount_in` in base units, `unit_price` in micro-lamports per compute unit.
     """
@@ -67,9 +76,9 @@ def wanted_swap(
     program_out = Pubkey.from_string(token_out.token_program)
     return Wanted(
         swap=Swap(mint_in, mint_out, amount_in),
-        pools=pools_for(token_in, token_out),
+        pools=pools.of_pair,
         max_price_impact=impact_limit(max_price_impact_bps),
-        sol_pools=sol_pools_for(token_out),
+        sol_pools=pools.of_sol,
         unit_price=unit_price,
         account_out=(
             associated_token_address(wallet, mint_out, program_out) if wallet else None

@@ -58,6 +58,7 @@ async def open_runner(role: str) -> AsyncIterator[Runner]:
             unit_price=settings.COMPUTE_UNIT_PRICE,
             intervals=Intervals(quote_timeout_s=settings.QUOTE_TIMEOUT_S),
         )
+        stack.push_async_callback(engine.batches.finished)
         runner = Runner(
             engine, capacity=settings.ORDERS_IN_FLIGHT, owner=holder_name(role)
         )

@@ -6,7 +6,7 @@ Nothing here is sent and nothing is saved.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
 from solders.message import MessageV0
@@ -19,7 +19,6 @@ from dex.solana.addresses import associated_token_address
 from dex.solana.cluster import Cluster
 from dex.solana.decoding import token_amount
 from dex.solana.transactions import compose_swap
-from dex.solana.wallet import Wallet
 from dex.types import (
     Blockhash,
     Quote,
@@ -31,7 +30,6 @@ from dex.types import (
 from dex.venues.base import Venue
 
 from .failures import Failure
-from .storage import Database
 
 REQUOTES = 3
 # About five slots. An order may have waited since its route was chosen; an older reading
@@ -79,15 +77,15 @@ class TransactionBuilder:
         self,
         *,
         cluster: Cluster,
-        wallet: Wallet,
+        wallet: Pubkey,
         venues: Mapping[str, Venue],
-        database: Database,
+        sign: Callable[[MessageV0, int], Awaitable[SignedTransaction]],
         unit_price: int,
     ) -> None:
         self._cluster = cluster
         self._wallet = wallet
         self._venues = venues
-        self._database = database
+        self._sign_message = sign
         self._unit_price = unit_price
 
     async def build(self, plan: Plan, memo: str) -> tuple[Plan, SignedTransaction]:
@@ -117,9 +115,7 @@ class TransactionBuilder:
         # That of the simulation may be older by now.
         blockhash = await self._cluster.latest_blockhash()
         message = self._compose(plan, memo, blockhash, limit)
-        signed = await self._database.run(
-            self._wallet.sign, message, blockhash.last_valid_block_height
-        )
+        signed = await self._sign_message(message, blockhash.last_valid_block_height)
         if _now() - blockhash.read_at > MAX_BLOCKHASH_AGE_S:
             # The signer reads the database. Nothing is saved or sent of this signature.
             raise RpcUnavailable("Signing took so long that the blockhash grew old.")
@@ -132,7 +128,7 @@ class TransactionBuilder:
             self._venues[plan.quote.venue],
             plan.quote,
             plan.snapshot,
-            wallet=self._wallet.address,
+            wallet=self._wallet,
             memo=memo,
             min_amount_out=plan.floor,
             blockhash=blockhash.blockhash,
@@ -168,7 +164,7 @@ class TransactionBuilder:
         """Read the pool again, at `slot` or later."""
         quote = plan.quote
         account_out = associated_token_address(
-            self._wallet.address, quote.mint_out, quote.token_program_out
+            self._wallet, quote.mint_out, quote.token_program_out
         )
         return await self._cluster.market.snapshot(
             [(quote.venue, quote.pool)],

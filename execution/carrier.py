@@ -18,15 +18,12 @@ from dex.types import (
     VenueAnswer,
 )
 from orders.claims import Claim
-from orders.models import Attempt, AttemptState, Order, Status
-from orders.transitions import (
-    AttemptClosing,
-    AttemptOpening,
-)
+from orders.models import AttemptState, Order, Status
+from orders.moves import AttemptClosing, AttemptOpening
 
 from . import history
 from .build import AttemptFailed, Plan, VenueMismatch
-from .failures import Failure
+from .failures import Failure, too_late
 from .holder import Holder
 from .routing import route_order
 from .storage import Held, read_live_attempt
@@ -43,7 +40,7 @@ class Carrier:
         self._engine = engine
         self._holder = Holder(
             claim,
-            engine.database,
+            engine.batches,
             rng=engine.rng,
             backoff_scale=engine.intervals.backoff_scale,
         )
@@ -51,6 +48,8 @@ class Carrier:
         self.plan: Plan | None = None
         # Whether it does again what a former holder had done before it was gone.
         self.is_resuming = False
+        # What it has signed and saved, until it begins to watch that.
+        self._live: AttemptOpening | None = None
         # Its swap among those that others must reckon with, until its end is known.
         self._reservation: Reservation | None = None
         # Venues that quoted otherwise than the chain would pay, with the record of it.
@@ -66,10 +65,11 @@ class Carrier:
         """
         order = held.order
         if order.status == Status.SUBMITTED:
-            await self._watch(order)
-            return None
+            return held if await self._watch(order) else None
         if held.is_past_deadline or order.cancel_requested_at is not None:
-            await self._holder.fail(order, self._too_late(order))
+            reason = self.waits.reason
+            waited = reason.message if reason else order.waiting_message
+            await self._holder.fail(order, too_late(waited))
             return None
         if order.status == Status.PENDING:
             venues = {"venues": sorted(self._engine.venues)}
@@ -158,17 +158,21 @@ class Carrier:
             columns={"signature": signed.signature},
             opens=opening,
         )
+        self._live = opening
         self.is_resuming = False
 
-    async def _watch(self, order: Order) -> None:
-        """Send the live attempt's bytes until the chain has decided them."""
-        attempt = await self._engine.database.run(read_live_attempt, order.id)
+    async def _watch(self, order: Order) -> bool:
+        """Send the live attempt's bytes until the chain has decided them.
+
+        Returns whether that was the order's end.
+        """
+        attempt = await self._live_attempt(order)
         self.plan = None
         outcome = await self.waits.through(
             self._engine.cluster.settle(
                 SignedTransaction(
                     signature=attempt.signature,
-                    raw=bytes(attempt.raw_transaction),
+                    raw=attempt.raw_transaction,
                     blockhash=attempt.blockhash,
                     last_valid_block_height=attempt.last_valid_block_height,
                 ),
@@ -180,6 +184,7 @@ class Carrier:
         match outcome:
             case Landed():
                 await self._confirm(order, attempt)
+                return True
             case LandedWithError(slot, code, message, retryable, program, name):
                 self.drop_plan()
                 fee = await self._engine.cluster.fee(attempt.signature)
@@ -202,8 +207,16 @@ class Carrier:
                     error=failure.message,
                 )
                 await self._holder.fail(order, failure, closing)
+        return False
 
-    async def _confirm(self, order: Order, attempt: Attempt) -> None:
+    async def _live_attempt(self, order: Order) -> AttemptOpening:
+        """Return what was signed and saved: as this process did it, or as it is stored."""
+        mine, self._live = self._live, None
+        if mine is not None and mine.number == order.attempt:
+            return mine
+        return await self._engine.database.run(read_live_attempt, order.id)
+
+    async def _confirm(self, order: Order, attempt: AttemptOpening) -> None:
         fill: Fill = await self._engine.cluster.fill(
             attempt.signature,
             vault_in=Pubkey.from_string(attempt.vault_in),
@@ -226,16 +239,4 @@ class Carrier:
                 "slot": fill.slot,
             },
             closes=AttemptClosing(AttemptState.LANDED, fill.slot, fill.fee_lamports),
-        )
-
-    def _too_late(self, order: Order) -> Failure:
-        reason = self.waits.reason
-        waited = reason.message if reason else order.waiting_message
-        advice = "Place it again."
-        if waited:
-            advice = f"It waited: {waited} Place it again when that is over."
-        return Failure(
-            "deadline_passed",
-            f"The order was not signed before its deadline. {advice}",
-            retryable=True,
         )

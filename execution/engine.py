@@ -22,9 +22,10 @@ from dex.venues.base import Venue
 from orders.claims import Claim
 from orders.errors import StaleTransition
 
+from .batches import Batches
 from .build import TransactionBuilder
 from .carrier import Carrier
-from .storage import CONNECTION_ERRORS, Database, Held, read_held
+from .storage import CONNECTION_ERRORS, Database, Held
 from .waiting import reason_of
 
 logger = logging.getLogger(__name__)
@@ -57,15 +58,15 @@ class Engine:
         self.wallet = wallet
         self.venues = venues
         self.database = database
-        self.unit_price = unit_price
+        self.batches = Batches(database, wallet, unit_price)
         self.pending = PendingSwaps(venues)
         self.intervals = intervals or Intervals()
         self.rng = rng or random.Random()
         self.builder = TransactionBuilder(
             cluster=cluster,
-            wallet=wallet,
+            wallet=wallet.address,
             venues=venues,
-            database=database,
+            sign=self.batches.sign,
             unit_price=unit_price,
         )
         # Set once the wallet's own history was matched with the table: nothing is
@@ -95,7 +96,7 @@ class Engine:
         while fruitless < 3:
             try:
                 if held is None:
-                    held = await self.database.run(read_held, claim)
+                    held = await self.batches.read_held(claim)
                     if held is None or held.order.is_closed:
                         return
                     carrier.waits.read(held.order)
@@ -120,6 +121,8 @@ class Engine:
                 carrier.waits.over()
                 if not carrier.is_resuming:
                     stepped()
+                if held is not None and held.order.is_closed:
+                    return
         logger.error(
             "order %s: three writes in a row did not count; a keeper takes it over",
             claim.order_id,

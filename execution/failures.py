@@ -45,6 +45,18 @@ ALL_REFUTED = Failure(
 )
 
 
+def too_late(waited_for: str) -> Failure:
+    """The deadline passed before anything was signed; `waited_for` is why, if known."""
+    advice = "Place it again."
+    if waited_for:
+        advice = f"It waited: {waited_for} Place it again when that is over."
+    return Failure(
+        "deadline_passed",
+        f"The order was not signed before its deadline. {advice}",
+        retryable=True,
+    )
+
+
 def next_status(
     order: Order, failure: Failure, *, is_past_deadline: bool, may_sign: bool = True
 ) -> Status:

@@ -7,7 +7,8 @@ from typing import Any
 
 from dex.amounts import to_whole
 from dex.types import Fill, Route, SignedTransaction, VenueAnswer
-from orders.models import Attempt, Order
+from orders.models import Order
+from orders.moves import AttemptOpening
 from orders.quotes import answer_data, price
 
 from .failures import Failure
@@ -30,9 +31,9 @@ def signed(order: Order, transaction: SignedTransaction, floor: int) -> dict[str
     }
 
 
-def filled(order: Order, attempt: Attempt, fill: Fill) -> dict[str, Any]:
+def filled(order: Order, attempt: AttemptOpening, fill: Fill) -> dict[str, Any]:
     """The data of `confirmed`, all of it from the landed transaction."""
-    quoted = int(attempt.quoted_amount_out)
+    quoted = attempt.quoted_amount_out
     return {
         "signature": fill.signature,
         "slot": fill.slot,

@@ -9,11 +9,12 @@ from typing import Any
 from orders.claims import Claim
 from orders.errors import StaleTransition
 from orders.models import Order, Status
-from orders.transitions import AttemptClosing, Move, transition, unhappy_end
+from orders.moves import AttemptClosing, Move
+from orders.transitions import unhappy_end
 
 from . import history
+from .batches import Batches
 from .failures import Failure, backoff_ms, next_status
-from .storage import Database, read_held
 
 
 class Holder:
@@ -22,13 +23,13 @@ class Holder:
     def __init__(
         self,
         claim: Claim,
-        database: Database,
+        batches: Batches,
         *,
         rng: random.Random,
         backoff_scale: float,
     ) -> None:
         self._claim = claim
-        self._database = database
+        self._batches = batches
         self._rng = rng
         self._backoff_scale = backoff_scale
 
@@ -54,7 +55,7 @@ class Holder:
             data=data,
             **with_it,
         )
-        await self._database.run(transition, move)
+        await self._batches.move(move)
         order.status, order.attempt = to, move.attempt
         order.waiting_code = order.waiting_message = ""
         for name, value in (move.columns or {}).items():
@@ -68,7 +69,7 @@ class Holder:
         Raises StaleTransition when the order is not in the attempt that failed any more:
         this end was written already, or somebody took the claim.
         """
-        held = await self._database.run(read_held, self._claim)
+        held = await self._batches.read_held(self._claim)
         if held is None or _where(held.order) != _where(order):
             raise StaleTransition(f"order {order.id} has moved on")
         to = next_status(
@@ -92,7 +93,9 @@ class Holder:
         code, message = failure.code, failure.message
         if to == Status.CANCELLED:
             code, message = "cancelled", f"Cancelled on request. {message}"
-        end = await self._database.run(unhappy_end, order.id, code, message, closes)
+        end = await self._batches.database.run(
+            unhappy_end, order.id, code, message, closes
+        )
         end["data"] |= failure.origin | history.unrouted(order, failure)
         await self.move(order, to, **end, closes=closes)
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from dex.errors import NoRoute
 from dex.pending import Reservation
-from dex.quoting import Wanted
-from dex.router import find_route, wanted_swap
+from dex.router import find_route
 from dex.types import Route, VenueAnswer
 from orders.models import Order
 
@@ -36,7 +35,7 @@ async def route_order(
 
     Raises AttemptFailed, RpcError.
     """
-    wanted = await engine.database.run(_wanted, engine, order)
+    wanted = await engine.batches.wanted(order)
     venues = {n: venue for n, venue in engine.venues.items() if n not in refuted}
     answers = tuple(refuted.values())
     if wanted.pools and not any(venue in venues for venue, _ in wanted.pools):
@@ -66,17 +65,6 @@ async def route_order(
         max_price_impact=wanted.max_price_impact,
     )
     return Routed(route, plan, engine.pending.reserve(route.best))
-
-
-def _wanted(engine: Engine, order: Order) -> Wanted:
-    return wanted_swap(
-        order.token_in,
-        order.token_out,
-        int(order.amount_in),
-        wallet=engine.wallet.address,
-        max_price_impact_bps=order.max_price_impact_bps,
-        unit_price=engine.unit_price,
-    )
 
 
 def _floor(order: Order, route: Route) -> int:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import ParamSpec, TypeVar
 from uuid import UUID
@@ -18,6 +18,7 @@ from django.db.models.functions import Now
 from orders.claims import Claim
 from orders.errors import StaleTransition
 from orders.models import Attempt, AttemptState, Order
+from orders.moves import AttemptOpening
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -75,22 +76,39 @@ class Held:
 
 def read_held(claim: Claim) -> Held | None:
     """Read the order while the claim still holds it; None when somebody took it over."""
+    (held,) = read_all_held([claim])
+    return held
+
+
+def read_all_held(claims: Sequence[Claim]) -> list[Held | None]:
+    """Read the orders of many claims; None for each that somebody took over."""
     past = ExpressionWrapper(Q(deadline__lte=Now()), output_field=BooleanField())
-    order = (
-        Order.objects.select_related("token_in", "token_out")
-        .annotate(is_past_deadline=past)
-        .filter(id=claim.order_id, fence=claim.fence)
-        .first()
+    orders = Order.objects.annotate(is_past_deadline=past).select_related(
+        "token_in", "token_out"
     )
-    return Held(order, order.is_past_deadline) if order else None
+    found = orders.in_bulk([claim.order_id for claim in claims])
+    mine = [(claim, found.get(claim.order_id)) for claim in claims]
+    return [
+        Held(order, order.is_past_deadline)
+        if order is not None and order.fence == claim.fence
+        else None
+        for claim, order in mine
+    ]
 
 
-def read_live_attempt(order_id: UUID) -> Attempt:
-    """Read the one attempt of a submitted order that may still land.
+def read_live_attempt(order_id: UUID) -> AttemptOpening:
+    """Read the one attempt of a submitted order that may still land, as it was saved.
 
     Raises StaleTransition when another holder has closed it meanwhile.
     """
     attempt = Attempt.objects.filter(order_id=order_id, state=AttemptState.LIVE).first()
     if attempt is None:
         raise StaleTransition(f"order {order_id} has no live attempt any more")
-    return attempt
+    saved = {
+        field.name: getattr(attempt, field.name) for field in fields(AttemptOpening)
+    }
+    amounts = {
+        name: int(saved[name]) for name in ("quoted_amount_out", "min_amount_out")
+    }
+    raw = bytes(attempt.raw_transaction)
+    return AttemptOpening(**saved | amounts | {"raw_transaction": raw})

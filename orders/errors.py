@@ -3,6 +3,7 @@
 OrderError
 ├── IllegalTransition     a bug: the table of TRANSITIONS forbids the move
 ├── StaleTransition       somebody else moved the order or took the claim: stop silently
+├── OrderLocked           somebody else writes the order just now: try it alone
 ├── IdempotencyConflict   the key was used for another order before
 ├── CancelConflict        the order is closed, or a signed transaction may still land
 ├── ReviewRefused         the order is not in review, or a transaction may still land
@@ -31,6 +32,12 @@ class StaleTransition(OrderError):
     """The order is not in the expected status, or another holder has claimed it."""
 
     code = "stale_transition"
+
+
+class OrderLocked(OrderError):
+    """Somebody else holds the order's row: nothing was written, and nothing decided."""
+
+    code = "order_locked"
 
 
 class IdempotencyConflict(OrderError):

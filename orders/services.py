@@ -35,7 +35,8 @@ from .errors import (
     RetryRefused,
 )
 from .models import Order, OrderEvent, Status
-from .transitions import Move, transition, unhappy_end
+from .moves import Move
+from .transitions import transition, unhappy_end
 
 logger = logging.getLogger(__name__)
 

@@ -2,99 +2,116 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from . import events, waiting
-from .errors import IllegalTransition, StaleTransition
-from .models import (
-    TERMINAL,
-    TRANSITIONS,
-    Attempt,
-    AttemptState,
-    FundsMoved,
-    Order,
-    OrderEvent,
-    Status,
-)
+from . import events, journal
+from .errors import OrderLocked, StaleTransition
+from .models import Attempt, AttemptState, FundsMoved, Order, OrderEvent
+from .moves import AttemptClosing, Move
 
-
-@dataclass(frozen=True, slots=True)
-class AttemptOpening:
-    """A signed transaction to be saved with the move to submitted. Base units."""
-
-    number: int
-    venue: str
-    pool: str
-    vault_in: str
-    vault_out: str
-    signature: str
-    raw_transaction: bytes
-    blockhash: str
-    last_valid_block_height: int
-    quoted_amount_out: int
-    min_amount_out: int
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptClosing:
-    """What became of the live attempt: landed, errored, or proved expired."""
-
-    state: AttemptState
-    slot: int | None = None
-    fee_lamports: int | None = None
-    error_code: str = ""
-    error: str = ""
-    program: str = ""
-    program_error: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """One step of one order, complete: the status, its event, and what goes with it.
-
-    `fence` None means an act that holds no claim (a cancel, an operator's fail): it
-    needs `live_attempt = 0` and takes the fence from whoever holds the order.
-    `columns` are further columns of the order that the step writes. `is_progress` False
-    means a step done again for a former holder: what killed that one may lie ahead, so
-    the claims without progress go on being counted.
-    """
-
-    order_id: UUID
-    to: Status
-    expected: Collection[Status]
-    fence: int | None
-    attempt: int
-    data: Mapping[str, Any]
-    columns: Mapping[str, Any] | None = None
-    opens: AttemptOpening | None = None
-    closes: AttemptClosing | None = None
-    is_progress: bool = True
+Counted = OrderEvent | StaleTransition | OrderLocked
 
 
 def transition(move: Move) -> OrderEvent:
     """Move an order one step and write its event, in one database transaction.
 
     Ends what the order waited for, and says so in the event. Publishes after commit.
-    Raises IllegalTransition when TRANSITIONS forbids the move
-    (a bug), StaleTransition when the order is no longer where `move` expects it.
+    Raises IllegalTransition when no order may make this step (a bug), StaleTransition
+    when the order is no longer where `move` expects it. Waits for a locked row.
     """
-    _check(move)
+    (result,) = _transition([move], skip_locked=False)
+    if isinstance(result, OrderLocked):  # a lock would have been waited for
+        raise StaleTransition(f"there is no order {move.order_id}")
+    if isinstance(result, StaleTransition):
+        raise result
+    return result
+
+
+def transition_all(moves: Sequence[Move]) -> list[Counted]:
+    """Move many orders one step each, in one database transaction; publish after commit.
+
+    Each order counts or not for itself. Returned is for each move its event, or the error
+    that transition() would raise, or OrderLocked when somebody else holds the row: that
+    must keep nobody waiting. Raises what fails for all of them: then none counted, unless
+    the connection broke, which leaves it unknown.
+    """
+    return _transition(moves, skip_locked=True)
+
+
+def _transition(moves: Sequence[Move], *, skip_locked: bool) -> list[Counted]:
+    for move in moves:
+        move.check()
     with transaction.atomic():
-        _write_order(move)
-        event = _write_event(move)
+        rows = _lock([move.order_id for move in moves], skip_locked=skip_locked)
+        live = _live_attempts([move.order_id for move in moves if move.closes])
+        objections = {
+            move.order_id: objection
+            for move in moves
+            if (objection := _objection(move, rows.get(move.order_id), live))
+        }
+        steps = [
+            journal.Step(move, rows[move.order_id], live.get(move.order_id))
+            for move in moves
+            if move.order_id not in objections
+        ]
+        written = journal.write(steps) if steps else {}
+        for event in written.values():
+            transaction.on_commit(partial(events.publish, event), robust=True)
+    return [(objections | written)[move.order_id] for move in moves]
+
+
+def _lock(order_ids: Collection[UUID], *, skip_locked: bool) -> dict[UUID, journal.Row]:
+    """Lock orders in the order of their ids, so that no two writers wait in a ring."""
+    orders = Order.objects.filter(id__in=order_ids).order_by("id")
+    locked = orders.select_for_update(skip_locked=skip_locked, of=("self",))
+    return {row["id"]: row for row in locked.values(*journal.READ, now=Now())}
+
+
+def _live_attempts(order_ids: Collection[UUID]) -> dict[UUID, int]:
+    """Return the ids of the attempts that may still land, by order."""
+    if not order_ids:
+        return {}
+    live = Attempt.objects.filter(order_id__in=order_ids, state=AttemptState.LIVE)
+    return dict(live.values_list("order_id", "id"))
+
+
+def _objection(
+    move: Move, row: journal.Row | None, live: Mapping[UUID, int]
+) -> StaleTransition | OrderLocked | None:
+    """Say why a step does not count; None when it does. The row is locked."""
+    if row is None:
+        return OrderLocked(f"order {move.order_id} is being written by somebody else")
+    if row["status"] in move.expected and _is_holder(move, row):
         if move.opens is not None:
-            Attempt.objects.create(order_id=move.order_id, **asdict(move.opens))
-        if move.closes is not None:
-            _close_attempt(move.order_id, move.closes)
-        transaction.on_commit(lambda: events.publish(event), robust=True)
-    return event
+            counts = _may_sign(row)
+        elif move.closes is not None:
+            counts = row["live_attempt"] > 0 and move.order_id in live
+        else:
+            counts = True
+        if counts:
+            return None
+    return StaleTransition(f"order {move.order_id} has moved on")
+
+
+def _is_holder(move: Move, row: journal.Row) -> bool:
+    """Whether the claim is the newest; without one, whether nothing can land."""
+    if move.fence is None:
+        return bool(row["live_attempt"] == 0)
+    return bool(row["fence"] == move.fence)
+
+
+def _may_sign(row: journal.Row) -> bool:
+    return (
+        row["live_attempt"] == 0
+        and row["cancel_requested_at"] is None
+        and row["deadline"] > row["now"]
+    )
 
 
 def funds_moved(order_id: UUID, closes: AttemptClosing | None = None) -> FundsMoved:
@@ -118,75 +135,3 @@ def unhappy_end(
             "funds_moved": moved,
         },
     }
-
-
-def _check(move: Move) -> None:
-    for old in move.expected:
-        if move.to not in TRANSITIONS[old]:
-            raise IllegalTransition(f"{old} → {move.to} is not allowed")
-    if (move.to == Status.SUBMITTED) != (move.opens is not None):
-        raise IllegalTransition("an order is submitted with its attempt, never without")
-    # Nothing leaves submitted before the chain has decided its attempt.
-    if (Status.SUBMITTED in move.expected) != (move.closes is not None):
-        raise IllegalTransition("leaving submitted closes the live attempt")
-    if move.closes is not None and (move.to == Status.CONFIRMED) != (
-        move.closes.state == AttemptState.LANDED
-    ):
-        raise IllegalTransition("a swap that landed is confirmed, and nothing else is")
-    if move.closes is not None and move.closes.state == AttemptState.LIVE:
-        raise IllegalTransition("an attempt that closes has landed, erred or expired")
-    if move.fence is None and (move.opens is not None or move.closes is not None):
-        raise IllegalTransition("only the holder of a claim opens or closes an attempt")
-
-
-def _write_order(move: Move) -> None:
-    where = Q(id=move.order_id, status__in=move.expected)
-    changes: dict[str, Any] = dict(move.columns or {})
-    if move.fence is None:
-        where &= Q(live_attempt=0)
-        changes["fence"] = F("fence") + 1
-    else:
-        where &= Q(fence=move.fence)
-    if move.opens is not None:
-        where &= Q(live_attempt=0, cancel_requested_at__isnull=True, deadline__gt=Now())
-        changes["live_attempt"] = move.opens.number
-    elif move.closes is not None:
-        where &= Q(live_attempt__gt=0)
-        changes["live_attempt"] = 0
-    if move.to in TERMINAL:
-        changes |= {"closed_at": Now(), "lease_until": None, "lease_owner": ""}
-    changed = Order.objects.filter(where).update(
-        status=move.to,
-        attempt=move.attempt,
-        last_sequence=F("last_sequence") + 1,
-        **({"idle_claims": 0} if move.is_progress else {}),
-        **changes,
-    )
-    if changed != 1:
-        raise StaleTransition(f"order {move.order_id} has moved on")
-
-
-def _write_event(move: Move) -> OrderEvent:
-    # The row is locked by the update above, so this number is ours alone.
-    orders = Order.objects.filter(id=move.order_id)
-    row = orders.values("last_sequence", *waiting.COLUMNS, now=Now()).get()
-    waited_for = waiting.waited_for(row, until=row["now"])
-    if waited_for:
-        orders.update(**waiting.CLEARED)
-    event = OrderEvent(
-        order_id=move.order_id,
-        sequence=row["last_sequence"],
-        status=move.to,
-        attempt=move.attempt,
-        data={**move.data, **waited_for},
-    )
-    event.save(force_insert=True)
-    return event
-
-
-def _close_attempt(order_id: UUID, closes: AttemptClosing) -> None:
-    changed = Attempt.objects.filter(order_id=order_id, state=AttemptState.LIVE).update(
-        **asdict(closes), closed_at=Now()
-    )
-    if changed != 1:
-        raise StaleTransition(f"order {order_id} has no live attempt")

@@ -7,6 +7,7 @@ import json
 import os
 import stat
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NoReturn
 
@@ -47,12 +48,30 @@ class Wallet:
         Reads the database: TradingHalted while trading is halted. Raises WalletError
         when the message asks for another signer.
         """
+        (signed,) = self.sign_all([(message, last_valid_block_height)])
+        if isinstance(signed, WalletError):
+            raise signed
+        return signed
+
+    def sign_all(
+        self, messages: Iterable[tuple[MessageV0, int]]
+    ) -> list[SignedTransaction | WalletError]:
+        """Sign many, each with its last valid block height, after one look at the halt.
+
+        A message that asks for another signer has its error in the answer. Raises
+        TradingHalted.
+        """
         check_not_halted()
+        return [self._signed(message, height) for message, height in messages]
+
+    def _signed(
+        self, message: MessageV0, last_valid_block_height: int
+    ) -> SignedTransaction | WalletError:
         if (
             message.header.num_required_signatures != 1
             or message.account_keys[0] != self.address
         ):
-            raise WalletError("The message asks for another signer than the wallet.")
+            return WalletError("The message asks for another signer than the wallet.")
         signature = self.__keypair.sign_message(to_bytes_versioned(message))
         signed = VersionedTransaction.populate(message, [signature])
         return SignedTransaction(

@@ -12,7 +12,7 @@ from dex.errors import NoRoute, RpcUnavailable
 from dex.models import Pool, Token
 from dex.quoting import Swap, Wanted
 from dex.ranking import ImpactLimit
-from dex.router import find_route, load_venues, pools_for
+from dex.router import allowed_pools, find_route, load_venues
 from dex.solana.addresses import TOKEN_PROGRAM
 from dex.solana.market import Market, PoolKey
 from dex.solana.rpc import RpcClient
@@ -215,8 +215,8 @@ def test_the_pools_of_a_pair_are_found_either_way_round():
     make_pool("switched off", a, b, enabled=False)
 
     expected = {("raydium", key("ab")), ("raydium", key("ba"))}
-    assert set(pools_for(a, b)) == expected
-    assert set(pools_for(b, a)) == expected
+    assert set(allowed_pools(a, b).of_pair) == expected
+    assert set(allowed_pools(b, a).of_pair) == expected
 
 
 @pytest.mark.django_db
@@ -224,7 +224,7 @@ def test_a_disabled_token_has_no_pools():
     a, b = make_token("A"), make_token("B", enabled=False)
     make_pool("ab", a, b)
 
-    assert pools_for(a, b) == []
+    assert allowed_pools(a, b).of_pair == []
 
 
 def test_the_settings_name_the_venues():

@@ -21,9 +21,9 @@ from execution.audit.rules import (
 )
 from orders.claims import claim_order
 from orders.models import Attempt, AttemptState, Order, OrderEvent, Status
+from orders.moves import AttemptOpening
 from orders.services import cancel_order
 from orders.tests.helpers import make_address, make_opening, make_order_at
-from orders.transitions import AttemptOpening
 
 from .audited import change, confirmed_order, submitted_order
 

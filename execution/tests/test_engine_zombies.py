@@ -15,7 +15,7 @@ from execution.holder import Holder
 from execution.storage import read_held
 from orders.errors import StaleTransition
 from orders.models import AttemptState, Status
-from orders.transitions import AttemptClosing
+from orders.moves import AttemptClosing
 
 from .steps import HAPPY, step_until, until_step
 
@@ -47,7 +47,7 @@ async def test_the_end_of_one_attempt_never_ends_the_next(stage):
     claim = await stage.claim(order_id)
     await until_step(stage, claim, Status.SUBMITTED)
     seen = await stage.database.run(read_held, claim)
-    holder = Holder(claim, stage.database, rng=stage.engine.rng, backoff_scale=0)
+    holder = Holder(claim, stage.engine.batches, rng=stage.engine.rng, backoff_scale=0)
     expired = AttemptClosing(AttemptState.EXPIRED)
     failure = Failure("blockhash_expired", "It did not land.", retryable=True)
     # The first COMMIT went through although its answer was lost, and after the death

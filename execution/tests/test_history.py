@@ -5,8 +5,9 @@ import pytest
 from dex.models import Token
 from dex.types import Fill
 from execution import history
-from orders.models import Attempt, Order
+from orders.models import Order
 from orders.quotes import price
+from orders.tests.helpers import make_opening
 
 SOL = Token(
     symbol="SOL", mint="So11111111111111111111111111111111111111112", decimals=9
@@ -34,7 +35,7 @@ def test_the_price_is_whole_tokens_out_per_whole_token_in(
 )
 def test_slippage_is_positive_when_less_than_quoted_was_paid(filled, slippage_bps):
     order = Order(token_in=SOL, token_out=USDC)
-    attempt = Attempt(venue="raydium", quoted_amount_out=1_000_000)
+    attempt = make_opening(quoted_amount_out=1_000_000)
     fill = Fill("sig", 7, 2_000_000_000, filled, 5_000, 60_000)
 
     shown = history.filled(order, attempt, fill)
@@ -46,7 +47,7 @@ def test_slippage_is_positive_when_less_than_quoted_was_paid(filled, slippage_bp
 
 def test_a_fill_that_moved_nothing_is_shown_all_the_same():
     order = Order(token_in=SOL, token_out=USDC)
-    attempt = Attempt(venue="raydium", quoted_amount_out=1_000_000)
+    attempt = make_opening(quoted_amount_out=1_000_000)
 
     shown = history.filled(order, attempt, Fill("sig", 7, 0, 0, 5_000, 60_000))
 

@@ -65,7 +65,8 @@ class Recorded(Database):
 
 @pytest.fixture
 async def recorded(stage):
-    stage.engine.database = database = Recorded()
+    database = Recorded()
+    stage.engine.database = stage.engine.batches.database = database
     yield database
     await database.close()
 
@@ -98,8 +99,8 @@ async def test_a_reason_is_written_once_while_it_stays(stage, recorded):
 
     async with carrying(stage, await stage.claim(order_id)):
         await until(stage, order_id, waits("chain_unreachable"))
-        tries = recorded.calls["read_held"] + 10
-        while recorded.calls["read_held"] < tries:
+        tries = recorded.calls["read_all_held"] + 10
+        while recorded.calls["read_all_held"] < tries:
             await asyncio.sleep(0.005)
         stage.bring_chain_back()
 

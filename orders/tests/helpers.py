@@ -17,7 +17,8 @@ from dex.solana.addresses import TOKEN_PROGRAM
 from orders.claims import Claim, claim_order
 from orders.history import frame_text
 from orders.models import AttemptState, FundsMoved, Order, OrderEvent, OrderType, Status
-from orders.transitions import AttemptClosing, AttemptOpening, Move, transition
+from orders.moves import AttemptClosing, AttemptOpening, Move
+from orders.transitions import transition
 
 _numbers = itertools.count(1)
 WORKER = "worker-1"

@@ -5,7 +5,8 @@ from django.db.models.functions import Now
 
 from orders.errors import IllegalTransition, StaleTransition
 from orders.models import TRANSITIONS, Attempt, AttemptState, Order, Status
-from orders.transitions import AttemptClosing, Move, funds_moved, transition
+from orders.moves import AttemptClosing, Move
+from orders.transitions import funds_moved, transition
 
 from .helpers import (
     ERRORED,

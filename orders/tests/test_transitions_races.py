@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import threading
 from datetime import timedelta
 
@@ -8,9 +9,11 @@ from django.db import OperationalError, connection, transaction
 from django.db.models.functions import Now
 
 from orders.claims import claim_order, renew
-from orders.errors import OrderError
-from orders.models import Attempt, Order, Status
+from orders.errors import OrderError, OrderLocked
+from orders.models import Attempt, Order, OrderEvent, Status
+from orders.moves import Move
 from orders.services import cancel_order
+from orders.transitions import transition_all
 
 from .helpers import (
     WORKER,
@@ -93,16 +96,15 @@ def test_of_two_racing_claims_exactly_one_wins():
         assert Order.objects.get(id=order.id).fence == 1
 
 
-def test_a_row_that_somebody_locks_holds_up_the_lease_of_no_other_order():
-    locked, other = make_order(), make_order()
-    held = [claim(locked), claim(other)]
-    Order.objects.update(lease_until=Now())
+@contextlib.contextmanager
+def locked_elsewhere(order):
+    """Have somebody else hold an order's row for the length of a block."""
     is_locked, go_on = threading.Event(), threading.Event()
 
     def lock():
         try:
             with transaction.atomic():
-                Order.objects.select_for_update().get(id=locked.id)
+                Order.objects.select_for_update().get(id=order.id)
                 is_locked.set()
                 go_on.wait(10)
         finally:
@@ -112,11 +114,37 @@ def test_a_row_that_somebody_locks_holds_up_the_lease_of_no_other_order():
     locker.start()
     try:
         assert is_locked.wait(10)
-        with pytest.raises(OperationalError, match="lock timeout"):
-            renew(held, owner=WORKER)
+        yield
     finally:
         go_on.set()
         locker.join()
 
+
+def test_a_row_that_somebody_locks_holds_up_the_lease_of_no_other_order():
+    locked, other = make_order(), make_order()
+    held = [claim(locked), claim(other)]
+    Order.objects.update(lease_until=Now())
+
+    with (
+        locked_elsewhere(locked),
+        pytest.raises(OperationalError, match="lock timeout"),
+    ):
+        renew(held, owner=WORKER)
+
     renewed = Order.objects.filter(lease_until__gt=Now() + timedelta(seconds=5))
     assert [order.id for order in renewed] == [other.id]
+
+
+def test_a_row_that_somebody_locks_is_left_out_of_a_batch_and_its_neighbour_is_moved():
+    locked, other = make_order(), make_order()
+    moves = [
+        Move(held.order_id, Status.ROUTING, (Status.PENDING,), held.fence, 1, data={})
+        for held in map(claim, (locked, other))
+    ]
+
+    with locked_elsewhere(locked):
+        results = transition_all(moves)
+
+    assert [type(result) for result in results] == [OrderLocked, OrderEvent]
+    assert statuses_of(locked) == ["pending"]
+    assert statuses_of(other) == ["pending", "routing"]

@@ -14,7 +14,7 @@ import importlib
 import os
 import runpy
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,8 @@ import django
 
 from .points import Wish
 
-# What a point is called, by the arguments of the call that reached it; "": none.
-Name = Callable[..., str]
+# What the points are called, by the arguments of the call that reached them.
+Names = Callable[..., Iterable[str]]
 
 
 def arm(reach: Callable[[str], None]) -> Callable[[], None]:
@@ -33,14 +33,14 @@ def arm(reach: Callable[[str], None]) -> Callable[[], None]:
     """
     from dex.solana.sender import Sender
     from dex.solana.wallet import Wallet
-    from orders import claims, queue, services, transitions
+    from orders import claims, events, journal, queue, services
     from orders.views import ExecuteView
 
     put_back = [
-        wrap(transitions, "_write_event", reach, after=_to("before_commit")),
-        wrap(transitions, "transition", reach, after=_to("after_commit")),
+        wrap(journal, "write", reach, after=_before_commit),
+        wrap(events, "publish", reach, before=_after_commit),
         wrap(claims, "_claim", reach, after=_named("claimed")),
-        wrap(Wallet, "sign", reach, after=_named("signed")),
+        wrap(Wallet, "_signed", reach, after=_named("signed")),
         wrap(Sender, "send", reach, before=_first_send),
         wrap_async(Sender, "_send", reach, after=_named("after_first_send")),
         wrap(services, "_insert", reach, after=_named("before_commit_pending")),
@@ -60,19 +60,19 @@ def wrap(
     name: str,
     reach: Callable[[str], None],
     *,
-    before: Name | None = None,
-    after: Name | None = None,
+    before: Names | None = None,
+    after: Names | None = None,
 ) -> Callable[[], None]:
     """Replace a function by one that tells `reach` before or after it was called."""
     original = getattr(owner, name)
 
     @functools.wraps(original)
     def armed(*args: Any, **kwargs: Any) -> Any:
-        if before is not None:
-            reach(before(*args, **kwargs))
+        for point in before(*args, **kwargs) if before else ():
+            reach(point)
         result = original(*args, **kwargs)
-        if after is not None:
-            reach(after(*args, **kwargs))
+        for point in after(*args, **kwargs) if after else ():
+            reach(point)
         return result
 
     _replace(owner, name, original, armed)
@@ -80,7 +80,7 @@ def wrap(
 
 
 def wrap_async(
-    owner: Any, name: str, reach: Callable[[str], None], *, after: Name
+    owner: Any, name: str, reach: Callable[[str], None], *, after: Names
 ) -> Callable[[], None]:
     """Replace a coroutine function by one that tells `reach` after it was awaited."""
     original = getattr(owner, name)
@@ -88,7 +88,8 @@ def wrap_async(
     @functools.wraps(original)
     async def armed(*args: Any, **kwargs: Any) -> Any:
         result = await original(*args, **kwargs)
-        reach(after(*args, **kwargs))
+        for point in after(*args, **kwargs):
+            reach(point)
         return result
 
     _replace(owner, name, original, armed)
@@ -104,16 +105,22 @@ def _replace(owner: Any, name: str, old: Any, new: Any) -> None:
             setattr(module, name, new)
 
 
-def _named(point: str) -> Name:
-    return lambda *args, **kwargs: point
+def _named(point: str) -> Names:
+    return lambda *args, **kwargs: (point,)
 
 
-def _to(moment: str) -> Name:
-    return lambda move: f"{moment}_{move.to.value}"
+def _before_commit(steps: Iterable[Any]) -> list[str]:
+    return [f"before_commit_{step.move.to}" for step in steps]
 
 
-def _first_send(sender: Any, tracked: Any) -> str:
-    return "before_first_send" if tracked.sent_at is None else ""
+def _after_commit(event: Any) -> list[str]:
+    # The web process's own COMMIT has other points.
+    is_step = event.sequence > 1
+    return [f"after_commit_{event.status}"] if is_step else []
+
+
+def _first_send(sender: Any, tracked: Any) -> list[str]:
+    return ["before_first_send"] if tracked.sent_at is None else []
 
 
 def main(file: str, *command: str) -> None:

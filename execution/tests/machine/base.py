@@ -9,6 +9,8 @@ from typing import ClassVar, TypeVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
+from orders.moves import Move
+
 from .gates import Call
 from .process import Process
 from .quiet import come_to_an_end
@@ -40,9 +42,14 @@ def has_calls(machine: Base) -> bool:
 
 def point_of(call: Call) -> str:
     """Name a call by what it means to an order, where its own name says too little."""
-    if call.name == "transition":
-        return f"to {call.arguments[0].to}"
+    if call.moves:
+        return f"to {_first_to_save(call.moves).to}"
     return call.name
+
+
+def _first_to_save(moves: Sequence[Move]) -> Move:
+    """Choose the step that saves a transaction, if there is one."""
+    return next((move for move in moves if move.opens), moves[0])
 
 
 def choose(calls: Sequence[Call], order: str) -> Call:
@@ -57,14 +64,14 @@ def choose(calls: Sequence[Call], order: str) -> Call:
     return calls[0]
 
 
-def steps_to_come(world: World) -> list[tuple[Process, Call]]:
+def steps_to_come(world: World) -> list[tuple[Process, Call, Move]]:
     """List the steps that holders are about to write; where one saves, only such."""
     steps = [
-        (process, call)
+        (process, call, _first_to_save(call.moves))
         for process, call in world.open_calls()
-        if call.name == "transition" and call.outcome is None
+        if call.moves and call.outcome is None
     ]
-    saves = [(process, call) for process, call in steps if call.arguments[0].opens]
+    saves = [step for step in steps if step[2].opens]
     return saves or steps
 
 

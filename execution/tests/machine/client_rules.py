@@ -57,9 +57,9 @@ class ClientRules(Base):
         self.go_on_to_point(self.busy_process(number), "to submitted")
         steps = steps_to_come(self.world)
         if steps:
-            process, call = self.one(steps, number)
+            process, call, move = self.one(steps, number)
             self.world.race_cancel(
-                process, call, cancel_first=cancel_first, stop_at=stop_at
+                process, call, move.order_id, cancel_first=cancel_first, stop_at=stop_at
             )
 
     @precondition(has_orders)

@@ -9,14 +9,17 @@ from uuid import UUID
 from dex.localnet.runtime import load
 from orders import events
 from orders.models import TERMINAL
-from orders.transitions import Move, transition
+from orders.moves import Move
 
 from .chain import Chain, memo_text, sent_bytes
 from .gates import Call
 from .promises import hold
 from .records import Records
 
-READS = ("read_held", "read_live_attempt", "_wanted", "sign", "unhappy_end", "_read")
+READS = (
+    *("read_all_held", "read_live_attempt", "_want_all", "sign_all"),
+    *("unhappy_end", "_read"),
+)
 
 
 class Door:
@@ -80,8 +83,8 @@ class Writes:
         self.note()
         after = self._records.orders()
         self.check_claims(before, after, owner)
-        if call.name == transition.__name__ and not call.has_failed:
-            self.check_move(call.arguments[0], before)
+        for move in call.counted:
+            self.check_move(move, before)
 
     def note(self) -> None:
         """Note that something may have been written; wait until its hints have left."""

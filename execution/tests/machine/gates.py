@@ -11,6 +11,8 @@ from typing import Any, ParamSpec, TypeVar
 from django.db import OperationalError
 
 from execution.storage import Database
+from orders.models import OrderEvent
+from orders.moves import Move
 
 from .promises import Violation
 
@@ -42,6 +44,25 @@ class Call:
         where = "" if self.node is None else f" at node {self.node}"
         again = "" if self.outcome is None else " (its answer)"
         return f"{self.name}{where}{again}"
+
+    @property
+    def moves(self) -> list[Move]:
+        """The steps of orders that it makes."""
+        match self.name:
+            case "transition":
+                return [self.arguments[0]]
+            case "transition_all":
+                return list(self.arguments[0])
+        return []
+
+    @property
+    def counted(self) -> list[Move]:
+        """Those of its steps that were made."""
+        if self.outcome is None or self.has_failed:
+            return []
+        results = self.outcome() if self.name == "transition_all" else [self.outcome()]
+        made = zip(self.moves, results, strict=True) if self.moves else ()
+        return [move for move, result in made if isinstance(result, OrderEvent)]
 
     def perform(self) -> None:
         """Let it take effect. Its caller does not know of that yet."""

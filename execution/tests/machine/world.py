@@ -172,10 +172,15 @@ class World:
         self.writes.note()
 
     def race_cancel(
-        self, process: Process, call: Call, *, cancel_first: bool, stop_at: int
+        self,
+        process: Process,
+        call: Call,
+        order_id: UUID,
+        *,
+        cancel_first: bool,
+        stop_at: int,
     ) -> None:
         """Cancel an order at the very moment at which its holder makes a step."""
-        order_id = call.arguments[0].order_id
         work: list[Callable[[], None]] = [call.perform, partial(_cancel, order_id)]
         if cancel_first:
             work.reverse()

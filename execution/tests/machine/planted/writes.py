@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from execution import carrier, engine, holder, routing, storage
+from execution import batches, carrier, routing, storage
 from execution.build import TransactionBuilder
 from orders import claims, queue, services, transitions
 from orders.errors import CancelConflict
@@ -22,23 +22,20 @@ from orders.models import Order, OrderEvent, Status
 @contextlib.contextmanager
 def no_fence() -> Iterator[None]:
     """Reads and writes ask who holds the order now, not whether it is still the same."""
-    write, read = transitions._write_order, storage.read_held
+    is_holder, read = transitions._is_holder, storage.read_all_held
 
-    def newest(order_id):
-        return Order.objects.values_list("fence", flat=True).get(id=order_id)
-
-    def write_order(move):
-        held = move.fence is not None
-        write(replace(move, fence=newest(move.order_id)) if held else move)
+    def is_somebody(move, row):
+        return move.fence is not None or is_holder(move, row)
 
     @wraps(read)
-    def read_held(claim):
-        return read(replace(claim, fence=newest(claim.order_id)))
+    def read_all_held(claims):
+        ids = [claim.order_id for claim in claims]
+        newest = dict(Order.objects.filter(id__in=ids).values_list("id", "fence"))
+        return read([replace(claim, fence=newest[claim.order_id]) for claim in claims])
 
     with (
-        patch.object(transitions, "_write_order", write_order),
-        patch.object(engine, "read_held", read_held),
-        patch.object(holder, "read_held", read_held),
+        patch.object(transitions, "_is_holder", is_somebody),
+        patch.object(batches, "read_all_held", read_all_held),
     ):
         yield
 

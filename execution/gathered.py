@@ -1,0 +1,82 @@
+"""Calls of many tasks made as one: what comes while one is under way is the next."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from typing import Generic, TypeVar
+
+from dex.solana.endpoint import look_at
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+MOST = 100  # items of one call
+
+
+class Gathered(Generic[Item, Result]):
+    """One call at a time, with all that has come meanwhile. Nobody waits for company.
+
+    `carry_out` returns a result for each item, in their order; what it raises is raised
+    for each. With `key`, items of one key never share a call, and keep their order.
+    """
+
+    def __init__(
+        self,
+        carry_out: Callable[[list[Item]], Awaitable[Sequence[Result]]],
+        key: Callable[[Item], Hashable] | None = None,
+    ) -> None:
+        self._carry_out = carry_out
+        self._key = key
+        self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
+        self._calling: asyncio.Task[None] | None = None
+
+    async def call(self, item: Item) -> Result:
+        """Return the result of this item.
+
+        A caller who is cancelled does not know whether the call was made.
+        """
+        answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        answer.add_done_callback(look_at)  # its caller may be gone by then
+        self._waiting.append((item, answer))
+        if self._calling is None or self._calling.done():
+            self._calling = asyncio.create_task(self._call_all())
+        return await answer
+
+    async def finished(self) -> None:
+        """Wait until no call is under way or waits."""
+        if self._calling is not None:
+            await asyncio.wait({self._calling})
+
+    async def _call_all(self) -> None:
+        while batch := self._next_batch():
+            answers = [answer for _, answer in batch]
+            try:
+                results = await self._carry_out([item for item, _ in batch])
+            except asyncio.CancelledError:
+                for answer in answers:
+                    answer.cancel()
+                raise
+            except Exception as error:
+                for answer in answers:
+                    if not answer.done():
+                        answer.set_exception(error)
+            else:
+                for answer, result in zip(answers, results, strict=True):
+                    if not answer.done():
+                        answer.set_result(result)
+
+    def _next_batch(self) -> list[tuple[Item, asyncio.Future[Result]]]:
+        """Take what waits, but for those whose callers are gone."""
+        batch: list[tuple[Item, asyncio.Future[Result]]] = []
+        left: list[tuple[Item, asyncio.Future[Result]]] = []
+        keys: set[Hashable] = set()
+        for item, answer in self._waiting:
+            if answer.done():
+                continue
+            key = self._key(item) if self._key else len(keys)
+            has_room = len(batch) < MOST and key not in keys
+            (batch if has_room else left).append((item, answer))
+            keys.add(key)
+        self._waiting = left
+        return batch

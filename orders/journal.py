@@ -1,0 +1,112 @@
+"""What one step of many orders writes: their rows, events and attempts. No COMMIT here.
+
+Called by transition() alone, with the rows locked and the steps checked.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.db.models import F, Model
+
+from . import waiting
+from .models import TERMINAL, Attempt, Order, OrderEvent
+from .moves import Move
+from .per_row import per_row
+
+# What is known of an order once its row is locked, and when that was.
+Row = Mapping[str, Any]
+READ = (
+    *("id", "status", "fence", "live_attempt", "last_sequence"),
+    *("cancel_requested_at", "deadline", *waiting.COLUMNS),
+)
+ONE_MORE = {name: F(name) + 1 for name in ("last_sequence", "fence")}
+
+Key = TypeVar("Key")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A move that counts, the locked row it is made on, and the attempt that it closes."""
+
+    move: Move
+    row: Row
+    attempt_id: int | None
+
+
+def write(steps: Sequence[Step]) -> dict[UUID, OrderEvent]:
+    """Write steps of different orders, few statements for all; return their events."""
+    _update(Order, {step.move.order_id: _columns(step) for step in steps})
+    Attempt.objects.bulk_create(
+        Attempt(
+            order_id=step.move.order_id,
+            created_at=step.row["now"],
+            **asdict(step.move.opens),
+        )
+        for step in steps
+        if step.move.opens is not None
+    )
+    _update(
+        Attempt,
+        {
+            step.attempt_id: asdict(step.move.closes) | {"closed_at": step.row["now"]}
+            for step in steps
+            if step.move.closes is not None
+        },
+    )
+    events = [_event(step) for step in steps]
+    OrderEvent.objects.bulk_create(events)
+    return {event.order_id: event for event in events}
+
+
+def _columns(step: Step) -> dict[str, Any]:
+    """Return what a step writes into the order's row."""
+    move, row = step.move, step.row
+    columns = {
+        "status": move.to,
+        "attempt": move.attempt,
+        "last_sequence": ONE_MORE["last_sequence"],
+        **(move.columns or {}),
+    }
+    if move.is_progress:
+        columns["idle_claims"] = 0
+    if row["waiting_code"]:
+        columns |= waiting.CLEARED
+    if move.fence is None:
+        columns["fence"] = ONE_MORE["fence"]
+    if move.opens is not None:
+        columns["live_attempt"] = move.opens.number
+    elif move.closes is not None:
+        columns["live_attempt"] = 0
+    if move.to in TERMINAL:
+        columns |= {"closed_at": row["now"], "lease_until": None, "lease_owner": ""}
+    return columns
+
+
+def _event(step: Step) -> OrderEvent:
+    move, row = step.move, step.row
+    return OrderEvent(
+        order_id=move.order_id,
+        # The row is locked, so this number is ours alone.
+        sequence=row["last_sequence"] + 1,
+        status=move.to,
+        attempt=move.attempt,
+        data={**move.data, **waiting.waited_for(row, until=row["now"])},
+        created_at=row["now"],
+    )
+
+
+def _update(model: type[Model], rows: Mapping[Key, Mapping[str, Any]]) -> None:
+    """Give each row its columns: one statement for all that write the same ones."""
+    alike: dict[Iterable[str], dict[Key, Mapping[str, Any]]] = defaultdict(dict)
+    for key, columns in rows.items():
+        alike[tuple(columns)][key] = columns
+    for group in alike.values():
+        changed = model._default_manager.filter(pk__in=group).update(
+            **per_row(model, group)
+        )
+        assert changed == len(group), "locked rows stay where they are"

@@ -1,0 +1,243 @@
+"""transition_all(): the steps of many orders in one transaction, each for itself."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, connection
+from django.db.models.functions import Now
+from django.test.utils import CaptureQueriesContext
+
+from orders import events
+from orders.errors import IllegalTransition, StaleTransition
+from orders.models import Attempt, AttemptState, Order, OrderEvent, Status, WaitingCode
+from orders.moves import Move
+from orders.transitions import transition, transition_all
+from orders.waiting import note_waiting
+
+from .helpers import (
+    ERRORED,
+    EXPIRED,
+    FILL,
+    LANDED,
+    make_opening,
+    make_order_at,
+    statuses_of,
+)
+
+U64_MOST = 2**64 - 1
+ROUTED = {"venue": "meteora", "min_amount_out": U64_MOST}
+
+
+def step(held, old, to, **further):
+    return Move(held.order_id, to, (old,), held.fence, 1, {"to": str(to)}, **further)
+
+
+def make_moves():
+    """Orders of every open status, two of each, and what each of them does next."""
+    moves = []
+    for number in (1, 2):
+        kinds: list[tuple[Status, Status, dict[str, Any]]] = [
+            (Status.PENDING, Status.ROUTING, {}),
+            (Status.ROUTING, Status.BUILDING, {"columns": ROUTED | {"slot": number}}),
+            (Status.BUILDING, Status.SUBMITTED, {"opens": make_opening()}),
+            (
+                Status.SUBMITTED,
+                Status.CONFIRMED,
+                {"closes": LANDED, "columns": FILL | {"amount_out": U64_MOST - number}},
+            ),
+            (Status.SUBMITTED, Status.ROUTING, {"closes": EXPIRED}),
+            (Status.SUBMITTED, Status.ROUTING, {"closes": ERRORED}),
+        ]
+        for old, to, further in kinds:
+            _, held = make_order_at(old)
+            moves.append(step(held, old, to, **further))
+    return moves
+
+
+def newest_events(moves):
+    ids = [move.order_id for move in moves]
+    return [OrderEvent.objects.filter(order_id=each).latest("sequence") for each in ids]
+
+
+def stored(moves):
+    """Everything that is stored of these orders, but for ids and times."""
+    told = []
+    for move in moves:
+        order = Order.objects.get(id=move.order_id)
+        columns = {
+            name: value
+            for name, value in vars(order).items()
+            if name not in {"_state", "id", "deadline", "created_at", "due_at"}
+            and not name.endswith(("_until", "closed_at"))
+        }
+        attempts = order.attempts.values(
+            "number", "state", "slot", "fee_lamports", "error_code", "error"
+        )
+        history = order.events.values("sequence", "status", "attempt", "data")
+        ended = order.closed_at is not None
+        told.append((columns, ended, list(attempts), list(history)))
+    return told
+
+
+@pytest.mark.django_db
+def test_a_batch_stores_what_its_moves_would_store_one_by_one():
+    alone, together = make_moves(), make_moves()
+
+    for move in alone:
+        transition(move)
+    results = transition_all(together)
+
+    assert stored(together) == stored(alone)
+    assert list(map(str, results)) == list(map(str, newest_events(together)))
+    assert Order.objects.get(id=together[9].order_id).amount_out == U64_MOST - 2
+
+
+@pytest.mark.django_db
+def test_twenty_orders_take_as_many_statements_as_two():
+    counts = []
+    for number in (2, 20):
+        held = [make_order_at(Status.BUILDING)[1] for _ in range(number)]
+        moves = [
+            step(claim, Status.BUILDING, Status.SUBMITTED, opens=make_opening())
+            for claim in held
+        ]
+        with CaptureQueriesContext(connection) as queries:
+            transition_all(moves)
+        counts.append(len(queries))
+
+    assert counts[0] == counts[1]
+
+
+@pytest.mark.django_db
+def test_a_move_that_does_not_count_leaves_its_neighbours_alone():
+    moves, expected = [], []
+    for column, value in [
+        ("fence", 99),
+        ("status", Status.ROUTING),
+        ("cancel_requested_at", Now()),
+        ("deadline", Now() - timedelta(seconds=1)),
+        ("slot", 7),  # says nothing against it
+    ]:
+        order, held = make_order_at(Status.BUILDING)
+        Order.objects.filter(id=order.id).update(**{column: value})
+        moves.append(
+            step(held, Status.BUILDING, Status.SUBMITTED, opens=make_opening())
+        )
+        expected.append(OrderEvent if column == "slot" else StaleTransition)
+
+    results = transition_all(moves)
+
+    assert [type(result) for result in results] == expected
+    (opened,) = Attempt.objects.all()
+    assert opened.order_id == moves[-1].order_id
+    for move, result in zip(moves, results, strict=True):
+        written = OrderEvent.objects.filter(order_id=move.order_id, status="submitted")
+        assert written.exists() == isinstance(result, OrderEvent)
+
+
+@pytest.mark.django_db
+def test_an_order_without_its_live_attempt_is_not_closed_and_its_neighbour_is():
+    moves = [
+        step(
+            make_order_at(Status.SUBMITTED)[1],
+            Status.SUBMITTED,
+            Status.CONFIRMED,
+            closes=LANDED,
+            columns=FILL,
+        )
+        for _ in range(2)
+    ]
+    Attempt.objects.filter(order_id=moves[0].order_id).update(
+        state=AttemptState.EXPIRED
+    )
+
+    results = transition_all(moves)
+
+    assert [type(result) for result in results] == [StaleTransition, OrderEvent]
+    assert Order.objects.get(id=moves[0].order_id).status == Status.SUBMITTED
+
+
+@pytest.mark.django_db
+def test_each_order_of_a_batch_says_what_it_waited_for_itself():
+    held = [make_order_at(Status.ROUTING)[1] for _ in range(2)]
+    note_waiting(held[0], WaitingCode.CHAIN_UNREACHABLE, "no node answered")
+
+    transition_all(
+        [step(h, Status.ROUTING, Status.BUILDING, columns=ROUTED) for h in held]
+    )
+
+    waited, ready = (
+        OrderEvent.objects.filter(order_id=h.order_id).last() for h in held
+    )
+    assert waited.data["waitedFor"]["message"] == "no node answered"
+    assert ready.data == {"to": "building"}
+    assert set(Order.objects.values_list("waiting_code", flat=True)) == {""}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_row_that_the_database_refuses_undoes_the_batch_and_publishes_nothing():
+    orders, held = zip(*(make_order_at(Status.ROUTING) for _ in range(2)), strict=True)
+    heard: list[OrderEvent] = []
+    end = events.subscribe(heard.append)
+    try:
+        with pytest.raises(DatabaseError, match="too long"):
+            transition_all(
+                [
+                    step(claim, Status.ROUTING, Status.BUILDING, columns=columns)
+                    for claim, columns in zip(
+                        held, ({"venue": "meteora"}, {"venue": "v" * 17}), strict=True
+                    )
+                ]
+            )
+    finally:
+        end()
+
+    assert heard == []
+    assert [statuses_of(order) for order in orders] == [["pending", "routing"]] * 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_every_event_of_a_batch_is_published_after_its_commit():
+    held = [make_order_at(Status.PENDING)[1] for _ in range(3)]
+    heard: list[tuple[OrderEvent, bool]] = []
+    end = events.subscribe(
+        lambda event: heard.append((event, connection.in_atomic_block))
+    )
+    try:
+        results = transition_all(
+            [step(claim, Status.PENDING, Status.ROUTING) for claim in held]
+        )
+    finally:
+        end()
+
+    assert heard == [(event, False) for event in results]
+
+
+@pytest.mark.django_db
+def test_an_illegal_move_is_refused_before_anything_is_written():
+    order, held = make_order_at(Status.PENDING)
+    _, other = make_order_at(Status.PENDING)
+
+    with pytest.raises(IllegalTransition):
+        transition_all(
+            [
+                step(held, Status.PENDING, Status.ROUTING),
+                step(other, Status.PENDING, Status.BUILDING),
+            ]
+        )
+
+    assert statuses_of(order) == ["pending"]
+
+
+@pytest.mark.django_db
+def test_a_move_of_no_order_does_not_count():
+    order, held = make_order_at(Status.PENDING)
+    move = step(held, Status.PENDING, Status.ROUTING)
+    order.events.all().delete()
+    order.delete()
+
+    with pytest.raises(StaleTransition, match="there is no order"):
+        transition(move)
