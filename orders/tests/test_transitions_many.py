@@ -170,7 +170,8 @@ def test_each_order_of_a_batch_says_what_it_waited_for_itself():
     )
 
     waited, ready = (
-        OrderEvent.objects.filter(order_id=h.order_id).last() for h in held
+        OrderEvent.objects.filter(order_id=claim.order_id).latest("sequence")
+        for claim in held
     )
     assert waited.data["waitedFor"]["message"] == "no node answered"
     assert ready.data == {"to": "building"}
