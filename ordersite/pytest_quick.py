@@ -1,0 +1,32 @@
+"""pytest plugin: what is slow in tests, and only there, done quickly.
+
+Passwords of tests are not worth half a second of hashing each. The rows of a test that
+commits are deleted afterwards: TRUNCATE takes a lock and a new file for every table and
+index, and what Django does after it (content types and permissions, made anew) takes
+longer still.
+"""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.test import TransactionTestCase
+
+# What migrations make, and tests never change.
+KEPT = {"auth_permission", "django_content_type"}
+
+
+def delete_rows(case: TransactionTestCase) -> None:
+    """Empty every table of the test database but those that all tests share."""
+    tables = connection.introspection.django_table_names(
+        only_existing=True, include_views=False
+    )
+    # Foreign keys are checked at the COMMIT, so the order does not matter.
+    with transaction.atomic(), connection.cursor() as cursor:
+        for table in set(tables) - KEPT:
+            cursor.execute(f"DELETE FROM {connection.ops.quote_name(table)}")
+
+
+def pytest_configure() -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    TransactionTestCase._fixture_teardown = delete_rows  # type: ignore[attr-defined]
