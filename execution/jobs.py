@@ -7,23 +7,17 @@ from uuid import UUID
 
 from orders import events
 
-from . import worker
 from .assembly import open_runner
 
 
 def execute_order(order_id: str) -> None:
-    """Hand an order to this process's runner, or carry it to its end without one.
+    """Carry an order to its end: what a stock rqworker does with an order's job.
 
-    In an OrderWorker the job is over once the runner has the order: from then on the
-    claim in PostgreSQL carries it. A stock rqworker comes back when the order is closed.
+    An OrderWorker does not call it, but hands the ids of many jobs to one runner.
     """
-    runner = worker.current_runner()
-    if runner is not None:
-        runner.take(UUID(order_id))
-    else:
-        asyncio.run(_carry_out(UUID(order_id)))
-        # The process of a stock worker ends with the job.
-        events.flush(timeout_s=1)
+    asyncio.run(_carry_out(UUID(order_id)))
+    # The process of a stock worker ends with the job.
+    events.flush(timeout_s=1)
 
 
 async def _carry_out(order_id: UUID) -> None:

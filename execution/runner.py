@@ -63,14 +63,25 @@ class Runner:
         self._unproven: dict[Claim, float] = {}
         self._stepped = asyncio.Event()
         self._wanted: list[UUID] = []
+        # Brought by jobs, each with a place, and not claimed yet.
+        self._unclaimed = 0
         self._claiming = asyncio.create_task(self._claim_wanted())
         self._renewals = asyncio.create_task(self._renew_for_ever())
         self._stopping = False
 
     @property
     def free_places(self) -> int:
-        """How many more orders fit now."""
-        return 0 if self._stopping else self._capacity - len(self._tasks)
+        """How many more orders fit now.
+
+        May be read in other threads: what one thread alone takes away can only grow.
+        """
+        taken = self._unclaimed + len(self._tasks)
+        return 0 if self._stopping else self._capacity - taken
+
+    async def place_free(self) -> None:
+        """Wait until one more order fits."""
+        async with self._places:
+            pass
 
     @property
     def is_idle(self) -> bool:
@@ -107,8 +118,14 @@ class Runner:
         """
         await self._places.acquire()
         self._wanted.append(order_id)
+        self._unclaimed += 1
         if self._claiming.done():
             self._claiming = asyncio.create_task(self._claim_wanted())
+
+    async def take_all(self, order_ids: Iterable[UUID]) -> None:
+        """Take the orders of a batch of jobs; those that find places are claimed together."""
+        for order_id in order_ids:
+            await self.take(order_id)
 
     async def _claim_wanted(self) -> None:
         """Claim what jobs brought, together: what comes meanwhile is the next batch."""
@@ -127,6 +144,7 @@ class Runner:
                 logger.exception("%d orders are left to a keeper", len(wanted))
             for claim in claimed:
                 self._start(claim)
+            self._unclaimed -= len(wanted)
             for _ in range(len(wanted) - len(claimed)):
                 self._places.release()
 

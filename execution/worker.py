@@ -2,108 +2,149 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import signal
-import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Future
-from typing import Any
-from uuid import UUID
+from contextlib import suppress
 
 import redis
-from rq import SimpleWorker
+from rq.defaults import DEFAULT_LOGGING_DATE_FORMAT, DEFAULT_LOGGING_FORMAT
+from rq.worker import DequeueStrategy, WorkerStatus
 
 from dex.errors import DexError
+from orders.queue import JOB
 
-from .assembly import serve
-from .runner import Runner
+from .job_batches import JobBatches, TakenJob
+from .runner_thread import RunnerStopped, RunnerThread
+from .steady_worker import WAIT_S, SteadyWorker
 
 logger = logging.getLogger(__name__)
 
-# How long a job waits for a runner that has not met the chain yet.
-START_TIMEOUT_S = 5.0
-# How long a job waits for a free place. By then a keeper takes the order, and a worker
-# that is asked to stop while it waits must still drain before it is killed.
-TAKE_TIMEOUT_S = 5.0
-# Between looks for a Redis that is not there when the worker starts.
-REDIS_RETRY_S = 0.5
-
-_current: RunnerThread | None = None
+REFUSED = (
+    f"Refused: this worker carries out orders and nothing else. The job does not call {JOB} "
+    "with one order id. Put jobs of other functions on a queue of their own, and start a "
+    "stock `manage.py rqworker` for it."
+)
 
 
-def current_runner() -> RunnerThread | None:
-    """Return the runner of this process; None in a stock worker."""
-    return _current
+class OrderWorker(SteadyWorker):
+    """`manage.py rqworker orders --worker-class execution.worker.OrderWorker`.
 
+    Takes as many jobs at once as the runner has free places. A job is over once the
+    runner has its order: from then on the claim in PostgreSQL carries it.
+    """
 
-class RunnerThread:
-    """A Runner on an event loop of its own, beside the worker's blocking loop."""
+    _fatal: BaseException | None = None
 
-    def __init__(self, on_fatal: Callable[[BaseException], None]) -> None:
-        self._on_fatal = on_fatal
-        self._loop = asyncio.new_event_loop()
-        self._stopping = asyncio.Event()
-        self._runner: Future[Runner] = Future()
-        self._thread = threading.Thread(target=self._run, name="runner")
-        self._thread.start()
+    def work(
+        self,
+        burst: bool = False,
+        logging_level: str | None = None,
+        date_format: str = DEFAULT_LOGGING_DATE_FORMAT,
+        log_format: str = DEFAULT_LOGGING_FORMAT,
+        max_jobs: int | None = None,
+        max_idle_time: int | None = None,
+        with_scheduler: bool = False,
+        dequeue_strategy: DequeueStrategy = DequeueStrategy.DEFAULT,
+    ) -> bool:
+        """Hand jobs over until a signal, or what the options say, ends it.
 
-    def take(self, order_id: UUID) -> None:
-        """Hand an order over; returns when the runner has a place for it.
-
-        An order that is not handed over waits in PostgreSQL for the keeper.
+        Returns whether there was any job. Raises SystemExit for options that it does
+        not serve, and for an error that the runner cannot go on after.
         """
+        self._check_options(with_scheduler=with_scheduler)
+        self.bootstrap(logging_level, date_format, log_format)
+        self._install_signal_handlers()  # type: ignore[no-untyped-call]
+        self._batches = JobBatches(
+            self.queues[0], worker_key=self.key, worker_name=self.name
+        )
+        self._runner = RunnerThread(self._die)
         try:
-            runner = self._runner.result(START_TIMEOUT_S)
-        except TimeoutError:
-            logger.warning("order %s: the chain was never reachable yet", order_id)
-            return
-        taking = asyncio.run_coroutine_threadsafe(runner.take(order_id), self._loop)
-        try:
-            taking.result(TAKE_TIMEOUT_S)
-        except TimeoutError:
-            taking.cancel()
-            logger.warning("order %s: no place became free", order_id)
-
-    def stop(self) -> None:
-        """Drain and end the thread."""
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stopping.set)
-        self._thread.join()
-
-    def _run(self) -> None:
-        try:
-            self._loop.run_until_complete(serve("worker", self._carry, self._stopping))
-        except Exception as error:
-            self._on_fatal(error)
+            taken = self._take_jobs(burst, max_jobs, max_idle_time)
         finally:
-            self._loop.close()
+            self._runner.stop()
+            # Without Redis its key runs out by itself.
+            with suppress(redis.RedisError):
+                self.teardown()  # type: ignore[no-untyped-call]
+        if self._fatal is not None:
+            raise SystemExit(f"The worker stopped: {self._fatal}")
+        return taken > 0
 
-    async def _carry(self, runner: Runner) -> None:
-        self._runner.set_result(runner)
-        await runner.fatal
+    def _check_options(self, *, with_scheduler: bool) -> None:
+        if with_scheduler:
+            raise SystemExit(
+                "OrderWorker runs no scheduler, because no order is ever scheduled in RQ. "
+                "Leave out --with-scheduler, or give it to a stock rqworker."
+            )
+        if len(self.queues) != 1:
+            raise SystemExit(
+                f"OrderWorker serves one queue, not {len(self.queues)}. Start one worker "
+                "for each."
+            )
 
+    def _take_jobs(
+        self, burst: bool, max_jobs: int | None, max_idle_s: int | None
+    ) -> int:
+        taken, busy_at = 0, time.monotonic()
+        while not self._stop_requested and (max_jobs is None or taken < max_jobs):
+            try:
+                if self.keep_up():
+                    self._batches.finish()  # what an outage left
+                most = self._places()
+                if max_jobs is not None:
+                    most = min(most, max_jobs - taken)
+                if not most:
+                    if burst and self.is_suspended:
+                        break
+                    continue
+                jobs = self._batches.take(most, wait_s=0 if burst else WAIT_S)
+                if jobs:
+                    taken, busy_at = taken + len(jobs), time.monotonic()
+                    self._hand_over(jobs)
+                elif burst or _is_over(busy_at, max_idle_s):
+                    break
+            except redis.RedisError as error:
+                self.outage.wait_out(error)
+            except RunnerStopped:
+                break
+        return taken
 
-class OrderWorker(SimpleWorker):
-    """`manage.py rqworker orders --worker-class execution.worker.OrderWorker`."""
+    def _places(self) -> int:
+        """Return how many jobs may be taken now; 0 after a while without any."""
+        if self.is_suspended:
+            time.sleep(WAIT_S)
+            return 0
+        return self._runner.free_places(WAIT_S)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        _wait_for_redis(kwargs["connection"])
-        super().__init__(*args, **kwargs)
-
-    def work(self, *args: Any, **kwargs: Any) -> bool:
-        global _current
-        self._fatal: BaseException | None = None
-        _current = RunnerThread(self._die)
+    def _hand_over(self, jobs: list[TakenJob]) -> None:
+        order_ids, over, refused = [], [], []
+        for job in jobs:
+            order_id = job.order_id(self.queues[0].serializer)
+            if order_id:
+                order_ids.append(order_id)
+            if order_id or not job.data:  # what was removed while queued is over, too
+                over.append(job.job_id)
+            else:
+                refused.append(job.job_id)
         try:
-            return super().work(*args, **kwargs)
-        finally:
-            _current.stop()
-            _current = None
-            if self._fatal is not None:
-                raise SystemExit(f"The worker stopped: {self._fatal}")
+            self._runner.hand_over(order_ids)
+        except RunnerStopped:
+            self._batches.put_back([job.job_id for job in jobs])
+            raise
+        self._batches.finish(over)
+        for job_id in refused:
+            logger.warning("job %r is refused: it names no order", job_id)
+            self._batches.refuse(job_id, REFUSED)
+
+    def status(self) -> WorkerStatus:
+        is_busy = not (self.is_suspended or self._runner.is_idle)
+        return WorkerStatus.BUSY if is_busy else super().status()
+
+    def run_maintenance_tasks(self) -> None:
+        """Do RQ's own, after queueing again what nobody finished."""
+        self._batches.requeue_stuck()
+        super().run_maintenance_tasks()  # type: ignore[no-untyped-call]
 
     def _die(self, error: BaseException) -> None:
         """Stop the blocking loop of the main thread: the runner cannot go on."""
@@ -114,19 +155,5 @@ class OrderWorker(SimpleWorker):
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _wait_for_redis(connection: redis.Redis) -> None:
-    """Return once Redis answers: RQ would end the process, again at each restart.
-
-    Meanwhile keepers carry all orders. A signal ends the process as if nothing waited.
-    """
-    is_said = False
-    while True:
-        try:
-            connection.ping()
-        except (redis.ConnectionError, redis.TimeoutError) as error:
-            if not is_said:
-                logger.warning("waiting for Redis: %s", error)
-            is_said = True
-            time.sleep(REDIS_RETRY_S)
-        else:
-            return
+def _is_over(busy_at: float, max_idle_s: int | None) -> bool:
+    return max_idle_s is not None and time.monotonic() - busy_at >= max_idle_s
