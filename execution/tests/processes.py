@@ -37,6 +37,7 @@ class Running:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
         self._output = ""
+        self._heard = 0
         self._news = asyncio.Event()
         # A pipe that nobody reads would hold up its writer.
         self.reading = asyncio.create_task(self._read())
@@ -52,12 +53,16 @@ class Running:
 
     async def said(self, text: str) -> None:
         """Wait until it has said `text`; the test fails when it ends before."""
-        while text not in self._output:
+        while text not in self._output[self._heard :]:
             assert not self.reading.done(), f"it ended: {self._output}"
             self._news.clear()
             news = asyncio.create_task(self._news.wait())
             await asyncio.wait({news, self.reading}, return_when="FIRST_COMPLETED")
             news.cancel()
+
+    def forget(self) -> None:
+        """Let `said` heed only what is said from now on."""
+        self._heard = len(self._output)
 
     async def ended(self) -> tuple[int, str]:
         """Wait for its end; return its exit code and all that it said."""

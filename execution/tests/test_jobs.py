@@ -76,6 +76,8 @@ async def test_a_full_worker_that_is_stopped_gives_its_orders_back_in_time(
             code, output = await worker.ended()
 
     assert code == 0, output
+    # What was not taken is there for the next worker.
+    assert django_rq.get_queue("orders").job_ids == [str(waiting)]
     for order_id in (held, waiting):
         order = await stage.order(order_id)
         assert (order.lease_owner, order.lease_until, order.idle_claims) == (

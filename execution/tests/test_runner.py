@@ -66,6 +66,35 @@ async def test_a_full_runner_makes_a_job_wait_for_a_place(stage, make_runner):
     assert [order.status for order in orders] == [Status.CONFIRMED] * 2
 
 
+async def test_places_are_taken_before_the_orders_are_claimed(stage, make_runner):
+    runner = await make_runner(capacity=3)
+    held = await stage.place()
+    await stage.claim(held)
+
+    await runner.take_all([await stage.place(), held])
+    free_at_once = runner.free_places
+    await runner.claimed()
+    free_when_claimed = runner.free_places
+    await runner.finished()
+
+    # Somebody else holds the second, so its place is free again.
+    assert (free_at_once, free_when_claimed, runner.free_places) == (1, 2, 3)
+
+
+async def test_a_full_runner_says_when_a_place_is_free(stage, make_runner):
+    stage.take_chain_away()
+    runner = await make_runner(capacity=1)
+    await runner.take(await stage.place())
+    waiting = asyncio.create_task(runner.place_free())
+    await asyncio.wait({waiting}, timeout=0.05)
+    assert (waiting.done(), runner.free_places) == (False, 0)
+
+    stage.bring_chain_back()
+    await waiting
+
+    assert runner.free_places == 1
+
+
 async def test_a_planned_stop_gives_orders_back_and_does_not_count(stage, make_runner):
     stage.take_chain_away()
     runner = await make_runner()
