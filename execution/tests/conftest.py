@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import django_rq
 import pytest
+from rq import Queue
 
 from dex.allow_list import allow_genesis
 from dex.localnet.testing import RunningLocalnet, running_localnet
@@ -127,6 +129,15 @@ def _place(
         max_price_impact_bps=max_price_impact_bps,
     )
     return place_order(request, owner=local_owner()).order_id
+
+
+@pytest.fixture
+def queue() -> Iterator[Queue]:
+    """The queue of orders, in a Redis that is empty before and after the test."""
+    queue = django_rq.get_queue("orders", commit_mode="auto")
+    queue.connection.flushdb()
+    yield queue
+    queue.connection.flushdb()
 
 
 @pytest.fixture

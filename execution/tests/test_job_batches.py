@@ -23,16 +23,8 @@ MOST = 100
 
 
 @pytest.fixture
-def queue():
-    queue = django_rq.get_queue("orders", commit_mode="auto")
-    queue.serializer = PlainPickles
-    queue.connection.flushdb()
-    yield queue
-    queue.connection.flushdb()
-
-
-@pytest.fixture
 def batches(queue):
+    queue.serializer = PlainPickles
     return JobBatches(queue, worker_key=WORKER_KEY, worker_name="tester")
 
 
@@ -111,10 +103,9 @@ def test_a_job_that_was_queued_twice_leaves_nothing_either(queue, batches):
     assert keys_of(queue) == {"rq:queues", WORKER_KEY}
 
 
-def test_what_could_not_be_removed_is_removed_by_the_next_call(queue):
+def test_what_could_not_be_removed_is_removed_by_the_next_call(queue, batches):
     add_orders(queue, 2)
     away = redis.Redis(port=1)
-    batches = JobBatches(queue, worker_key=WORKER_KEY, worker_name="tester")
     (first,), (second,) = (batches.take(1, wait_s=0) for _ in range(2))
     there, batches._redis = batches._redis, away
     with pytest.raises(redis.ConnectionError):
@@ -179,7 +170,9 @@ def test_a_job_of_another_function_is_refused_with_a_reason_and_not_run(queue, b
 
     assert FailedJobRegistry(queue=queue).get_job_ids() == ["other"]
     job = Job.fetch("other", queue.connection, serializer=PlainPickles)
-    assert (job.get_status(), job.latest_result().exc_string) == ("failed", "not here")
+    result = job.latest_result()
+    assert result is not None
+    assert (job.get_status(), result.exc_string) == ("failed", "not here")
     assert taken_of(queue) == []
 
 

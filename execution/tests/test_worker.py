@@ -14,7 +14,6 @@ from rq.suspension import resume, suspend
 from rq.worker import BaseWorker
 
 from execution.job_batches import JobBatches
-from execution.worker import OrderWorker
 from orders.models import Order, Status
 
 from .processes import WORKER, environment_of, running
@@ -23,14 +22,6 @@ from .steps import until
 pytestmark = pytest.mark.early
 
 CONFIRMED = Status.CONFIRMED
-
-
-@pytest.fixture
-def queue():
-    queue = django_rq.get_queue("orders", commit_mode="auto")
-    queue.connection.flushdb()
-    yield queue
-    queue.connection.flushdb()
 
 
 @pytest.fixture
@@ -164,7 +155,7 @@ async def test_a_worker_takes_no_more_jobs_than_it_was_told(queue, stage, enviro
 def test_what_the_worker_does_not_serve_is_refused_at_its_start(
     queue, queues, options, complaint
 ):
-    worker = django_rq.get_worker(*queues, worker_class=OrderWorker)
+    worker = django_rq.get_worker(*queues, worker_class="execution.worker.OrderWorker")
 
     with pytest.raises(SystemExit, match=complaint):
         worker.work(**options)
