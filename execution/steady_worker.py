@@ -54,7 +54,7 @@ class Outage:
 
 
 class SteadyWorker(SimpleWorker):
-    """A worker whose loop calls keep_up() often, and outage.wait_out() after RedisError.
+    """A worker whose loop calls keep_up() often, and wait_out() after a RedisError.
 
     Stock workers end when Redis does not answer, and stay invisible when it was emptied.
     """
@@ -91,11 +91,10 @@ class SteadyWorker(SimpleWorker):
         """Send a heartbeat, hear commands, clean up; each when it is due.
 
         The heartbeat writes all that makes the worker visible, as Redis may be empty.
-        Returns whether it was due. Raises RedisError; then it is due at once.
+        Returns whether it was due. Raises RedisError.
         """
         if time.monotonic() < self._beat_due_at:
             return False
-        self._beat_due_at = 0.0
         self.last_heartbeat = now()
         with self.connection.pipeline() as pipeline:
             shown = self.serialize() | {"state": self.status()}
@@ -107,13 +106,17 @@ class SteadyWorker(SimpleWorker):
         if is_suspended and not self.is_suspended:
             logger.warning("suspended: no job is taken until `rq resume`")
         self.is_suspended = is_suspended
-        self.outage.end()
         assert self.pubsub is not None
         self.pubsub.get_message()
         if self.should_run_maintenance_tasks:
             self._maintain()
         self._beat_due_at = time.monotonic() + BEAT_S
         return True
+
+    def wait_out(self, error: redis.RedisError) -> None:
+        """Rest before the next attempt, which begins with a heartbeat."""
+        self._beat_due_at = 0.0
+        self.outage.wait_out(error)
 
     def _maintain(self) -> None:
         # What cannot be cleaned must not keep jobs from being taken, so the next try is

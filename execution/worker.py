@@ -99,13 +99,14 @@ class OrderWorker(SteadyWorker):
                         break
                     continue
                 jobs = self._batches.take(most, wait_s=0 if burst else WAIT_S)
+                self.outage.end()
                 if jobs:
                     taken, busy_at = taken + len(jobs), time.monotonic()
                     self._hand_over(jobs)
                 elif burst or _is_over(busy_at, max_idle_s):
                     break
             except redis.RedisError as error:
-                self.outage.wait_out(error)
+                self.wait_out(error)
             except RunnerStopped:
                 break
         return taken
