@@ -125,7 +125,10 @@ async def test_what_a_killed_worker_had_taken_is_finished_by_the_next(
     (seen,) = queue.connection.scan_iter(f"{queue.intermediate_queue_key}:first*")
     queue.connection.set(seen, time.time() - 61)  # a minute later
 
-    async with running(environment, *WORKER, "--max-jobs", "1") as worker:
+    async with (
+        asyncio.timeout(60),
+        running(environment, *WORKER, "--max-jobs", "1") as worker,
+    ):
         code, output = await worker.ended()
 
     assert code == 0, output
