@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+import tempfile
 from collections.abc import MutableMapping
 from pathlib import Path
 
@@ -25,3 +27,17 @@ def isolate(environment: MutableMapping[str, str], var_dir: Path) -> None:
         environment.pop(name, None)
     environment["ENV_FILE"] = os.devnull
     environment["VAR_DIR"] = str(var_dir)
+
+
+def new_installation(prefix: str) -> tuple[Path, dict[str, str]]:
+    """Make a temporary folder; return it, and the environment of an installation in it.
+
+    On a free port, and with the defaults for all other settings.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=prefix)).resolve()
+    environment = dict(os.environ)
+    isolate(environment, folder / "var")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        environment["PORT"] = str(probe.getsockname()[1])
+    return folder, environment

@@ -72,6 +72,18 @@ class Site:
         }
         return "; ".join(f"{name}: {detail}" for name, detail in failed.items())
 
+    def wait_until_ready(self, within_s: float) -> None:
+        """Wait until nothing is missing; what dies starts again. Raises CommandError."""
+        give_up_at = time.monotonic() + within_s
+        while missing := self.not_ready():
+            self._supervisor.watch_once()
+            if time.monotonic() > give_up_at:
+                raise CommandError(
+                    f"not ready after {within_s:g} s: {missing}. The logs are in "
+                    f"{settings.EMBEDDED.logs}."
+                )
+            time.sleep(POLL_S)
+
     def _start_servers(self) -> None:
         for needed, kind in (
             (settings.USES_EMBEDDED_POSTGRES, Postgres),

@@ -17,9 +17,10 @@ from typing import Any
 import aiohttp
 
 from dex.background import BackgroundLoop
+from ordersite.wishes import order_body
 
 from .shared import SharedSocket
-from .ticket import Ticket, order_body
+from .ticket import Ticket
 
 POST_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 2.0

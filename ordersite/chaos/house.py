@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import itertools
 import json
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -20,17 +19,15 @@ from execution.audit.landed import Landed, read_landed
 from ordersite.processes import Console
 from ordersite.site import Site
 from ordersite.variation import Variation, names
+from ordersite.wishes import Wish, order_body
 
 from .caretaker import Caretaker
 from .kills import Killer
-from .load import Wish
 from .nodes import Nodes
 from .points import Asking
-from .ticket import order_body
 
 READY_WITHIN_S = 60.0
 TIMEOUT_S = 10.0
-PAUSE_S = 0.05
 # So many calls in a row without an answer are no fault of ours any more.
 MOST_LOST = 200
 # That place orders at the same time.
@@ -81,16 +78,11 @@ class House:
         self._lost = 0
 
     def start(self) -> None:
-        """Start everything and wait until it is ready. Raises HouseFailed and others."""
+        """Start everything and wait until it is ready. Raises what Site does."""
         self._site.start()
         port = settings.EMBEDDED.localnet_port()
         self._nodes = itertools.cycle([port, port + 2])
-        give_up_at = time.monotonic() + READY_WITHIN_S
-        while missing := self._site.not_ready():
-            self.caretaker.watch_once()
-            if time.monotonic() > give_up_at:
-                raise HouseFailed(f"not ready: {missing}")
-            time.sleep(PAUSE_S)
+        self._site.wait_until_ready(READY_WITHIN_S)
 
     def control(self, method: str, *params: Any) -> Any:
         """Call a method of localnet's at one of its nodes; None when no answer comes.

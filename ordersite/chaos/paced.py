@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Mapping
 from uuid import UUID
 
+from ordersite.wishes import Wishes
+
 from .clients import Clients
-from .load import Wishes
 from .ticket import Ticket
 
 # All are placed a little before the last fault ends.

@@ -12,7 +12,9 @@ from typing import Any
 
 import aiohttp
 
-from .ticket import Ticket, order_body
+from ordersite.wishes import order_body
+
+from .ticket import Ticket
 
 LEAVES_AFTER_S = 8.0
 PAUSE_S = 0.3

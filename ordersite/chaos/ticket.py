@@ -6,28 +6,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
-from dex.amounts import to_whole
-from dex.localnet import genesis
 from orders.models import TERMINAL
-
-from .load import Wish
-
-DECIMALS = {str(token.mint): token.decimals for token in genesis.TOKENS.values()}
-
-
-def order_body(wish: Wish) -> dict[str, Any]:
-    """Write a wish as the API takes it."""
-    return {
-        "type": "market",
-        "tokenIn": wish.mint_in,
-        "tokenOut": wish.mint_out,
-        "amountIn": to_whole(wish.amount_in, DECIMALS[wish.mint_in]),
-        "slippage": str(Decimal(wish.slippage_bps).scaleb(-4)),
-    }
+from ordersite.wishes import Wish
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,9 +25,10 @@ from orders.services import OrderRequest, place_order
 from ordersite.chaos.armed import arm
 from ordersite.chaos.conduct import conduct
 from ordersite.chaos.faults import ALL, schedule
-from ordersite.chaos.load import Load, Place, Wish
+from ordersite.chaos.load import Load, Place
 from ordersite.chaos.points import ENGINE_POINTS
 from ordersite.chaos.verdict import judge
+from ordersite.wishes import Wish
 
 P = ParamSpec("P")
 T = TypeVar("T")

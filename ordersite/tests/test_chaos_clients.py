@@ -15,10 +15,10 @@ from orders.serializers import event_frame
 from orders.tests.helpers import make_order_at
 from ordersite.chaos.client_log import compare, differences
 from ordersite.chaos.kills import Kill
-from ordersite.chaos.load import Wish
 from ordersite.chaos.recovery import lateness_s, recovery_lines
 from ordersite.chaos.strikes import Outage
 from ordersite.chaos.ticket import Heard, Ticket
+from ordersite.wishes import Wish
 
 START = datetime(2026, 11, 20, tzinfo=UTC)
 

@@ -20,8 +20,9 @@ from orders.models import Order, Status
 from orders.tests.helpers import make_order, make_order_at
 from ordersite.chaos.conduct import conduct, quiet_within_s
 from ordersite.chaos.faults import FAULTS, ChainFaults, Phase, rule_of, schedule
-from ordersite.chaos.load import Load, Wish, largest_amounts
+from ordersite.chaos.load import Load
 from ordersite.chaos.report import figures
+from ordersite.wishes import Wish, largest_amounts
 
 
 def control(method: str, *params: Any) -> Any:

@@ -6,9 +6,7 @@ import os
 import random
 import shutil
 import signal
-import socket
 import sys
-import tempfile
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -24,7 +22,7 @@ from ordersite.chaos.house import House, HouseFailed
 from ordersite.chaos.run import Plan, run
 from ordersite.embedded import EmbeddedError
 from ordersite.exclusive import InUse
-from ordersite.isolation import isolate
+from ordersite.isolation import new_installation
 from ordersite.processes import Console
 
 SHOWN = 20
@@ -207,12 +205,7 @@ def _said(plan: Plan) -> str:
 
 def _begin_again_in_a_folder_of_its_own(plan: Plan) -> None:
     """Replace this process by one whose settings are those of a new installation."""
-    folder = Path(tempfile.mkdtemp(prefix="dex-chaos-")).resolve()
-    environment = dict(os.environ)
-    isolate(environment, folder / "var")
+    folder, environment = new_installation("dex-chaos-")
     environment["SLOT_TIME_S"] = f"{plan.slot_time_s:g}"
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        environment["PORT"] = str(probe.getsockname()[1])
     again = [*sys.argv, "--seed", str(plan.seed), "--folder", str(folder)]
     os.execve(sys.executable, [sys.executable, *again], environment)
