@@ -1,0 +1,176 @@
+"""What processes cost: their CPU time and memory by role, as Linux counts them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+PROC = Path("/proc")
+TICK_MS = 1000 / os.sysconf("SC_CLK_TCK")
+PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
+SAMPLE_EVERY_S = 0.5
+GENERATOR = "generator"
+# By a word of the command line of a process or of the nearest one above it.
+ROLES = {
+    "ordersite.bench.generator": GENERATOR,
+    "ordersite.web": "web",
+    "rqworker": "worker",
+    "keeper": "keeper",
+    "localnet": "localnet",
+    "postgres": "postgres",
+    "valkey-server": "redis",
+    "redis-server": "redis",
+}
+OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """One process: who started it, and its CPU time with that of its ended children."""
+
+    parent: int
+    cpu_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """The most memory that a role had at one moment.
+
+    `pss_mib` shares out what several processes have in common; `rss_mib` is the largest
+    single process, with all that it shares.
+    """
+
+    pss_mib: float = 0.0
+    rss_mib: float = 0.0
+    processes: int = 0
+
+
+def usages() -> dict[int, Usage]:
+    """Read all processes of this machine."""
+    found = {}
+    for name in os.listdir(PROC):
+        if not name.isdigit():
+            continue
+        with contextlib.suppress(OSError):
+            # The second field is the name in brackets, which may hold anything.
+            rest = (PROC / name / "stat").read_text().rpartition(")")[2].split()
+            ticks = sum(map(int, rest[11:15]))  # utime stime cutime cstime
+            found[int(name)] = Usage(int(rest[1]), ticks * TICK_MS)
+    return found
+
+
+def role_of(command: list[str]) -> str:
+    """Say what a process is by its command line; "" when that does not tell."""
+    for word in command:
+        if role := ROLES.get(os.path.basename(word)):
+            return role
+    return ""
+
+
+class Meter:
+    """Watches everything below a process, and some processes more, by role.
+
+    What has no role of its own has that of its parent.
+    """
+
+    def __init__(self, root: int | None, *also: int) -> None:
+        self._root = root
+        self._also = also
+        self._roles: dict[int, str] = {}
+        self._peaks: dict[str, Peak] = defaultdict(Peak)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._sample_on, daemon=True)
+
+    def cpu_ms(self) -> Mapping[str, float]:
+        """Return the CPU time so far by role; what ended counts where it was awaited."""
+        total: Counter[str] = Counter()
+        found = usages()
+        for pid in self._below(found):
+            total[self._role(pid, found)] += found[pid].cpu_ms  # type: ignore[assignment]
+        return total
+
+    def peaks(self) -> Mapping[str, Peak]:
+        """Return the largest memory by role since the start or the last reset."""
+        return dict(self._peaks)
+
+    def sample(self) -> None:
+        """Look once."""
+        found = usages()
+        pss: Counter[str] = Counter()
+        rss: dict[str, int] = defaultdict(int)
+        count: Counter[str] = Counter()
+        for pid in self._below(found):
+            role = self._role(pid, found)
+            pss_kib, rss_kib = memory_kib(pid)
+            pss[role] += pss_kib
+            rss[role] = max(rss[role], rss_kib)
+            count[role] += 1
+        for role, kib in pss.items():
+            before = self._peaks[role]
+            self._peaks[role] = Peak(
+                max(before.pss_mib, kib / 1024),
+                max(before.rss_mib, rss[role] / 1024),
+                max(before.processes, count[role]),
+            )
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[None]:
+        """Look twice a second until the block ends."""
+        self._thread.start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+            self._thread.join()
+
+    def _sample_on(self) -> None:
+        while True:
+            self.sample()
+            if self._stop.wait(SAMPLE_EVERY_S):
+                return
+
+    def _below(self, found: Mapping[int, Usage]) -> list[int]:
+        children: dict[int, list[int]] = defaultdict(list)
+        for pid, usage in found.items():
+            children[usage.parent].append(pid)
+        below: dict[int, None] = {}
+        waiting = [pid for pid in self._also if pid in found]
+        if self._root is not None:
+            waiting += children[self._root]
+        while waiting:
+            pid = waiting.pop()
+            if pid not in below:
+                below[pid] = None
+                waiting += children[pid]
+        return list(below)
+
+    def _role(self, pid: int, found: Mapping[int, Usage]) -> str:
+        if pid not in self._roles:
+            role = ""
+            with contextlib.suppress(OSError):
+                raw = (PROC / str(pid) / "cmdline").read_bytes()
+                # Servers that show what they do put it all into one word.
+                role = role_of(raw.decode(errors="replace").replace("\0", " ").split())
+            parent = found[pid].parent
+            if not role and parent != self._root and parent in found:
+                role = self._role(parent, found)
+            self._roles[pid] = role or OTHER
+        return self._roles[pid]
+
+
+def memory_kib(pid: int) -> tuple[int, int]:
+    """Return the proportional and the resident memory of a process; 0 when it is gone."""
+    try:
+        resident = int((PROC / str(pid) / "statm").read_text().split()[1]) * PAGE_KIB
+    except OSError:
+        return 0, 0
+    with contextlib.suppress(OSError):  # of another user
+        for line in (PROC / str(pid) / "smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]), resident
+    return resident, resident

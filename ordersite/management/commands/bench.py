@@ -1,0 +1,240 @@
+"""The benchmark: orders per second, latencies, and what each order costs."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from argparse import SUPPRESS, ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from dex.errors import DexError
+from ordersite.bench import report
+from ordersite.bench.house import BenchHouse, environment_of
+from ordersite.bench.machine import machine, versions
+from ordersite.bench.plan import AFTER, LIVE, SHAPES, TARGETS, Plan, planned
+from ordersite.bench.run import Record, RunFailed, measure, problems
+from ordersite.child import bound
+from ordersite.embedded import EmbeddedError
+from ordersite.exclusive import InUse
+from ordersite.isolation import new_installation
+from ordersite.processes import Console
+
+# The option, the member of Plan, its type, and what it is.
+OPTIONS: tuple[tuple[str, str, type, str], ...] = (
+    ("--orders", "orders", int, "orders that are counted"),
+    ("--concurrency", "concurrency", int, "orders in flight, or requests at once"),
+    ("--rate", "rate_per_s", float, "orders a second (open)"),
+    ("--sockets", "sockets", int, "shared or idle sockets"),
+    ("--readers", "readers", int, "clients that read lists of orders meanwhile"),
+    ("--warmup", "warmup", int, "orders before the clock starts"),
+    ("--hold", "hold_s", float, "seconds for which idle sockets are held"),
+    ("--seed", "seed", int, "of amounts, arrivals and localnet"),
+    ("--web-processes", "web_processes", int, "web processes"),
+    ("--workers", "workers", int, "workers"),
+    ("--keepers", "keepers", int, "keepers"),
+    ("--landing-delay", "landing_delay_s", float, "seconds from sending to landing"),
+    ("--slots-to-confirm", "slots_to_confirm", int, "0: confirmed as soon as landed"),
+    ("--in-flight", "orders_in_flight", int, "orders that one worker carries at once"),
+)
+SPARE_FILES = 1_000
+
+
+class Command(BaseCommand):
+    help = (
+        "Measure the engine under load, each run in processes and a temporary folder of "
+        "its own, and check every event of every order."
+    )
+    requires_system_checks: list[str] = []  # noqa: RUF012
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "shapes",
+            nargs="*",
+            metavar="shape",
+            help=f"{', '.join(SHAPES)} (default: {' '.join(TARGETS)})",
+        )
+        for option, member, kind, what in OPTIONS:
+            parser.add_argument(option, dest=member, type=kind, help=what)
+        parser.add_argument(
+            "--follow",
+            choices=[LIVE, AFTER],
+            help="hear each order's events as they happen, or read them after all ended",
+        )
+        parser.add_argument(
+            "--all-pairs",
+            action="store_const",
+            const=True,
+            help="swap in all pools, not only A and B",
+        )
+        parser.add_argument("--repeat", type=int, default=1, help="runs of each shape")
+        parser.add_argument("--url", help="measure an engine that runs, as it is")
+        parser.add_argument(
+            "--up",
+            type=int,
+            metavar="PID",
+            help="with --url: the process of its `manage.py up`, to know its CPU",
+        )
+        parser.add_argument("--out", type=Path, help="file of the JSON lines")
+        parser.add_argument("--label", default="", help="a note for the JSON line")
+        parser.add_argument("--keep", action="store_true", help="keep the folders")
+        parser.add_argument("--plan", help=SUPPRESS)
+        parser.add_argument("--folder", type=Path, help=SUPPRESS)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        out = options["out"] or settings.VAR_DIR / "bench" / "runs.jsonl"
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            if options["plan"] is not None:
+                self._run_here(Plan(**json.loads(options["plan"])), out, options)
+                return
+            failed = self._run_all(_plans(options), out, options)
+        except KeyboardInterrupt:
+            raise CommandError("Stopped before the end.") from None
+        if failed:
+            raise CommandError(f"{failed} runs failed: see above.")
+
+    def _run_all(self, plans: list[Plan], out: Path, options: dict[str, Any]) -> int:
+        """Run each plan as often as asked; return how many runs failed."""
+        failed = 0
+        for plan in plans:
+            _allow_files(plan.sockets + plan.concurrency + SPARE_FILES)
+            done = _lines_of(out)
+            for _ in range(options["repeat"]):
+                if options["url"]:
+                    failed += bool(self._at_url(plan, out, options))
+                else:
+                    failed += _in_a_house(plan, out, options) != 0
+            records = [json.loads(line) for line in _lines_of(out)[len(done) :]]
+            if len(records) > 1:
+                self._say(f"{plan.shape}, {len(records)} runs:")
+                for line in report.summary(records):
+                    self._say(line)
+        return failed
+
+    def _at_url(self, plan: Plan, out: Path, options: dict[str, Any]) -> list[str]:
+        self._say(f"{report.described(plan)}; the engine at {options['url']}")
+        record = {"machine": machine(), "versions": versions(with_servers=False)}
+        try:
+            record |= measure(plan, options["url"].rstrip("/"), root=options["up"])
+        except RunFailed as error:
+            raise CommandError(str(error)) from error
+        return self._finish(record, out, options)
+
+    def _run_here(self, plan: Plan, out: Path, options: dict[str, Any]) -> None:
+        """Run a plan in a house of this process, whose settings are made for it."""
+        folder: Path = options["folder"]
+        self._say(f"{report.described(plan)}; logs in {folder}")
+        broken = True
+        try:
+            with (folder / "console.log").open("w") as log:
+                broken = bool(self._in_house(plan, Console(log), out, options))
+        except (DexError, EmbeddedError, InUse, RunFailed) as error:
+            raise CommandError(str(error)) from error
+        finally:
+            shutil.rmtree(settings.EMBEDDED.sockets, ignore_errors=True)
+            if broken or options["keep"]:
+                self._say(f"  the folder {folder} is kept")
+            else:
+                shutil.rmtree(folder)
+        if broken:
+            raise CommandError("The run failed: see above.")
+
+    def _in_house(
+        self, plan: Plan, console: Console, out: Path, options: dict[str, Any]
+    ) -> list[str]:
+        record: Record = {"machine": machine()}
+        house = BenchHouse(console, plan)
+        try:
+            house.start()
+            record["versions"] = versions(with_servers=True)
+            record |= measure(
+                plan,
+                f"http://127.0.0.1:{settings.PORT}",
+                root=os.getpid(),
+                claims=house.claims,
+            )
+            record["died"] = house.died()
+        finally:
+            house.stop()
+        return self._finish(record, out, options)
+
+    def _finish(self, record: Record, out: Path, options: dict[str, Any]) -> list[str]:
+        """Write a run down; return what makes it a failed one."""
+        found = problems(record)
+        record |= {"label": options["label"], "problems": found}
+        report.append(record, out)
+        for line in (*report.lines(record), *(f"  FAILED: {what}" for what in found)):
+            self._say(line)
+        return found
+
+    def _say(self, line: str) -> None:
+        self.stdout.write(line)
+        self.stdout.flush()
+
+
+def _plans(options: dict[str, Any]) -> list[Plan]:
+    shapes = options["shapes"] or list(TARGETS)
+    unknown = [shape for shape in shapes if shape not in SHAPES]
+    if unknown:
+        raise CommandError(f"{unknown[0]} is none of the shapes {', '.join(SHAPES)}.")
+    members = [member for _, member, _, _ in OPTIONS]
+    changes = {name: options[name] for name in (*members, "follow", "all_pairs")}
+    for option, member, _, _ in OPTIONS:
+        value = changes[member]
+        if value is not None and value < 0:
+            raise CommandError(f"{option} is 0 or more.")
+    if options["url"] and "idle" in shapes:
+        # Its workers would end the orders that idle sockets follow.
+        changes["orders"] = 0
+    plans = [planned(shape, **changes) for shape in shapes]
+    if options["repeat"] < 1 or min(plan.concurrency for plan in plans) < 1:
+        raise CommandError("--repeat and --concurrency are above 0.")
+    return plans
+
+
+def _in_a_house(plan: Plan, out: Path, options: dict[str, Any]) -> int:
+    """Run a plan in a process whose settings are those of a new installation."""
+    folder, environment = new_installation("dex-bench-")
+    environment |= environment_of(plan)
+    command = [
+        *(sys.executable, "manage.py", "bench"),
+        *("--plan", json.dumps(plan.written()), "--folder", str(folder)),
+        *("--out", str(out.resolve()), "--label", options["label"]),
+        *(["--keep"] if options["keep"] else []),
+    ]
+    running = subprocess.Popen(
+        bound(command, signal.SIGTERM), cwd=settings.BASE_DIR, env=environment
+    )
+    try:
+        return running.wait()
+    except KeyboardInterrupt:
+        running.terminate()
+        running.wait()
+        raise
+
+
+def _lines_of(file: Path) -> list[str]:
+    return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+
+
+def _allow_files(count: int) -> None:
+    """Raise the number of open files of this process and its children. CommandError."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft >= count:
+        return
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (count, max(hard, count)))
+    except (ValueError, OSError):
+        raise CommandError(
+            f"This needs {count} open files, and this user may have {hard}: raise "
+            "`ulimit -n`, or ask for fewer --sockets."
+        ) from None
