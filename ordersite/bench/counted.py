@@ -20,12 +20,22 @@ import django
 CLAIMING = ("claim_orders", "claim_overdue", "claim_suspect", "claim_for_watching")
 
 
-def count_claims(note: Callable[[int], None]) -> None:
-    """Tell `note` of every claim of this process how many orders it brought."""
+def count_claims(note: Callable[[int], None]) -> Callable[[], None]:
+    """Tell `note` of every claim of this process how many orders it brought.
+
+    Returns a function that puts everything back.
+    """
     from orders import claims
 
-    for name in CLAIMING:
-        setattr(claims, name, _counted(getattr(claims, name), note))
+    originals = {name: getattr(claims, name) for name in CLAIMING}
+    for name, original in originals.items():
+        setattr(claims, name, _counted(original, note))
+
+    def put_back() -> None:
+        for name, original in originals.items():
+            setattr(claims, name, original)
+
+    return put_back
 
 
 def _counted(
@@ -53,7 +63,12 @@ def main(file: str, *command: str) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ordersite.settings")
     django.setup()
     descriptor = os.open(file, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
-    count_claims(lambda count: (os.write(descriptor, f"{count}\n".encode()), None)[1])
+
+    def note(count: int) -> None:
+        # One write of a file that is only appended to: threads may do it at once.
+        os.write(descriptor, f"{count}\n".encode())
+
+    count_claims(note)
     sys.argv = list(command)
     runpy.run_path(command[0], run_name="__main__")
 

@@ -32,7 +32,7 @@ def lines(record: Record) -> Iterator[str]:
     """Iterate over the lines that are printed after a run."""
     if record["orders_per_s"] is not None:
         yield _line("orders/s", f"{record['orders_per_s']:g}  ({_ends(record)})")
-    yield _line("POST/s", f"{record['posts_per_s']:g}")
+    yield _line("placed/s", f"{record['placed_per_s']:g}")
     for name in ("post_ms", "confirmed_ms", "list_ms"):
         if record[name]:
             yield _line(name.replace("_", " "), _spread(record[name]))
@@ -71,7 +71,7 @@ def append(record: Record, file: Path) -> None:
 
 def summary(records: list[Record]) -> Iterator[str]:
     """Iterate over lines that hold several runs of one plan against each other."""
-    for name, unit in (("orders_per_s", "orders/s"), ("posts_per_s", "POST/s")):
+    for name, unit in (("orders_per_s", "orders/s"), ("placed_per_s", "placed/s")):
         values = [record[name] for record in records if record[name]]
         if values:
             yield _line(unit, _range(values))

@@ -128,7 +128,7 @@ def _rates(found: Record) -> Record:
         "ends": found["ends"],
         "events": found["events"],
         "errors": found["errors"],
-        "posts_per_s": round(found["answered"] / answers_s, 1) if answers_s else 0.0,
+        "placed_per_s": round(found["answered"] / answers_s, 1) if answers_s else 0.0,
         "orders_per_s": round(ended / lasted, 1) if lasted else None,
         "last_heard_s": heard and round(heard, 3),
         "last_stored_s": stored and round(stored, 3),

@@ -91,7 +91,6 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         out = options["out"] or settings.VAR_DIR / "bench" / "runs.jsonl"
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             if options["plan"] is not None:
                 self._run_here(Plan(**json.loads(options["plan"])), out, options)
@@ -105,6 +104,8 @@ class Command(BaseCommand):
     def _run_all(self, plans: list[Plan], out: Path, options: dict[str, Any]) -> int:
         """Run each plan as often as asked; return how many runs failed."""
         failed = 0
+        if not options["url"]:
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
         for plan in plans:
             _allow_files(plan.sockets + plan.concurrency + SPARE_FILES)
             done = _lines_of(out)
@@ -132,6 +133,7 @@ class Command(BaseCommand):
     def _run_here(self, plan: Plan, out: Path, options: dict[str, Any]) -> None:
         """Run a plan in a house of this process, whose settings are made for it."""
         folder: Path = options["folder"]
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         self._say(f"{report.described(plan)}; logs in {folder}")
         broken = True
         try:
