@@ -3,6 +3,8 @@
 # make prove   the long proofs: the short forms of `make test`, at full length
 # make chaos   orders while everything is killed, frozen and cut; then table, ledger and
 #              clients are compared (CHAOS='--seed 11'; docs/reliability.md has more)
+# make bench   orders per second, latencies, CPU and memory per order, every event checked
+#              (BENCH='sockets --repeat 3'; docs/performance.md has more)
 # make check   lint, types, imports, migrations, deployment settings
 # make lock    resolve pyproject.toml again and write both lock files
 #
@@ -14,13 +16,14 @@ PYTEST_ARGS ?=
 # suit two cores.
 TEST_PROCESSES ?= 3
 CHAOS ?=
+BENCH ?=
 UV_VERSION := 0.13.8
 
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet \
 	--require-hashes --only-binary :all:
 
-.PHONY: run test prove chaos check lock
+.PHONY: run test prove chaos bench check lock
 
 run: .venv/installed
 	@# Ends with make, even when make is killed.
@@ -36,6 +39,10 @@ prove: .venv/installed-dev
 chaos: .venv/installed
 	@exec $(BIN)/python -I -S ordersite/child.py --parent $$PPID --signal 15 -- \
 		$(BIN)/python manage.py chaos $(CHAOS)
+
+bench: .venv/installed
+	@exec $(BIN)/python -I -S ordersite/child.py --parent $$PPID --signal 15 -- \
+		$(BIN)/python manage.py bench $(BENCH)
 
 check: export ENV_FILE := /dev/null
 check: .venv/installed-dev
