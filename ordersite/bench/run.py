@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -12,6 +13,7 @@ from typing import Any
 
 from django.conf import settings
 
+from ordersite.child import bound
 from ordersite.processes import python
 
 from . import orders
@@ -33,7 +35,7 @@ class Generator:
 
     def __init__(self, task: Task) -> None:
         self.process = subprocess.Popen(
-            python("-m", "ordersite.bench.generator"),
+            bound(python("-m", "ordersite.bench.generator"), signal.SIGKILL),
             cwd=settings.BASE_DIR,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
