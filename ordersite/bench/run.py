@@ -83,38 +83,27 @@ def measure(
     with generating(task) as generator:
         meter = Meter(root, generator.process.pid)
         generator.hear(READY)
-        claimed, before = claims(), meter.cpu_ms()
+        claimed = claims()
         own, began = time.process_time(), time.monotonic()
+        cpu = [meter.cpu_ms()]
         with meter.watching():
             generator.tell()
-            generator.hear(MEASURED)
-            after = meter.cpu_ms()
-            if plan.shape == "idle":
-                held_from = after
+            # Idle sockets are measured twice: when they are open, and after a while.
+            for _ in range(2 if plan.shape == "idle" else 1):
                 generator.hear(MEASURED)
-                after = meter.cpu_ms()
-        lasted_s = time.monotonic() - began
-        own = time.process_time() - own
+                cpu.append(meter.cpu_ms())
+        lasted_s, own = time.monotonic() - began, time.process_time() - own
         found = json.loads(generator.hear())
-    if plan.shape == "idle":
-        cost = _idle(plan, found, held_from, after)
-    else:
-        cost = _cost(found, before, after, own)
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "plan": plan.written(),
         "amounts": orders.shown(plan),
         "seconds": round(lasted_s, 2),
         **_rates(found),
-        **cost,
-        "peak_mib": {
-            role: {
-                "pss": round(peak.pss_mib, 1),
-                "rss": round(peak.rss_mib, 1),
-                "processes": peak.processes,
-            }
-            for role, peak in sorted(meter.peaks().items())
-        },
+        **(_idle if plan.shape == "idle" else _cost)(plan, found, *cpu[-2:]),
+        "generator_cpu_ms_per_order": _per_order(found, found["generator_cpu_s"]),
+        "meter_cpu_ms_per_order": _per_order(found, own),
+        "peak_mib": _peaks(meter),
         "claims": _claims(claimed, claims()),
     }
 
@@ -141,17 +130,18 @@ def _rates(found: Record) -> Record:
     }
 
 
-def _cost(found: Record, before: Cpu, after: Cpu, own_s: float) -> Record:
-    """Return the CPU per order of what is measured, and of what measures it."""
-    placed = max(found["placed"], 1)
-    spent = {role: (after[role] - before.get(role, 0.0)) / placed for role in after}
-    spent.pop(GENERATOR, None)
+def _per_order(found: Record, cpu_s: float) -> float:
+    return round(cpu_s * 1000 / max(int(found["placed"]), 1), 3)
+
+
+def _cost(plan: Plan, found: Record, before: Cpu, after: Cpu) -> Record:
+    """Return the CPU per order of what is measured, without what measures it."""
     return {
-        "cpu_ms_per_order": {role: round(spent[role], 3) for role in sorted(spent)},
-        "generator_cpu_ms_per_order": round(
-            found["generator_cpu_s"] * 1000 / placed, 3
-        ),
-        "meter_cpu_ms_per_order": round(own_s * 1000 / placed, 3),
+        "cpu_ms_per_order": {
+            role: _per_order(found, (after[role] - before.get(role, 0.0)) / 1000)
+            for role in sorted(after)
+            if role != GENERATOR
+        }
     }
 
 
@@ -166,6 +156,17 @@ def _idle(plan: Plan, found: Record, before: Cpu, after: Cpu) -> Record:
             for role in sorted(after)
             if role != GENERATOR
         },
+    }
+
+
+def _peaks(meter: Meter) -> Record:
+    return {
+        role: {
+            "pss": round(peak.pss_mib, 1),
+            "rss": round(peak.rss_mib, 1),
+            "processes": peak.processes,
+        }
+        for role, peak in sorted(meter.peaks().items())
     }
 
 

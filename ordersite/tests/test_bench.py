@@ -17,7 +17,7 @@ from ordersite.bench.plan import AFTER, planned
 from ordersite.bench.run import measure, problems
 from ordersite.tests.doctored import Events, doctored_engine
 from ordersite.tests.engine import RunningEngine
-from ordersite.tests.test_bench_parts import HAPPY
+from ordersite.tests.test_bench_checker import HAPPY
 
 ROLES = {"web", "worker", "keeper", "postgres", "redis", "localnet"}
 
