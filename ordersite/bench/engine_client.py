@@ -6,7 +6,7 @@ import itertools
 import json
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -76,6 +76,8 @@ class EngineClient:
         self._list_url = f"{url}/api/orders"
         self._bodies = itertools.cycle([body.encode() for body in bodies])
         self._sessions: list[aiohttp.ClientSession] = []
+        self._ended = self._every = 0
+        self._tell: Callable[[int], None] = lambda ended: None
 
     async def close(self) -> None:
         for session in self._sessions:
@@ -84,6 +86,20 @@ class EngineClient:
     def forget(self) -> None:
         """Begin to count anew, after the warm-up."""
         self.counts, self.orders, self.errors = Counts(), [], Counter()
+        self._ended = 0
+
+    def tell_progress(self, tell: Callable[[int], None], every: int) -> None:
+        """Have `tell` told how many orders have ended, whenever so many more have."""
+        self._tell, self._every = tell, every
+
+    def take(self, order: Ordered, frame: dict[str, Any]) -> bool:
+        """Note an event of an order; say whether it ends it now."""
+        if not order.take(frame):
+            return False
+        self._ended += 1
+        if self._every and self._ended % self._every == 0:
+            self._tell(self._ended)
+        return True
 
     def next_body(self) -> bytes:
         return next(self._bodies)
@@ -119,7 +135,7 @@ class EngineClient:
                 async for message in socket:
                     frame = json.loads(message.data)
                     if "sequence" in frame:
-                        order.take(frame)
+                        self.take(order, frame)
                     else:
                         self.errors[f"frame {frame.get('code')}"] += 1
         except FAILURES as error:

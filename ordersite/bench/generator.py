@@ -3,8 +3,8 @@
     python -m ordersite.bench.generator
 
 It reads one line, the plan, from its input, says `ready` when it has warmed up, begins
-when it reads another line, says `measured` when every order has ended, and writes what it
-found as one line of JSON.
+when it reads another line, says `ended N` on the way when asked to, `measured` when every
+order has ended, and writes what it found as one line of JSON.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from .shapes import (
     wait_until_quiet,
 )
 
-READY, MEASURED = "ready", "measured"
+READY, MEASURED, PROGRESS = "ready", "measured", "ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +63,10 @@ async def generate(task: Task) -> dict[str, Any]:
 async def _load(client: EngineClient, plan: Plan) -> dict[str, Any]:
     await _warm_up(client, plan)
     await _wait_for_go()
+    client.tell_progress(lambda ended: _say(f"{PROGRESS} {ended}"), plan.every)
     cpu_began, began, began_at = time.process_time(), time.monotonic(), time.time()
     async with reading_lists(client, plan.readers) as lists_ms:
         await load(client, plan)
-    took_s = time.monotonic() - began
     cpu_s = time.process_time() - cpu_began
     await wait_until_quiet(client)
     _say(MEASURED)
@@ -77,7 +77,6 @@ async def _load(client: EngineClient, plan: Plan) -> dict[str, Any]:
     heard = [o.ended_at for o in client.orders if o.ended_at and plan.follow != AFTER]
     last_stored = latest_stored_s(client.orders)
     return _figures(client) | {
-        "took_s": took_s,
         "last_heard_s": max(heard) - began if heard else None,
         "last_stored_s": last_stored - began_at if last_stored else None,
         "generator_cpu_s": cpu_s,

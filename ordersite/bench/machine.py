@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -25,10 +26,16 @@ def machine() -> Mapping[str, object]:
         pass
     return {
         "loop_10m_s": round(time.perf_counter() - began, 2),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": _cores(),
         "load_1m": round(os.getloadavg()[0], 2),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
     }
+
+
+def _cores() -> int:
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 0
 
 
 def versions(*, with_servers: bool) -> Mapping[str, str]:

@@ -38,8 +38,8 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
-class Peak:
-    """The most memory that a role had at one moment.
+class Memory:
+    """The memory of a role at one moment, or the most of it at any.
 
     `pss_mib` shares out what several processes have in common; `rss_mib` is the largest
     single process, with all that it shares.
@@ -52,7 +52,9 @@ class Peak:
 
 def usages() -> dict[int, Usage]:
     """Read all processes of this machine."""
-    found = {}
+    found: dict[int, Usage] = {}
+    if not PROC.is_dir():
+        return found  # no Linux: nothing is known
     for name in os.listdir(PROC):
         if not name.isdigit():
             continue
@@ -82,7 +84,7 @@ class Meter:
         self._root = root
         self._also = also
         self._roles: dict[int, str] = {}
-        self._peaks: dict[str, Peak] = defaultdict(Peak)
+        self._peaks: dict[str, Memory] = defaultdict(Memory)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._sample_on, daemon=True)
 
@@ -94,28 +96,33 @@ class Meter:
             total[self._role(pid, found)] += found[pid].cpu_ms  # type: ignore[assignment]
         return total
 
-    def peaks(self) -> Mapping[str, Peak]:
+    def peaks(self) -> Mapping[str, Memory]:
         """Return the largest memory by role since the start or the last reset."""
         return dict(self._peaks)
 
-    def sample(self) -> None:
-        """Look once."""
+    def memory(self) -> Mapping[str, Memory]:
+        """Return the memory of every role now."""
         found = usages()
-        pss: Counter[str] = Counter()
-        rss: dict[str, int] = defaultdict(int)
-        count: Counter[str] = Counter()
+        held: dict[str, list[tuple[int, int]]] = defaultdict(list)
         for pid in self._below(found):
-            role = self._role(pid, found)
-            pss_kib, rss_kib = memory_kib(pid)
-            pss[role] += pss_kib
-            rss[role] = max(rss[role], rss_kib)
-            count[role] += 1
-        for role, kib in pss.items():
+            held[self._role(pid, found)].append(memory_kib(pid))
+        return {
+            role: Memory(
+                sum(pss for pss, _ in kib) / 1024,
+                max(rss for _, rss in kib) / 1024,
+                len(kib),
+            )
+            for role, kib in held.items()
+        }
+
+    def sample(self) -> None:
+        """Look once, and keep what is more than before."""
+        for role, now in self.memory().items():
             before = self._peaks[role]
-            self._peaks[role] = Peak(
-                max(before.pss_mib, kib / 1024),
-                max(before.rss_mib, rss[role] / 1024),
-                max(before.processes, count[role]),
+            self._peaks[role] = Memory(
+                max(before.pss_mib, now.pss_mib),
+                max(before.rss_mib, now.rss_mib),
+                max(before.processes, now.processes),
             )
 
     @contextlib.contextmanager

@@ -26,6 +26,8 @@ class Plan:
     follow: str = LIVE
     # Orders before the clock starts; they are not counted.
     warmup: int = 100
+    # Ended orders between two looks at CPU and memory on the way; 0: none.
+    every: int = 0
     # How long idle sockets are held.
     hold_s: float = 10.0
     seed: int = 1
@@ -53,6 +55,7 @@ SHAPES: Mapping[str, Plan] = {
         Plan("unloaded", orders=200, concurrency=1, warmup=20),
         Plan("open", rate_per_s=100.0),
         Plan("lists", readers=4),
+        Plan("soak", orders=50_000, warmup=1_000, every=5_000),
         Plan(
             "idle",
             orders=5_000,

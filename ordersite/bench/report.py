@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 
 from .plan import Plan
-from .run import Record
+from .record import Record
 
 
 def described(plan: Plan) -> str:
@@ -44,6 +44,8 @@ def lines(record: Record) -> Iterator[str]:
         yield from _idle(record)
     else:
         yield from _cost(record)
+    for look in record["way"]:
+        yield _line(f"to {look['ended']}", _look(look))
     events = record["events"]
     counted = ("missed", "repeated", "reordered", "illegal")
     wrong = ", ".join(f"{events[kind]} {kind}" for kind in counted)
@@ -95,6 +97,13 @@ def _cost(record: Record) -> Iterator[str]:
         return
     by_role = ", ".join(f"{role} {ms:.2f}" for role, ms in cpu.items())
     yield _line("CPU ms/order", f"{sum(cpu.values()):.2f}: {by_role} {apart}")
+
+
+def _look(look: Record) -> str:
+    cpu = look["cpu_ms_per_order"]
+    by_role = ", ".join(f"{role} {ms:.2f}" for role, ms in cpu.items())
+    memory = ", ".join(f"{role} {mib['pss']:g}" for role, mib in look["mib"].items())
+    return f"CPU ms/order {sum(cpu.values()):.2f}: {by_role}; PSS MiB {memory}"
 
 
 def _idle(record: Record) -> Iterator[str]:

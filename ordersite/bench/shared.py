@@ -66,7 +66,7 @@ class SharedSocket:
             if carried is None:
                 self._client.counts.illegal += 1  # an order of somebody else
                 return False
-            ended = carried.take(frame)
+            ended = self._client.take(carried, frame)
             self._open -= ended
             return ended
         order = self._unanswered.popleft()

@@ -57,6 +57,18 @@ def test_every_event_is_heard_and_the_figures_add_up(
     assert (record["lists"] > 0) == (shape == "lists")
 
 
+def test_cpu_and_memory_are_looked_at_on_the_way(running_engine: RunningEngine):
+    plan = planned("soak", orders=7, concurrency=2, warmup=1, every=3)
+
+    record = measure(plan, running_engine.url, root=running_engine.process.pid)
+
+    assert problems(record) == []
+    assert [look["ended"] for look in record["way"]] == [3, 6]
+    for look in record["way"]:
+        assert set(look["cpu_ms_per_order"]) == ROLES
+        assert look["mib"]["worker"]["pss"] > 10
+
+
 def test_idle_sockets_are_all_open_while_they_are_held(running_engine: RunningEngine):
     plan = planned("idle", orders=0, sockets=30, hold_s=0.1)
 

@@ -148,6 +148,7 @@ def a_record(**members: Any) -> dict[str, Any]:
         "generator_cpu_ms_per_order": 1.0,
         "meter_cpu_ms_per_order": 0.1,
         "peak_mib": {"web": {"pss": 90.0, "rss": 120.0, "processes": 2}},
+        "way": [],
         "claims": {"worker": 30, "keeper": 10},
     } | members
 

@@ -21,7 +21,8 @@ from ordersite.bench import report
 from ordersite.bench.house import BenchHouse, environment_of
 from ordersite.bench.machine import machine, versions
 from ordersite.bench.plan import AFTER, LIVE, SHAPES, TARGETS, Plan, planned
-from ordersite.bench.run import Record, RunFailed, measure, problems
+from ordersite.bench.record import Record
+from ordersite.bench.run import RunFailed, measure, problems
 from ordersite.child import bound
 from ordersite.embedded import EmbeddedError
 from ordersite.exclusive import InUse
@@ -36,6 +37,7 @@ OPTIONS: tuple[tuple[str, str, type, str], ...] = (
     ("--sockets", "sockets", int, "shared or idle sockets"),
     ("--readers", "readers", int, "clients that read lists of orders meanwhile"),
     ("--warmup", "warmup", int, "orders before the clock starts"),
+    ("--every", "every", int, "orders between two looks at CPU and memory"),
     ("--hold", "hold_s", float, "seconds for which idle sockets are held"),
     ("--seed", "seed", int, "of amounts, arrivals and localnet"),
     ("--web-processes", "web_processes", int, "web processes"),
