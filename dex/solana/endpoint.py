@@ -19,7 +19,8 @@ from .batches import Call, next_batch
 from .health import Health
 from .transport import Transport
 
-# How long a call waits for others that may share its request.
+# How long a call waits for others that may share its request, while others are on their
+# way: whoever asks alone is not held up.
 GATHER_S = 0.002
 GENESIS = "getGenesisHash"
 
@@ -137,7 +138,9 @@ class Endpoint:
         if len(self._waiting) >= self._batch_size:
             self._send_waiting()
         elif len(self._waiting) == 1:
-            loop.call_later(GATHER_S, self._send_waiting)
+            # Even then those made at the same moment go together.
+            delay_s = GATHER_S if self._exchanges else 0
+            loop.call_later(delay_s, self._send_waiting)
         return await call.answer
 
     def _send_waiting(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from typing import Any
 
 from dex.errors import RpcError, RpcUnavailable
@@ -17,7 +18,7 @@ from .tracking import Tracked, Tracker
 # https://solana.com/docs/rpc/http/getsignaturestatuses
 MAX_SIGNATURES = 256
 
-# Hints that come close together are one reason to ask, not many.
+# The first hint is followed at once; those that come soon after it share the next poll.
 HINTS_GATHER_S = 0.02
 # How much longer it may wait while a socket tells what landed. It asks all the same: what
 # a socket says, or does not say, decides nothing.
@@ -50,17 +51,20 @@ class StatusPoller:
         self._socket = socket
         self._share = 1.0  # of the full rate
         self._times_limited = 0
+        self._asked_at = -math.inf
 
     async def poll(self) -> None:
-        """Wait until something is open, ask once, and pause."""
-        tracked = await self._tracker.open()
+        """Wait until something is open, let it land for a while, and ask once."""
+        await self._tracker.open()
+        await self._pause()
+        self._asked_at = asyncio.get_running_loop().time()
+        tracked = self._tracker.undecided()  # another endpoint may have settled all
         pages = [
             tracked[start : start + MAX_SIGNATURES]
             for start in range(0, len(tracked), MAX_SIGNATURES)
         ]
         await asyncio.gather(*(self._ask(page) for page in pages))
         self._adapt()
-        await self._pause()
 
     def _adapt(self) -> None:
         limited = self._endpoint.health.times_limited
@@ -79,7 +83,9 @@ class StatusPoller:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(interval_s * factor):
                 await socket.hint.wait()
-                await asyncio.sleep(HINTS_GATHER_S)
+                now = asyncio.get_running_loop().time()
+                gather_s = HINTS_GATHER_S / self._share
+                await asyncio.sleep(self._asked_at + gather_s - now)
         socket.hint.clear()
 
     async def _ask(self, page: list[Tracked]) -> None:
