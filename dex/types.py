@@ -161,7 +161,9 @@ class Simulation:
 
     `error_code` is "" when it would succeed. `token_amounts` holds the token balance
     after the run of every token account that was asked for, in base units. `program`
-    names what failed and `name` is its own name of the error; "" when unknown.
+    names what failed and `name` is its own name of the error; "" when unknown. `seen` are
+    the accounts of the pool as the same node showed them in the same request, None where
+    it did not.
     """
 
     slot: int
@@ -173,6 +175,7 @@ class Simulation:
     logs: tuple[str, ...]
     program: str = ""
     name: str = ""
+    seen: Snapshot | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from solders.message import MessageV0
 from solders.pubkey import Pubkey
 
 from dex.costs import MAX_UNIT_LIMIT, unit_limit
-from dex.errors import PriceImpactTooHigh, RpcUnavailable
+from dex.errors import PriceImpactTooHigh, QuoteRefused, RpcUnavailable
 from dex.ranking import ImpactLimit
 from dex.solana.addresses import associated_token_address
 from dex.solana.cluster import Cluster
@@ -106,6 +106,9 @@ class TransactionBuilder:
             simulation = await self._simulate(plan, memo, blockhash)
             if _pays_as_quoted(plan, simulation):
                 break
+            moved = self._as_seen(plan, simulation)
+            if moved is not None:
+                return moved, simulation
             if requotes == REQUOTES:
                 break  # the pool moves faster than we read: the floor protects
             plan = await self._quote_again(plan, simulation.slot)
@@ -145,6 +148,8 @@ class TransactionBuilder:
             [quote.vault_in, quote.vault_out],
             # A node that is behind would know neither the pool as quoted nor the hash.
             min_context_slot=max(plan.snapshot.slot, blockhash.slot),
+            pool=(quote.venue, quote.pool),
+            extra=[self._account_out(quote)],
         )
         if simulation.error_code:
             raise AttemptFailed(
@@ -163,15 +168,36 @@ class TransactionBuilder:
     ) -> Snapshot:
         """Read the pool again, at `slot` or later."""
         quote = plan.quote
-        account_out = associated_token_address(
-            self._wallet, quote.mint_out, quote.token_program_out
-        )
         return await self._cluster.market.snapshot(
             [(quote.venue, quote.pool)],
-            extra=[account_out],
+            extra=[self._account_out(quote)],
             after=after,
             min_context_slot=slot,
         )
+
+    def _account_out(self, quote: Quote) -> Pubkey:
+        return associated_token_address(
+            self._wallet, quote.mint_out, quote.token_program_out
+        )
+
+    def _as_seen(self, plan: Plan, simulation: Simulation) -> Plan | None:
+        """Quote from the accounts that came with a simulation of this very transaction.
+
+        None where they do not explain what it paid, or it would be another transaction.
+        """
+        if simulation.seen is None:
+            return None
+        quote, seen = plan.quote, simulation.seen
+        venue = self._venues[quote.venue]
+        try:
+            requoted = venue.quote(quote.pool, seen, quote.mint_in, quote.amount_in)
+        except QuoteRefused:
+            return None
+        moved = replace(plan, quote=requoted, snapshot=seen)
+        is_same = requoted.route_accounts == quote.route_accounts
+        if not is_same or not _pays_as_quoted(moved, simulation):
+            return None
+        return self._requote(plan, seen)
 
     def _requote(self, plan: Plan, fresh: Snapshot) -> Plan:
         quote, venue = plan.quote, self._venues[plan.quote.venue]

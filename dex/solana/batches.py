@@ -7,6 +7,7 @@ import json
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from dex.errors import RpcError
@@ -24,6 +25,8 @@ class Call:
     method: str
     params: Sequence[Any]
     answer: asyncio.Future[Any]
+    # How many calls, from this one on, share a request if one can hold them.
+    together: int = 1
 
     @property
     def length(self) -> int:
@@ -49,7 +52,24 @@ def next_batch(waiting: deque[Call], batch_size: int) -> list[Call]:
         length += call.length
         if long_answers > MAX_LONG_ANSWERS or (calls and length > MAX_BODY_BYTES):
             break
+        if (
+            calls
+            and call.together > 1
+            and not _fits(
+                waiting,
+                call,
+                room=batch_size - len(calls),
+                bytes_left=MAX_BODY_BYTES - length,
+            )
+        ):
+            break
         waiting.popleft()
         if not call.answer.done():  # its caller may have given up
             calls.append(call)
     return calls
+
+
+def _fits(waiting: deque[Call], first: Call, *, room: int, bytes_left: int) -> bool:
+    """Whether the calls after `first` that belong to it fit into the same request, too."""
+    others = islice(waiting, 1, first.together)
+    return first.together <= room and sum(c.length for c in others) <= bytes_left

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -18,15 +18,16 @@ from dex.types import Blockhash, Fill, Outcome, SignedTransaction, Simulation
 from dex.venues.base import Venue
 
 from .blockhashes import Blockhashes
+from .dry_runs import DryRuns
 from .error_meanings import TransactionError
 from .expiry import DeathProof
 from .fills import Sides, read_fee, wait_for_fill
-from .market import Market
+from .market import Market, PoolKey
 from .obstacles import Obstacle, obstacle
 from .program_errors import decode_error
 from .rpc import RpcClient
 from .sender import Sender
-from .simulation import simulate
+from .simulation import DryRun, simulate
 from .statuses import StatusPoller
 from .subscriptions import SignatureSocket
 from .tracking import Tracker
@@ -60,6 +61,7 @@ class Cluster:
         self.rpc = rpc
         self.market = Market(rpc, venues, slot_time_s=slot_time_s)
         self._programs = {venue.program_id: name for name, venue in venues.items()}
+        self._dry_runs = DryRuns(rpc, self.market)
         self._blockhashes = Blockhashes(rpc, slot_time_s=slot_time_s)
         self._status_interval_s = (
             slot_time_s / 4 if status_interval_s is None else status_interval_s
@@ -109,6 +111,7 @@ class Cluster:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
         await self._sender.close()
+        await self._dry_runs.close()
         await self.market.close()
         await self.rpc.close()
 
@@ -134,15 +137,18 @@ class Cluster:
         token_accounts: Sequence[Pubkey],
         *,
         min_context_slot: int,
+        pool: PoolKey | None = None,
+        extra: Collection[Pubkey] = (),
     ) -> Simulation:
-        """Run an unsigned transaction without landing it. Raises RpcUnavailable."""
-        return await simulate(
-            self.rpc,
-            message,
-            token_accounts,
-            min_context_slot=min_context_slot,
-            venues=self._programs,
-        )
+        """Run an unsigned transaction without landing it. Raises RpcUnavailable.
+
+        With `pool` the simulation brings the accounts of that pool, and `extra` ones, as
+        the same node showed them in the same request, where it did.
+        """
+        run = DryRun(message, token_accounts, min_context_slot, self._programs)
+        if pool is None:
+            return await simulate(self.rpc, run)
+        return await self._dry_runs.simulate(run, pool, extra)
 
     async def settle(
         self, transaction: SignedTransaction, *, resend: bool = True

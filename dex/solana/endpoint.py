@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
 from dex.errors import RpcError, RpcRateLimited, RpcRejected, RpcUnavailable, WrongChain
 
@@ -23,6 +23,7 @@ from .transport import Transport
 # way: whoever asks alone is not held up.
 GATHER_S = 0.002
 GENESIS = "getGenesisHash"
+T = TypeVar("T")
 
 
 class Endpoint:
@@ -76,13 +77,32 @@ class Endpoint:
         anything but a complete answer in time, and while the endpoint is given a rest;
         RpcRejected for a JSON-RPC error about the request, WrongChain.
         """
+        return await self._within_time(lambda: self._ask(method, params))
+
+    async def call_together(
+        self, calls: Sequence[tuple[str, Sequence[Any]]]
+    ) -> list[Any]:
+        """Return the result, or the RpcError, of each of several calls, in their order.
+
+        They share one request where the batch size and their length allow it. Raises
+        RpcUnavailable as `call` does where they could not be asked, WrongChain.
+        """
+
+        async def ask_all() -> list[Any]:
+            asked = self._queue(calls)
+            return await asyncio.gather(*asked, return_exceptions=True)
+
+        return await self._within_time(ask_all)
+
+    async def _within_time(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask, once it may be asked, over connections that show our chain."""
         if self.wrong_chain is not None:
             raise self.wrong_chain
         try:
             async with asyncio.timeout(self._timeout_s):
                 await self._wait_to_be_admitted()
                 await self._check_chain()
-                result = await self._ask(method, params)
+                result = await ask()
                 # A connection lost in silence was replaced during this call.
                 await self._check_chain()
                 return result
@@ -132,16 +152,28 @@ class Endpoint:
         self._checked = self._transport.opened
 
     async def _ask(self, method: str, params: Sequence[Any]) -> Any:
+        (answer,) = self._queue([(method, params)])
+        return await answer
+
+    def _queue(
+        self, calls: Sequence[tuple[str, Sequence[Any]]]
+    ) -> list[asyncio.Future[Any]]:
+        """Let these calls wait for a request that carries them; return their answers."""
         loop = asyncio.get_running_loop()
-        call = Call(method, params, loop.create_future())
-        self._waiting.append(call)
+        is_first = not self._waiting
+        answers = [loop.create_future() for _ in calls]
+        for position, ((method, params), answer) in enumerate(
+            zip(calls, answers, strict=True)
+        ):
+            together = 1 if position else len(calls)
+            self._waiting.append(Call(method, params, answer, together))
         if len(self._waiting) >= self._batch_size:
             self._send_waiting()
-        elif len(self._waiting) == 1:
+        elif is_first:
             # Even then those made at the same moment go together.
             delay_s = GATHER_S if self._exchanges else 0
             loop.call_later(delay_s, self._send_waiting)
-        return await call.answer
+        return answers
 
     def _send_waiting(self) -> None:
         """Send what waits, as long as a connection is free; the rest gathers meanwhile."""

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from solders.pubkey import Pubkey
 
@@ -15,13 +14,13 @@ from dex.types import Account, Accounts, Snapshot
 from dex.venues.base import Venue
 
 from .addresses import CLOCK_SYSVAR
-from .decoding import context_slot, decode_account, decode_clock
+from .decoding import decode_clock
 from .endpoint import Endpoint, look_at
+from .readings import MAX_ACCOUNTS, METHOD, accounts_params, read_accounts
 from .rpc import RpcClient
 
 logger = logging.getLogger(__name__)
 
-MAX_ACCOUNTS = 100  # of one getMultipleAccounts
 # Pools name further accounts once their own are read; no venue needs more steps.
 MAX_STEPS = 6
 SAME_SLOT_TRIES = 10
@@ -99,6 +98,10 @@ class Market:
             self._reader = asyncio.create_task(self._read_rounds())
         return await asyncio.shield(joined.snapshot)
 
+    def addresses_of(self, pool: PoolKey) -> list[Pubkey]:
+        """List what the pool's quote read last time; the pool alone before the first."""
+        return self._addresses.get(pool, [pool[1]])
+
     async def close(self) -> None:
         """Stop reading."""
         if self._reader is not None:
@@ -137,9 +140,7 @@ class Market:
                 round_.pools.add(wanted)
 
     async def _read(self, round_: _Round, began: float) -> Snapshot:
-        addresses = {
-            pool: self._addresses.get(pool, [pool[1]]) for pool in round_.pools
-        }
+        addresses = {pool: self.addresses_of(pool) for pool in round_.pools}
         for _ in range(MAX_STEPS):
             listed = {CLOCK_SYSVAR, *round_.extra}
             listed.update(*addresses.values())
@@ -199,18 +200,11 @@ class Market:
     async def _fetch_chunk(
         self, endpoint: Endpoint, addresses: list[Pubkey], min_context_slot: int
     ) -> tuple[int, dict[Pubkey, Account | None]]:
-        options: dict[str, Any] = {"encoding": "base64", "commitment": "confirmed"}
-        if min_context_slot:
-            options["minContextSlot"] = min_context_slot
-        names = [str(address) for address in addresses]
-        answer = await endpoint.call("getMultipleAccounts", [names, options])
-        slot = context_slot(answer)
-        entries = answer.get("value")
-        if not isinstance(entries, list) or len(entries) != len(addresses):
-            raise RpcUnavailable(f"{endpoint.name}: accounts for other addresses")
+        params = accounts_params(addresses, min_context_slot=min_context_slot)
+        answer = await endpoint.call(METHOD, params)
+        slot, accounts = read_accounts(answer, addresses, endpoint.name)
         if slot < min_context_slot:
             raise RpcUnavailable(
                 f"{endpoint.name}: accounts of slot {slot} are too old"
             )
-        decoded = map(decode_account, entries)
-        return slot, dict(zip(addresses, decoded, strict=True))
+        return slot, accounts

@@ -53,6 +53,7 @@ class RpcClient:
         self.genesis_hash = expected_genesis
         # Set for good once an endpoint has served another chain: nothing is asked then.
         self.wrong_chain: WrongChain | None = None
+        self.batch_size = batch_size
         self._patience_s = timeout_s / 5 if patience_s is None else patience_s
         endpoints: dict[str, Endpoint] = {}
         for url in map(URL, urls):

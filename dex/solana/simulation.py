@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from solders.message import MessageV0
@@ -17,49 +18,68 @@ from dex.types import Simulation
 from .decoding import context_slot, decode_account, is_count, token_amount
 from .endpoint import Endpoint
 from .error_meanings import BLOCKHASH_NOT_FOUND
+from .pace import ChainPace
 from .program_errors import decode_error
 from .rpc import RpcClient
 
 
-async def simulate(
-    rpc: RpcClient,
-    message: MessageV0,
-    token_accounts: Sequence[Pubkey],
-    *,
-    min_context_slot: int,
-    venues: Mapping[Pubkey, str],
-) -> Simulation:
-    """Run an unsigned transaction without landing it, on a node at that slot or later.
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """What one simulation asks for, and how its answer is read.
 
-    The blockhash is the real one: replacing it would hide that it is too old. A node
-    that does not know it yet is passed over. Raises RpcUnavailable.
+    `token_accounts` are those whose balances afterwards are wanted.
     """
-    unsigned = VersionedTransaction.populate(message, [Signature.default()])
-    options = {
-        "encoding": "base64",
-        "commitment": "confirmed",
-        "sigVerify": False,
-        "replaceRecentBlockhash": False,
-        "minContextSlot": min_context_slot,
-        "accounts": {
-            "encoding": "base64",
-            "addresses": [str(address) for address in token_accounts],
-        },
-    }
-    raw = base64.b64encode(bytes(unsigned)).decode()
 
-    async def run(endpoint: Endpoint) -> Simulation:
-        answer = await endpoint.call("simulateTransaction", [raw, options])
+    message: MessageV0
+    token_accounts: Sequence[Pubkey]
+    min_context_slot: int
+    venues: Mapping[Pubkey, str]
+
+    def params(self) -> list[Any]:
+        """Return the parameters of simulateTransaction.
+
+        The blockhash is the real one: replacing it would hide that it is too old.
+        """
+        unsigned = VersionedTransaction.populate(self.message, [Signature.default()])
+        options = {
+            "encoding": "base64",
+            "commitment": "confirmed",
+            "sigVerify": False,
+            "replaceRecentBlockhash": False,
+            "minContextSlot": self.min_context_slot,
+            "accounts": {
+                "encoding": "base64",
+                "addresses": [str(address) for address in self.token_accounts],
+            },
+        }
+        return [base64.b64encode(bytes(unsigned)).decode(), options]
+
+    def read(self, answer: Any, endpoint: str, pace: ChainPace) -> Simulation:
+        """Read what a node answered; RpcUnavailable when another one must be asked."""
         slot = context_slot(answer)
-        if slot < min_context_slot or not rpc.pace.admits(slot):
-            raise RpcUnavailable(f"{endpoint.name}: the simulation of slot {slot}")
-        simulation = _decode(slot, answer.get("value"), message, token_accounts, venues)
+        if slot < self.min_context_slot or not pace.admits(slot):
+            raise RpcUnavailable(f"{endpoint}: the simulation of slot {slot}")
+        simulation = _decode(
+            slot, answer.get("value"), self.message, self.token_accounts, self.venues
+        )
         if simulation.error_code == BLOCKHASH_NOT_FOUND.code:
             # It is seconds old, so this node has not seen it yet: another one has.
-            raise RpcUnavailable(f"{endpoint.name}: {simulation.error}")
+            raise RpcUnavailable(f"{endpoint}: {simulation.error}")
         return simulation
 
-    return await rpc.first(run)
+
+async def simulate(rpc: RpcClient, run: DryRun) -> Simulation:
+    """Run an unsigned transaction without landing it, on a node at its slot or later.
+
+    A node that does not know its blockhash yet is passed over. Raises RpcUnavailable.
+    """
+    params = run.params()
+
+    async def ask(endpoint: Endpoint) -> Simulation:
+        answer = await endpoint.call("simulateTransaction", params)
+        return run.read(answer, endpoint.name, rpc.pace)
+
+    return await rpc.first(ask)
 
 
 def _decode(

@@ -19,7 +19,7 @@ from dex.solana.fills import Sides, wait_for_fill
 from dex.solana.market import Market
 from dex.solana.meeting import _newest
 from dex.solana.rpc import RpcClient
-from dex.solana.simulation import simulate
+from dex.solana.simulation import DryRun, simulate
 from dex.types import Landed
 
 from .builders import key
@@ -104,9 +104,7 @@ def reads(rpc: RpcClient) -> dict[str, Callable[[], Awaitable[Any]]]:
     return {
         "getLatestBlockhash": Blockhashes(rpc, slot_time_s=0).latest,
         "getMultipleAccounts": lambda: market.snapshot([], extra=[vault]),
-        "simulateTransaction": lambda: simulate(
-            rpc, MESSAGE, [vault], min_context_slot=1, venues={}
-        ),
+        "simulateTransaction": lambda: simulate(rpc, DryRun(MESSAGE, [vault], 1, {})),
         "getTransaction": lambda: wait_for_fill(
             rpc, "signature", sides, interval_s=0, patience_s=0
         ),

@@ -8,7 +8,7 @@ from solders.message import MessageV0
 
 from dex.errors import RpcUnavailable
 from dex.solana.rpc import RpcClient
-from dex.solana.simulation import simulate
+from dex.solana.simulation import DryRun, simulate
 
 from .builders import key
 from .rpc_client import client
@@ -25,7 +25,7 @@ async def test_a_simulation_that_does_not_say_what_it_consumed_is_no_base_for_a_
     async with scripted_node(simulateTransaction=answer) as node:
         rpc = RpcClient([node.url], timeout_s=5, batch_size=1, expected_genesis=None)
         with pytest.raises(RpcUnavailable, match="consumed"):
-            await simulate(rpc, MESSAGE, [], min_context_slot=1, venues={})
+            await simulate(rpc, DryRun(MESSAGE, [], 1, {}))
         await rpc.close()
 
 
@@ -38,7 +38,7 @@ async def test_an_error_needs_no_units():
     answer = simulated("InsufficientFundsForFee")
     async with scripted_node(simulateTransaction=answer) as node:
         rpc = RpcClient([node.url], timeout_s=5, batch_size=1, expected_genesis=None)
-        result = await simulate(rpc, MESSAGE, [], min_context_slot=1, venues={})
+        result = await simulate(rpc, DryRun(MESSAGE, [], 1, {}))
         await rpc.close()
 
     assert (result.error_code, result.name) == (
@@ -65,7 +65,7 @@ async def test_the_same_bytes_go_to_another_node_where_one_cannot_run_them(answe
         rpc = RpcClient(
             [odd.url, well.url], timeout_s=5, batch_size=1, expected_genesis=None
         )
-        result = await simulate(rpc, MESSAGE, [], min_context_slot=5, venues={})
+        result = await simulate(rpc, DryRun(MESSAGE, [], 5, {}))
         await rpc.close()
 
     assert result.error_code == "insufficient_sol"
@@ -88,6 +88,6 @@ async def test_a_simulation_at_a_slot_that_cannot_be_is_asked_of_another_node():
     ):
         for endpoint in rpc.endpoints:
             rpc.reached(endpoint, 7)
-        result = await simulate(rpc, MESSAGE, [], min_context_slot=5, venues={})
+        result = await simulate(rpc, DryRun(MESSAGE, [], 5, {}))
 
     assert (result.slot, result.error_code) == (7, "insufficient_sol")

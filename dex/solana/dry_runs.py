@@ -1,0 +1,181 @@
+"""The dry runs of all orders of a process: many share a request, beside their pools.
+
+A pool that many orders use moves between the reading that an order was quoted from and
+its dry run, so that both seldom agree. Each request therefore begins with the accounts of
+the pools that its transactions use: one node reads both together, and a quote from those
+accounts tells what the dry run must have paid.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from solders.pubkey import Pubkey
+
+from dex.errors import RpcError, RpcUnavailable
+from dex.types import Simulation, Snapshot
+
+from .addresses import CLOCK_SYSVAR
+from .batches import MAX_BODY_BYTES
+from .decoding import decode_clock
+from .endpoint import Endpoint
+from .market import Market, PoolKey
+from .readings import MAX_ACCOUNTS, METHOD, accounts_params, read_accounts
+from .rpc import RpcClient
+from .simulation import DryRun, simulate
+
+# So many requests are under way at once. What comes meanwhile goes into the next ones.
+MAX_REQUESTS = 2
+# Of a body that nodes read, what the accounts' addresses leave to the transactions.
+MAX_RUNS_BYTES = MAX_BODY_BYTES - 8 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """One order's dry run, what its pool needs to be quoted, and the answer."""
+
+    run: DryRun
+    params: list[Any]
+    addresses: frozenset[Pubkey]
+    answer: asyncio.Future[Simulation | None]
+
+    @property
+    def length(self) -> int:
+        """Return how many bytes of a body it takes at most."""
+        raw, options = self.params
+        return len(raw) + 400 + 50 * len(options["accounts"]["addresses"])
+
+
+class DryRuns:
+    """Simulates for everyone who asks, a page of transactions in one request."""
+
+    def __init__(self, rpc: RpcClient, market: Market) -> None:
+        self._rpc = rpc
+        self._market = market
+        self._waiting: list[_Wanted] = []
+        self._requests: set[asyncio.Task[None]] = set()
+
+    async def simulate(
+        self, run: DryRun, pool: PoolKey, extra: Collection[Pubkey]
+    ) -> Simulation:
+        """Run an unsigned transaction that uses `pool`, without landing it.
+
+        The simulation carries the pool as the same node showed it in the same request,
+        with `extra` accounts, where it did. Raises RpcUnavailable, WrongChain.
+        """
+        if self._rpc.batch_size < 2:
+            return await simulate(self._rpc, run)
+        wanted = _Wanted(
+            run,
+            run.params(),
+            frozenset((CLOCK_SYSVAR, *self._market.addresses_of(pool), *extra)),
+            asyncio.get_running_loop().create_future(),
+        )
+        self._waiting.append(wanted)
+        if len(self._waiting) == 1:
+            asyncio.get_running_loop().call_soon(self._begin)
+        # None: this one was left without an answer beside others.
+        return await wanted.answer or await simulate(self._rpc, run)
+
+    async def close(self) -> None:
+        """Stop what is being asked."""
+        requests = list(self._requests)
+        for request in requests:
+            request.cancel()
+        await asyncio.gather(*requests, return_exceptions=True)
+
+    def _begin(self) -> None:
+        while self._waiting and len(self._requests) < MAX_REQUESTS:
+            request = asyncio.create_task(self._run(self._next_page()))
+            self._requests.add(request)
+            request.add_done_callback(self._ended)
+
+    def _ended(self, request: asyncio.Task[None]) -> None:
+        self._requests.discard(request)
+        self._begin()
+
+    def _next_page(self) -> list[_Wanted]:
+        """Take what one request can carry."""
+        addresses: set[Pubkey] = set()
+        page: list[_Wanted] = []
+        length = 0
+        for wanted in self._waiting[: self._rpc.batch_size - 1]:
+            addresses |= wanted.addresses
+            length += wanted.length
+            if page and (len(addresses) > MAX_ACCOUNTS or length > MAX_RUNS_BYTES):
+                break
+            page.append(wanted)
+        del self._waiting[: len(page)]
+        return [wanted for wanted in page if not wanted.answer.done()]
+
+    async def _run(self, page: list[_Wanted]) -> None:
+        try:
+            found = await self._rpc.first(lambda endpoint: self._ask(endpoint, page))
+        except asyncio.CancelledError:
+            for wanted in page:
+                wanted.answer.cancel()
+            raise
+        except Exception as error:
+            for wanted in page:
+                if not wanted.answer.done():
+                    wanted.answer.set_exception(error)
+            return
+        for wanted, simulation in zip(page, found, strict=True):
+            if not wanted.answer.done():
+                wanted.answer.set_result(simulation)
+
+    async def _ask(
+        self, endpoint: Endpoint, page: Sequence[_Wanted]
+    ) -> list[Simulation | None]:
+        """Ask one node for all of a page; RpcUnavailable when it answers none of it."""
+        addresses = sorted(frozenset().union(*(w.addresses for w in page)), key=bytes)
+        runs = [("simulateTransaction", wanted.params) for wanted in page]
+        began = asyncio.get_running_loop().time()
+        read, *answers = await endpoint.call_together(
+            [(METHOD, accounts_params(addresses)), *runs]
+        )
+        seen = self._seen(read, addresses, endpoint, began)
+        found = [
+            self._read(wanted, answer, endpoint, seen)
+            for wanted, answer in zip(page, answers, strict=True)
+        ]
+        if not any(found):
+            failures = [a for a in answers if isinstance(a, RpcError)]
+            raise (
+                failures[0]
+                if failures
+                else RpcUnavailable(
+                    f"{endpoint.name} simulated none of {len(page)} transactions"
+                )
+            )
+        return found
+
+    def _seen(
+        self, answer: Any, addresses: list[Pubkey], endpoint: Endpoint, began: float
+    ) -> Snapshot | None:
+        """Read the accounts; None where they cannot be relied upon."""
+        if isinstance(answer, BaseException):
+            return None
+        try:
+            slot, accounts = read_accounts(answer, addresses, endpoint.name)
+            clock = decode_clock(accounts[CLOCK_SYSVAR])
+        except RpcError:
+            return None
+        self._rpc.reached(endpoint, slot)
+        if self._rpc.pace.strays(slot):
+            return None
+        return Snapshot(slot, clock, accounts, read_at=began)
+
+    def _read(
+        self, wanted: _Wanted, answer: Any, endpoint: Endpoint, seen: Snapshot | None
+    ) -> Simulation | None:
+        if isinstance(answer, BaseException):
+            return None
+        try:
+            simulation = wanted.run.read(answer, endpoint.name, self._rpc.pace)
+        except RpcError:
+            return None
+        return replace(simulation, seen=seen)
