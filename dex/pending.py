@@ -2,8 +2,8 @@
 
 Many orders at once would otherwise all quote the same pool as it was before any of them.
 A swap counts from the moment its route is chosen until the accounts that were read
-certainly hold it (it landed at slot L, and they are of slot L or later), or until it is
-known not to land.
+certainly hold it (they are of a later slot than it landed in, or of the same and were read
+after its landing was known), or until it is known not to land.
 
 Between its landing and the moment this process reads its fill a swap counts twice: it is
 in the accounts already and is applied once more. Nothing in the accounts could tell. That
@@ -47,6 +47,7 @@ class Reservation:
 
     quote: Quote
     landed_slot: int | None = None
+    landed_at: float = 0.0  # when that was known here, on the clock of Snapshot.read_at
     # Of the first accounts that were read after it was heard to have landed.
     heard_slot: int | None = None
 
@@ -54,9 +55,14 @@ class Reservation:
     def pool(self) -> PoolKey:
         return self.quote.venue, self.quote.pool
 
-    def is_in(self, slot: int) -> bool:
-        """Whether accounts of this slot hold the swap for certain."""
-        return self.landed_slot is not None and self.landed_slot <= slot
+    def is_in(self, snapshot: Snapshot) -> bool:
+        """Whether the accounts that were read hold the swap for certain.
+
+        Those of the slot of its landing may have been read while that slot went on.
+        """
+        if self.landed_slot is None or self.landed_slot > snapshot.slot:
+            return False
+        return self.landed_slot < snapshot.slot or self.landed_at <= snapshot.read_at
 
     def is_old(self, slot: int) -> bool:
         """Whether it landed, or was heard to, so long ago that no node shows otherwise.
@@ -66,15 +72,17 @@ class Reservation:
         is_old_news = (
             self.heard_slot is not None and self.heard_slot <= slot - LAG_SLOTS
         )
-        return is_old_news or self.is_in(slot - LAG_SLOTS)
+        return is_old_news or (
+            self.landed_slot is not None and self.landed_slot <= slot - LAG_SLOTS
+        )
 
 
 @dataclass(slots=True)
 class _Overlay:
     """What the pending swaps that were tried so far change in one pool."""
 
+    untried: list[Reservation]
     changed: dict[Pubkey, Account] = field(default_factory=dict)
-    tried: int = 0
     applied: int = 0
     is_unknown: bool = False  # what the last one leaves is not known: it ends there
 
@@ -100,12 +108,18 @@ class PendingSwaps:
         """Count a swap from now on. Call it with no await after the choice of its route."""
         reservation = Reservation(quote)
         self._swaps.setdefault(reservation.pool, {})[reservation] = None
+        overlay = self._overlays.get(reservation.pool)
+        if overlay is not None:
+            overlay.untried.append(reservation)
         return reservation
 
-    def landed(self, reservation: Reservation, slot: int) -> None:
-        """Count it only on accounts older than `slot`, where it landed."""
-        reservation.landed_slot = slot
-        if self._base is not None and reservation.is_in(self._base.slot):
+    def landed(self, reservation: Reservation, slot: int, at: float = 0.0) -> None:
+        """Count it only on accounts older than its landing in `slot`.
+
+        `at` is when that was known, on the clock of `Snapshot.read_at`.
+        """
+        reservation.landed_slot, reservation.landed_at = slot, at
+        if self._base is not None and reservation.is_in(self._base):
             self._overlays.pop(reservation.pool, None)
 
     def release(self, reservation: Reservation) -> None:
@@ -146,10 +160,13 @@ class PendingSwaps:
                 del self._swaps[pool]
 
     def _overlay(self, pool: PoolKey, snapshot: Snapshot) -> _Overlay:
-        overlay = self._overlays.setdefault(pool, _Overlay())
-        swaps = [r for r in self._swaps.get(pool, ()) if not r.is_in(snapshot.slot)]
-        for reservation in swaps[overlay.tried :]:
-            overlay.tried += 1
+        overlay = self._overlays.get(pool)
+        if overlay is None:
+            swaps = self._swaps.get(pool, ())
+            overlay = _Overlay([swap for swap in swaps if not swap.is_in(snapshot)])
+            self._overlays[pool] = overlay
+        untried, overlay.untried = overlay.untried, []
+        for reservation in untried:
             if not overlay.is_unknown:
                 self._apply(reservation, overlay, snapshot)
         return overlay

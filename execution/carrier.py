@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -226,7 +227,8 @@ class Carrier:
             mint_out=Pubkey.from_string(order.token_out.mint),
         )
         if self._reservation is not None:
-            self._engine.pending.landed(self._reservation, fill.slot)
+            now = asyncio.get_running_loop().time()
+            self._engine.pending.landed(self._reservation, fill.slot, now)
             self._reservation = None
         await self._holder.move(
             order,

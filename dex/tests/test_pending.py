@@ -108,6 +108,31 @@ def test_a_landed_swap_counts_only_on_accounts_older_than_its_slot(
     assert paid(pending, seen(100)) == 998
 
 
+def test_accounts_of_the_slot_of_a_landing_hold_it_once_they_were_read_after_the_news(
+    pending: PendingSwaps,
+):
+    reservation = pending.reserve(quote_of(POOL, seen()))
+    pending.landed(reservation, 101, at=20.0)
+
+    read_at = [(101, 19.9), (101, 20.0), (102, 19.9)]
+    readings = [replace(seen(slot), read_at=at) for slot, at in read_at]
+
+    # The slot went on when the first was read; the swap may have landed later in it.
+    assert [paid(pending, reading) for reading in readings] == [999, 1_000, 1_000]
+
+
+def test_landings_in_the_slot_of_the_reading_do_not_make_anybody_count_anew(
+    pending: PendingSwaps, venue: CountingVenue
+):
+    snapshot = replace(seen(), read_at=10.0)
+    for number in range(50):
+        assert paid(pending, snapshot) == 1_000 - number
+        pending.landed(pending.reserve(quote_of(POOL, snapshot)), 100, at=11.0)
+
+    assert paid(pending, snapshot) == 950
+    assert venue.asked == 50
+
+
 def test_a_swap_heard_of_late_is_taken_out_of_accounts_that_hold_it(
     pending: PendingSwaps,
 ):
