@@ -197,15 +197,18 @@ class TransactionBuilder:
         is_same = requoted.route_accounts == quote.route_accounts
         if not is_same or not _pays_as_quoted(moved, simulation):
             return None
-        return self._requote(plan, seen)
+        return self._checked(moved)
 
     def _requote(self, plan: Plan, fresh: Snapshot) -> Plan:
         quote, venue = plan.quote, self._venues[plan.quote.venue]
         requoted = venue.quote(quote.pool, fresh, quote.mint_in, quote.amount_in)
-        check_floor(requoted, plan.floor)
-        _check_impact(requoted, plan.max_price_impact)
-        expected = min(plan.expected, requoted.amount_out)
-        return replace(plan, quote=requoted, snapshot=fresh, expected=expected)
+        return self._checked(replace(plan, quote=requoted, snapshot=fresh))
+
+    def _checked(self, plan: Plan) -> Plan:
+        """Hold a plan that was quoted again to its limits."""
+        check_floor(plan.quote, plan.floor)
+        _check_impact(plan.quote, plan.max_price_impact)
+        return replace(plan, expected=min(plan.expected, plan.quote.amount_out))
 
     async def _quote_again(self, plan: Plan, slot: int) -> Plan:
         """Quote from a later reading; refuse the venue when nothing there explains the gap."""

@@ -21,7 +21,7 @@ from .blockhashes import Blockhashes
 from .dry_runs import DryRuns
 from .error_meanings import TransactionError
 from .expiry import DeathProof
-from .fills import Sides, read_fee, wait_for_fill
+from .fills import ShownTransactions, Sides, read_fee, wait_for_fill
 from .market import Market, PoolKey
 from .obstacles import Obstacle, obstacle
 from .program_errors import decode_error
@@ -62,6 +62,7 @@ class Cluster:
         self.market = Market(rpc, venues, slot_time_s=slot_time_s)
         self._programs = {venue.program_id: name for name, venue in venues.items()}
         self._dry_runs = DryRuns(rpc, self.market)
+        self._shown = ShownTransactions(rpc)
         self._blockhashes = Blockhashes(rpc, slot_time_s=slot_time_s)
         self._status_interval_s = (
             slot_time_s / 4 if status_interval_s is None else status_interval_s
@@ -112,6 +113,7 @@ class Cluster:
         await asyncio.gather(*self._loops, return_exceptions=True)
         await self._sender.close()
         await self._dry_runs.close()
+        await self._shown.close()
         await self.market.close()
         await self.rpc.close()
 
@@ -185,7 +187,7 @@ class Cluster:
         Raises FillUnreadable, RpcUnavailable, WrongChain.
         """
         sides = Sides(vault_in, vault_out, wallet, mint_in, mint_out)
-        return await wait_for_fill(
+        return await self._shown.fill(signature, sides) or await wait_for_fill(
             self.rpc, signature, sides, interval_s=self._status_interval_s
         )
 

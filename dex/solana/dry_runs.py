@@ -23,30 +23,27 @@ from .batches import MAX_BODY_BYTES
 from .decoding import decode_clock
 from .endpoint import Endpoint
 from .market import Market, PoolKey
+from .pages import Pages
 from .readings import MAX_ACCOUNTS, METHOD, accounts_params, read_accounts
 from .rpc import RpcClient
 from .simulation import DryRun, simulate
 
-# So many requests are under way at once. What comes meanwhile goes into the next ones.
-MAX_REQUESTS = 2
 # Of a body that nodes read, what the accounts' addresses leave to the transactions.
 MAX_RUNS_BYTES = MAX_BODY_BYTES - 8 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """One order's dry run, what its pool needs to be quoted, and the answer."""
+    """One order's dry run, and what its pool needs to be quoted."""
 
     run: DryRun
     params: list[Any]
     addresses: frozenset[Pubkey]
-    answer: asyncio.Future[Simulation | None]
 
     @property
     def length(self) -> int:
         """Return how many bytes of a body it takes at most."""
-        raw, options = self.params
-        return len(raw) + 400 + 50 * len(options["accounts"]["addresses"])
+        return len(self.params[0]) + 500 + 50 * len(self.run.token_accounts)
 
 
 class DryRuns:
@@ -55,8 +52,7 @@ class DryRuns:
     def __init__(self, rpc: RpcClient, market: Market) -> None:
         self._rpc = rpc
         self._market = market
-        self._waiting: list[_Wanted] = []
-        self._requests: set[asyncio.Task[None]] = set()
+        self._pages = Pages(rpc, self._ask, self._take)
 
     async def simulate(
         self, run: DryRun, pool: PoolKey, extra: Collection[Pubkey]
@@ -68,64 +64,24 @@ class DryRuns:
         """
         if self._rpc.batch_size < 2:
             return await simulate(self._rpc, run)
-        wanted = _Wanted(
-            run,
-            run.params(),
-            frozenset((CLOCK_SYSVAR, *self._market.addresses_of(pool), *extra)),
-            asyncio.get_running_loop().create_future(),
-        )
-        self._waiting.append(wanted)
-        if len(self._waiting) == 1:
-            asyncio.get_running_loop().call_soon(self._begin)
-        # None: this one was left without an answer beside others.
-        return await wanted.answer or await simulate(self._rpc, run)
+        addresses = frozenset((CLOCK_SYSVAR, *self._market.addresses_of(pool), *extra))
+        found = await self._pages.ask(_Wanted(run, run.params(), addresses))
+        return await simulate(self._rpc, run) if found is None else found
 
     async def close(self) -> None:
         """Stop what is being asked."""
-        requests = list(self._requests)
-        for request in requests:
-            request.cancel()
-        await asyncio.gather(*requests, return_exceptions=True)
+        await self._pages.close()
 
-    def _begin(self) -> None:
-        while self._waiting and len(self._requests) < MAX_REQUESTS:
-            request = asyncio.create_task(self._run(self._next_page()))
-            self._requests.add(request)
-            request.add_done_callback(self._ended)
-
-    def _ended(self, request: asyncio.Task[None]) -> None:
-        self._requests.discard(request)
-        self._begin()
-
-    def _next_page(self) -> list[_Wanted]:
-        """Take what one request can carry."""
+    def _take(self, waiting: Sequence[_Wanted]) -> int:
         addresses: set[Pubkey] = set()
-        page: list[_Wanted] = []
         length = 0
-        for wanted in self._waiting[: self._rpc.batch_size - 1]:
+        most = waiting[: self._rpc.batch_size - 1]
+        for count, wanted in enumerate(most):
             addresses |= wanted.addresses
             length += wanted.length
-            if page and (len(addresses) > MAX_ACCOUNTS or length > MAX_RUNS_BYTES):
-                break
-            page.append(wanted)
-        del self._waiting[: len(page)]
-        return [wanted for wanted in page if not wanted.answer.done()]
-
-    async def _run(self, page: list[_Wanted]) -> None:
-        try:
-            found = await self._rpc.first(lambda endpoint: self._ask(endpoint, page))
-        except asyncio.CancelledError:
-            for wanted in page:
-                wanted.answer.cancel()
-            raise
-        except Exception as error:
-            for wanted in page:
-                if not wanted.answer.done():
-                    wanted.answer.set_exception(error)
-            return
-        for wanted, simulation in zip(page, found, strict=True):
-            if not wanted.answer.done():
-                wanted.answer.set_result(simulation)
+            if len(addresses) > MAX_ACCOUNTS or length > MAX_RUNS_BYTES:
+                return count
+        return len(most)
 
     async def _ask(
         self, endpoint: Endpoint, page: Sequence[_Wanted]
@@ -134,8 +90,8 @@ class DryRuns:
         addresses = sorted(frozenset().union(*(w.addresses for w in page)), key=bytes)
         runs = [("simulateTransaction", wanted.params) for wanted in page]
         began = asyncio.get_running_loop().time()
-        read, *answers = await endpoint.call_together(
-            [(METHOD, accounts_params(addresses)), *runs]
+        read, *answers = await endpoint.call_all(
+            [(METHOD, accounts_params(addresses)), *runs], as_one=True
         )
         seen = self._seen(read, addresses, endpoint, began)
         found = [

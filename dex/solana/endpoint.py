@@ -79,17 +79,17 @@ class Endpoint:
         """
         return await self._within_time(lambda: self._ask(method, params))
 
-    async def call_together(
-        self, calls: Sequence[tuple[str, Sequence[Any]]]
+    async def call_all(
+        self, calls: Sequence[tuple[str, Sequence[Any]]], *, as_one: bool = False
     ) -> list[Any]:
         """Return the result, or the RpcError, of each of several calls, in their order.
 
-        They share one request where the batch size and their length allow it. Raises
-        RpcUnavailable as `call` does where they could not be asked, WrongChain.
+        `as_one` keeps them in one request where the batch size and their length allow it.
+        Raises RpcUnavailable as `call` does where they could not be asked, WrongChain.
         """
 
         async def ask_all() -> list[Any]:
-            asked = self._queue(calls)
+            asked = self._queue(calls, as_one=as_one)
             return await asyncio.gather(*asked, return_exceptions=True)
 
         return await self._within_time(ask_all)
@@ -156,7 +156,7 @@ class Endpoint:
         return await answer
 
     def _queue(
-        self, calls: Sequence[tuple[str, Sequence[Any]]]
+        self, calls: Sequence[tuple[str, Sequence[Any]]], *, as_one: bool = False
     ) -> list[asyncio.Future[Any]]:
         """Let these calls wait for a request that carries them; return their answers."""
         loop = asyncio.get_running_loop()
@@ -165,7 +165,7 @@ class Endpoint:
         for position, ((method, params), answer) in enumerate(
             zip(calls, answers, strict=True)
         ):
-            together = 1 if position else len(calls)
+            together = len(calls) if as_one and not position else 1
             self._waiting.append(Call(method, params, answer, together))
         if len(self._waiting) >= self._batch_size:
             self._send_waiting()

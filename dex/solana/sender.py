@@ -34,16 +34,24 @@ class Sender:
         self._rpc = rpc
         self._interval_s = interval_s
         self._lowest_height = 0
+        self._unsent: list[str] = []
         self._sending: set[asyncio.Task[None]] = set()
 
     def send(self, tracked: Tracked) -> None:
         """Send one transaction to every endpoint without waiting for the answers."""
         if tracked.transaction.last_valid_block_height < self._lowest_height:
             return
-        tracked.sent_at = asyncio.get_running_loop().time()
-        raw = base64.b64encode(tracked.transaction.raw).decode()
+        loop = asyncio.get_running_loop()
+        tracked.sent_at = loop.time()
+        self._unsent.append(base64.b64encode(tracked.transaction.raw).decode())
+        if len(self._unsent) == 1:
+            # Those that were saved at the same moment go together.
+            loop.call_soon(self._send_unsent)
+
+    def _send_unsent(self) -> None:
+        unsent, self._unsent = self._unsent, []
         for endpoint in self._rpc.endpoints:
-            task = asyncio.create_task(self._send(endpoint, raw))
+            task = asyncio.create_task(self._send(endpoint, unsent))
             self._sending.add(task)
             task.add_done_callback(self._sending.discard)
 
@@ -80,16 +88,22 @@ class Sender:
         enough = len(heights) >= min(len(asking), 2)
         self._lowest_height = min(heights) if enough else 0
 
-    async def _send(self, endpoint: Endpoint, raw: str) -> None:
+    async def _send(self, endpoint: Endpoint, unsent: list[str]) -> None:
+        calls = [("sendTransaction", [raw, OPTIONS]) for raw in unsent]
         try:
-            await endpoint.call("sendTransaction", [raw, OPTIONS])
+            answers = await endpoint.call_all(calls)
         except RpcError as error:
-            # It may have landed all the same: only the chain's status decides. While an
-            # endpoint rests, every order would say the same of it again and again.
-            rests = endpoint.health.circuit is Circuit.OPEN
-            logger.log(logging.DEBUG if rests else logging.INFO, "sending: %s", error)
+            answers = [error]
         except WrongChain as error:
             self._tracker.fail(error)
+            return
+        # It may have landed all the same: only the chain's status decides. While an
+        # endpoint rests, every order would say the same of it again and again.
+        rests = endpoint.health.circuit is Circuit.OPEN
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                level = logging.DEBUG if rests else logging.INFO
+                logger.log(level, "sending: %s", answer)
 
 
 async def _height(endpoint: Endpoint) -> int | None:
