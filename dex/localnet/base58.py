@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+# Two digits at a time, and long numbers in pieces that the processor divides at once.
+PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
+PIECE_PAIRS = 5
+PIECE = 58 ** (2 * PIECE_PAIRS)
 DIGITS = {character: value for value, character in enumerate(ALPHABET)}
 
 
 def encode(data: bytes) -> str:
     number = int.from_bytes(data, "big")
-    characters = []
+    pairs = []
     while number:
-        number, digit = divmod(number, 58)
-        characters.append(ALPHABET[digit])
+        number, piece = divmod(number, PIECE)
+        for _ in range(PIECE_PAIRS):
+            piece, pair = divmod(piece, len(PAIRS))
+            pairs.append(PAIRS[pair])
     zeros = len(data) - len(data.lstrip(b"\0"))
-    return "1" * zeros + "".join(reversed(characters))
+    return "1" * zeros + "".join(reversed(pairs)).lstrip("1")
 
 
 def decode(text: str) -> bytes:

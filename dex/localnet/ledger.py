@@ -121,10 +121,11 @@ class Ledger:
         `slips` lets its swap miss its floor, as though the price had run away.
         """
         slot = self.clock.slot()
-        if not loaded.has_valid_signatures:
-            return
         try:
+            # First: most are sent through every node, and have landed already.
             self.check(loaded, slot)
+            if not loaded.has_valid_signatures:
+                return
             executed = with_highest_floor(loaded) if slips else loaded
             outcome = self.execute(executed, self.account, self.clock.sysvar(slot))
         except TransactionError:

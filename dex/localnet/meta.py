@@ -32,24 +32,15 @@ LOGS_CUT_OFF = "Log truncated"
 
 def transaction_meta(outcome: Outcome, read: Read) -> dict[str, Any]:
     """Return the JSON value; `read` finds mints that the transaction does not name."""
-    loaded, before = outcome.loaded, outcome.before
-    after = {**before, **outcome.changes}
     status = {"Ok": None} if outcome.error is None else {"Err": outcome.error}
     meta = {
         "err": outcome.error,
         "status": status,
         "fee": outcome.fee,
-        "preBalances": _balances(loaded, before),
-        "postBalances": _balances(loaded, after),
         "innerInstructions": inner_instructions(outcome),
         "logMessages": cut_off(outcome.logs),
-        "preTokenBalances": _token_balances(loaded, before, read),
-        "postTokenBalances": _token_balances(loaded, after, read),
         "rewards": [],
-        "loadedAddresses": {
-            "writable": [str(key) for key in loaded.loaded_writable],
-            "readonly": [str(key) for key in loaded.loaded_readonly],
-        },
+        **balances(outcome, read),
         "computeUnitsConsumed": outcome.units,
         "costUnits": _cost_units(outcome),
     }
@@ -57,6 +48,22 @@ def transaction_meta(outcome: Outcome, read: Read) -> dict[str, Any]:
     if outcome.return_data is not None:
         meta["returnData"] = return_data(outcome)
     return meta
+
+
+def balances(outcome: Outcome, read: Read) -> dict[str, Any]:
+    """Return what a transaction found and left in its accounts, as simulations tell."""
+    loaded, before = outcome.loaded, outcome.before
+    after = {**before, **outcome.changes}
+    return {
+        "preBalances": _balances(loaded, before),
+        "postBalances": _balances(loaded, after),
+        "preTokenBalances": _token_balances(loaded, before, read),
+        "postTokenBalances": _token_balances(loaded, after, read),
+        "loadedAddresses": {
+            "writable": [str(key) for key in loaded.loaded_writable],
+            "readonly": [str(key) for key in loaded.loaded_readonly],
+        },
+    }
 
 
 def cut_off(logs: Sequence[str]) -> list[str]:

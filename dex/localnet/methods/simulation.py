@@ -6,10 +6,10 @@ from functools import partial
 from typing import Any
 
 from dex.localnet.meta import (
+    balances,
     inner_instructions,
     loaded_accounts_data_size,
     return_data,
-    transaction_meta,
 )
 from dex.localnet.node import Node
 from dex.localnet.parsing.instructions import parse_inner
@@ -50,8 +50,7 @@ def simulate_transaction(node: Node, params: Params) -> Any:
     if replaces:
         value["replacementBlockhash"] = latest_blockhash(node, slot)
     if outcome.before:
-        meta = transaction_meta(outcome, partial(node.account, slot=slot))
-        value |= {name: meta[name] for name in BALANCES}
+        value |= balances(outcome, partial(node.account, slot=slot))
     return with_context(slot, value)
 
 

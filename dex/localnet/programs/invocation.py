@@ -6,6 +6,7 @@ import base64
 import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from solders.instruction import AccountMeta
 from solders.pubkey import Pubkey
@@ -82,6 +83,8 @@ class Invocation:
 
     def check_written(self) -> None:
         """Refuse what this program was not allowed to write, in the order of accounts."""
+        if not self.written:
+            return
         for meta in self.accounts:
             before = self.written.pop(meta.pubkey, None)
             if before is not None:
@@ -157,11 +160,11 @@ class Invocation:
     def _check_privileges(
         self, wanted: AccountMeta, signed_by: Collection[Pubkey]
     ) -> None:
-        held = [meta for meta in self.accounts if meta.pubkey == wanted.pubkey]
-        if not held:
+        address = wanted.pubkey
+        if address not in self._rights:
             raise InstructionError("MissingAccount")
-        signed = wanted.pubkey in signed_by or any(meta.is_signer for meta in held)
-        writable = any(meta.is_writable for meta in held)
+        writable, signed = self._rights[address]
+        signed = signed or address in signed_by
         for kind, escalates in (
             ("writable", wanted.is_writable > writable),
             ("signer", wanted.is_signer > signed),
@@ -170,6 +173,15 @@ class Invocation:
                 text = f"{wanted.pubkey}'s {kind} privilege escalated"
                 self.execution.logs.append(text)
                 raise InstructionError("PrivilegeEscalation")
+
+    @cached_property
+    def _rights(self) -> dict[Pubkey, tuple[bool, bool]]:
+        """Whether each account may be written, and has signed, wherever it is named."""
+        rights: dict[Pubkey, tuple[bool, bool]] = {}
+        for meta in self.accounts:
+            writable, signed = rights.get(meta.pubkey, (False, False))
+            rights[meta.pubkey] = writable or meta.is_writable, signed or meta.is_signer
+        return rights
 
     def _meta(self, position: int) -> AccountMeta:
         if position >= len(self.accounts):

@@ -86,9 +86,12 @@ class Feed:
 
     def look(self, listeners: Iterable[Listener], commit: Commit | None = None) -> None:
         """Send these listeners what is due, after they heard of the commit, if any."""
-        slots = self._slots()
+        slots: dict[str, int] = {}
         for listener in listeners:
-            self._tell(listener, commit, slots[listener.subscription.commitment])
+            commitment = listener.subscription.commitment
+            if commitment not in slots:
+                slots[commitment] = self._node.current_slot(commitment)
+            self._tell(listener, commit, slots[commitment])
 
     def _slots(self) -> dict[str, int]:
         return {name: self._node.current_slot(name) for name in COMMITMENTS}
