@@ -26,8 +26,6 @@ NODE_ERRORS = {
 # Those that say that it should be asked less, whatever it is asked for.
 UNWELL = (-32005, -32429, 429)
 
-# No answer of these methods goes deeper than about ten levels.
-MAX_DEPTH = 32
 MAX_MESSAGE = 500
 
 
@@ -72,7 +70,7 @@ def by_id(document: Any) -> dict[int, dict[str, Any]]:
 
     An id that is there twice is left out: nobody can tell which answer is meant.
     """
-    if not isinstance(document, (dict, list)) or _is_deep(document):
+    if not isinstance(document, (dict, list)):
         return {}
     entries: dict[int, dict[str, Any]] = {}
     repeated: set[int] = set()
@@ -114,17 +112,3 @@ def is_unwell(entry: dict[str, Any] | None) -> bool:
         case {"error": {"code": code}} if type(code) is int:
             return code in UNWELL
     return False
-
-
-def _is_deep(document: dict[str, Any] | list[Any]) -> bool:
-    level = [document]
-    for _ in range(MAX_DEPTH):
-        level = [
-            child
-            for node in level
-            for child in (node.values() if isinstance(node, dict) else node)
-            if isinstance(child, (dict, list))
-        ]
-        if not level:
-            return False
-    return True

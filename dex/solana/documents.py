@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 # A few kilobytes can unpack to millions of empty lists, which take seconds to read (the
@@ -10,6 +11,13 @@ from typing import Any
 # megabytes to hold. The longest honest answer, a page of signatures, has 10,000 values.
 MAX_VALUES_A_CALL = 20_000
 MAX_VALUES = 100_000
+# No answer goes deeper than about ten levels.
+MAX_DEPTH = 32
+ESCAPE = re.compile(rb"\\.")
+# Escapes of other characters than quotes and backslashes; more than that at worst.
+ODD_ESCAPE = re.compile(rb"\\[^\"\\]")
+NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+ONE_KIND = bytes.maketrans(b"{}", b"[]")
 
 
 def read_document(raw: bytes, *, calls: int) -> Any:
@@ -17,14 +25,36 @@ def read_document(raw: bytes, *, calls: int) -> Any:
 
     Neither the database nor a log takes every character (NUL, half a surrogate pair, a
     line feed): such texts are escaped here, once for all. Raises ValueError for what is
-    no JSON, or costs too much to read.
+    no JSON, is nested too deep, or costs too much to read.
     """
     text = raw.decode()  # RFC 8259, 8.1: nothing but UTF-8
-    if sum(map(text.count, "[{,")) > min(calls * MAX_VALUES_A_CALL, MAX_VALUES):
+    bare = _without_texts(raw)
+    if sum(map(bare.count, b"[{,")) > min(calls * MAX_VALUES_A_CALL, MAX_VALUES):
         raise ValueError("too many values")
     document = json.loads(text)
+    if _is_deep(bare):
+        raise ValueError("nested too deep")
     # Without an escape, JSON of ASCII characters holds no others than printable ones.
-    return document if text.isascii() and "\\" not in text else _printable(document)
+    if text.isascii() and not ODD_ESCAPE.search(raw):
+        return document
+    return _printable(document)
+
+
+def _without_texts(raw: bytes) -> bytes:
+    """Return what stands between the texts of a document, as far as it is one."""
+    if b"\\" in raw:
+        raw = ESCAPE.sub(b"", raw)
+    return b"".join(raw.split(b'"')[::2])
+
+
+def _is_deep(bare: bytes) -> bool:
+    """Whether a document without its texts is nested deeper than MAX_DEPTH."""
+    brackets = bare.translate(ONE_KIND, NO_BRACKETS)
+    for _ in range(MAX_DEPTH):
+        if not brackets:
+            return False
+        brackets = brackets.replace(b"[]", b"")  # what is innermost
+    return bool(brackets)
 
 
 def _printable(value: Any) -> Any:

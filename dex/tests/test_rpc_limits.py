@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 
 from dex.errors import RpcUnavailable
+from dex.solana.documents import read_document
 from dex.solana.health import FAILURES_TO_OPEN, Circuit
 
 from .rpc_client import client
@@ -64,13 +65,26 @@ async def test_an_answer_that_is_nested_too_deep_is_none():
         body = await request.json()
         deep: Any = 1
         for _ in range(40):
-            deep = [deep]
+            deep = ["]}\\", deep]  # a text does not end a list
         return web.json_response(entry(body["id"], deep))
 
     async with scripted_node() as node, client(node.url) as rpc:
         node.replace = reply
-        with pytest.raises(RpcUnavailable, match="without an answer"):
+        with pytest.raises(RpcUnavailable, match="is not JSON"):
             await rpc.endpoints[0]._ask("getSlot", [])
+
+
+@pytest.mark.parametrize(("levels", "is_read"), [(32, True), (33, False)])
+def test_the_deepest_document_that_is_read(levels: int, is_read: bool):
+    document = '[{"[":' * (levels // 2) + "[" * (levels % 2)
+    document += "]" * (levels % 2) or "1"
+    document += "}]" * (levels // 2)
+
+    if is_read:
+        assert read_document(document.encode(), calls=1) == json.loads(document)
+    else:
+        with pytest.raises(ValueError, match="too deep"):
+            read_document(document.encode(), calls=1)
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
