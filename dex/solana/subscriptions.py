@@ -23,8 +23,9 @@ from .tracking import Tracked, Tracker
 logger = logging.getLogger(__name__)
 
 MAX_MESSAGE_BYTES = 64 * 1024
-# Beyond it, one poll for all is as quick, and providers limit what one socket may ask.
-MAX_SUBSCRIPTIONS = 200
+# Whatever a process carries at once, within reason. A provider that allows a socket less
+# refuses, and is asked no more than it allowed.
+MAX_SUBSCRIPTIONS = 4_000
 CONNECT_TIMEOUT_S = 5.0
 CLOSE_TIMEOUT_S = 0.5
 HEARTBEAT_S = 10.0
@@ -82,7 +83,9 @@ class SignatureSocket:
         self._pause_s = first_pause_s
         self._last_id = 0
         self._outbox: asyncio.Queue[dict[str, Any]] | None = None  # None: not connected
+        self._most = MAX_SUBSCRIPTIONS
         self._asked: dict[int, str] = {}  # signature by the id of its subscribe call
+        self._asking: set[str] = set()  # of these, what is still followed
         self._subscribed: dict[str, int] = {}  # subscription by signature
         self._signatures: dict[int, str] = {}  # and the other way round
         # Something landed, and the socket had not said so.
@@ -95,26 +98,30 @@ class SignatureSocket:
         return (
             self._outbox is not None
             and not self._missed_one
-            and len(self._subscribed) == self._tracker.count
+            and len(self._subscribed) + len(self._asking) == self._tracker.count
         )
 
     def opened(self, tracked: Tracked) -> None:
         """Subscribe to a signature that is followed from now on."""
         known = len(self._asked) + len(self._subscribed)
-        if self._outbox is None or known >= MAX_SUBSCRIPTIONS:
+        if self._outbox is None or known >= self._most:
             return
         signature = tracked.transaction.signature
         options = {"commitment": "confirmed"}
         self._asked[self._ask("signatureSubscribe", [signature, options])] = signature
+        self._asking.add(signature)
 
     def closed(self, tracked: Tracked) -> None:
         """Forget a signature that nobody follows any more."""
         signature = tracked.transaction.signature
         subscription = self._subscribed.pop(signature, None)
-        if subscription is None:
+        if subscription is not None:
+            del self._signatures[subscription]
+            self._ask("signatureUnsubscribe", [subscription])
+        elif signature in self._asking:
+            self._asking.remove(signature)  # unsubscribed when it is answered
+        else:
             return
-        del self._signatures[subscription]
-        self._ask("signatureUnsubscribe", [subscription])
         outcome = tracked.outcome
         if outcome.done() and not outcome.cancelled() and not outcome.exception():
             self._missed_one |= not isinstance(outcome.result(), Expired)
@@ -131,6 +138,7 @@ class SignatureSocket:
         finally:
             self._outbox = None
             self.hint.set()  # whoever relies on it must not any longer
+            self._asking.clear()
             for state in (self._asked, self._subscribed, self._signatures):
                 state.clear()
         await asyncio.sleep(self._pause_s)
@@ -152,6 +160,7 @@ class SignatureSocket:
 
     async def _converse(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._outbox = asyncio.Queue()
+        self._most = MAX_SUBSCRIPTIONS
         for tracked in self._tracker.undecided():
             self.opened(tracked)
         sending = asyncio.create_task(_send_all(socket, self._outbox))
@@ -178,7 +187,11 @@ class SignatureSocket:
         match message:
             case {"id": int(id_), "result": int(subscription)} if id_ in self._asked:
                 signature = self._asked.pop(id_)
+                self._asking.discard(signature)
                 self._note_subscribed(signature, subscription)
+            case {"id": int(id_), "error": _} if id_ in self._asked:
+                self._asking.discard(self._asked.pop(id_))
+                self._most = min(self._most, max(len(self._subscribed), 1))
             case {
                 "method": "signatureNotification",
                 "params": {"subscription": int(subscription)},

@@ -117,12 +117,39 @@ async def test_a_socket_that_refuses_is_not_relied_upon():
             "id": call["id"],
             "error": {"code": -32601, "message": "Method not found"},
         }
-        await until(lambda: len(socket.calls) > 0)
         (client,) = cluster._sockets.values()
-        assert not client.is_prompt
+        await until(lambda: len(socket.calls) > 0 and not client.is_prompt)
         node.statuses[tx.signature] = status()
 
         assert await outcome == Landed(5_001)
+
+
+async def test_a_socket_that_allows_few_subscriptions_is_asked_for_no_more():
+    transactions = [transaction(f"order:{n}") for n in range(9)]
+    refused = {"code": -32603, "message": "subscription limit reached"}
+    async with contextlib.AsyncExitStack() as stack:
+        cluster, node, socket = await stack.enter_async_context(listening())
+
+        def answer(call: dict[str, Any]) -> Any:
+            if call["id"] > 3:
+                return {"id": call["id"], "error": refused}
+            return socket._answer(call)
+
+        socket.answer = answer
+        for tx in transactions[:6]:
+            await stack.enter_async_context(settling(cluster, tx))
+        (client,) = cluster._sockets.values()
+        await until(lambda: len(socket.calls) == 6 and not client._asked)
+        for tx in transactions[6:]:
+            await stack.enter_async_context(settling(cluster, tx))
+        assert not client._asked
+        assert not client.is_prompt
+
+        # What it tells of hurries the poll, which asks for all.
+        for tx in transactions:
+            node.statuses[tx.signature] = status()
+        await socket.notify(transactions[0].signature)
+        await until(lambda: not cluster._tracker.undecided())
 
 
 async def test_a_lost_connection_is_made_again_and_subscribes_again():
