@@ -18,8 +18,9 @@ from .tracking import Tracked, Tracker
 # https://solana.com/docs/rpc/http/getsignaturestatuses
 MAX_SIGNATURES = 256
 
-# The first hint is followed at once; those that come soon after it share the next poll.
-HINTS_GATHER_S = 0.02
+# A hint is followed at once, unless a poll was made just before. The more is open the
+# longer others may come that share the next one: so much for each, up to so much.
+HINTS_GATHER_S, MAX_HINTS_GATHER_S = 0.001, 0.02
 # How much longer it may wait while a socket tells what landed. It asks all the same: what
 # a socket says, or does not say, decides nothing.
 RELYING_FACTOR = 4
@@ -84,8 +85,8 @@ class StatusPoller:
             async with asyncio.timeout(interval_s * factor):
                 await socket.hint.wait()
                 now = asyncio.get_running_loop().time()
-                gather_s = HINTS_GATHER_S / self._share
-                await asyncio.sleep(self._asked_at + gather_s - now)
+                gather_s = min(HINTS_GATHER_S * self._tracker.count, MAX_HINTS_GATHER_S)
+                await asyncio.sleep(self._asked_at + gather_s / self._share - now)
         socket.hint.clear()
 
     async def _ask(self, page: list[Tracked]) -> None:
