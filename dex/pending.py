@@ -35,6 +35,9 @@ logger = logging.getLogger(__name__)
 # For how many slots a landed swap is still remembered: a node that lags may show the
 # pool once more as it was before.
 LAG_SLOTS = 32
+# Swaps that turn out to be in the accounts already are taken out once they are so large a
+# part of those applied: each time costs all the others anew.
+OUTDATED_PART = 4
 
 
 @dataclass(eq=False, slots=True)
@@ -84,6 +87,7 @@ class _Overlay:
     untried: list[Reservation]
     changed: dict[Pubkey, Account] = field(default_factory=dict)
     applied: int = 0
+    outdated: int = 0  # of those applied: they were in the accounts already
     is_unknown: bool = False  # what the last one leaves is not known: it ends there
 
 
@@ -119,8 +123,12 @@ class PendingSwaps:
         `at` is when that was known, on the clock of `Snapshot.read_at`.
         """
         reservation.landed_slot, reservation.landed_at = slot, at
-        if self._base is not None and reservation.is_in(self._base):
-            self._overlays.pop(reservation.pool, None)
+        overlay = self._overlays.get(reservation.pool)
+        if overlay is None or self._base is None or not reservation.is_in(self._base):
+            return
+        overlay.outdated += 1
+        if overlay.outdated * OUTDATED_PART >= overlay.applied:
+            del self._overlays[reservation.pool]
 
     def release(self, reservation: Reservation) -> None:
         """Count it no more: it will not land. Does nothing when it is forgotten already."""

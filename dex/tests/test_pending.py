@@ -145,6 +145,24 @@ def test_a_swap_heard_of_late_is_taken_out_of_accounts_that_hold_it(
     assert paid(pending, snapshot) == 1_000
 
 
+def test_many_swaps_heard_of_late_are_taken_out_in_few_steps(
+    pending: PendingSwaps, venue: CountingVenue
+):
+    snapshot = seen(105)
+    reservations = [pending.reserve(quote_of(POOL, snapshot)) for _ in range(64)]
+    assert paid(pending, snapshot) == 1_000 - 64
+
+    counted = []
+    for reservation in reservations:
+        pending.landed(reservation, 103)
+        counted.append(1_000 - paid(pending, snapshot))
+
+    # Never fewer than are still under way, and at most a third more.
+    left = range(63, -1, -1)
+    assert all(n <= c <= n * 4 / 3 for n, c in zip(left, counted, strict=True))
+    assert venue.asked < 64 * 5
+
+
 def test_a_swap_that_will_not_land_counts_no_more(pending: PendingSwaps):
     snapshot = seen()
     reservations = [pending.reserve(quote_of(POOL, snapshot)) for _ in range(3)]
