@@ -85,6 +85,8 @@ class _Overlay:
     """What the pending swaps that were tried so far change in one pool."""
 
     untried: list[Reservation]
+    # The accounts with these swaps; only while they are applied.
+    accounts: dict[Pubkey, Account | None]
     changed: dict[Pubkey, Account] = field(default_factory=dict)
     applied: int = 0
     outdated: int = 0  # of those applied: they were in the accounts already
@@ -171,7 +173,8 @@ class PendingSwaps:
         overlay = self._overlays.get(pool)
         if overlay is None:
             swaps = self._swaps.get(pool, ())
-            overlay = _Overlay([swap for swap in swaps if not swap.is_in(snapshot)])
+            untried = [swap for swap in swaps if not swap.is_in(snapshot)]
+            overlay = _Overlay(untried, dict(snapshot.accounts))
             self._overlays[pool] = overlay
         untried, overlay.untried = overlay.untried, []
         for reservation in untried:
@@ -183,9 +186,9 @@ class PendingSwaps:
         self, reservation: Reservation, overlay: _Overlay, snapshot: Snapshot
     ) -> None:
         venue = self._venues[reservation.quote.venue]
-        seen = _with(snapshot, overlay.changed)
+        seen = replace(snapshot, accounts=overlay.accounts)
         try:
-            overlay.changed |= venue.after_swap(reservation.quote, seen)
+            changed = venue.after_swap(reservation.quote, seen)
         except QuoteRefused as refusal:
             # Where the program would refuse, the swap changes nothing in the pool.
             overlay.is_unknown = refusal.code == "unsupported"
@@ -195,6 +198,8 @@ class PendingSwaps:
             overlay.is_unknown = True
         else:
             overlay.applied += 1
+            overlay.changed |= changed
+            overlay.accounts |= changed
 
 
 def _with(snapshot: Snapshot, changed: Mapping[Pubkey, Account]) -> Snapshot:

@@ -7,6 +7,7 @@ All offsets count the 8 bytes of the account discriminator.
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from typing import NamedTuple
 
 from solders.pubkey import Pubkey
@@ -79,8 +80,12 @@ class Bin(NamedTuple):
     ask: bool
 
 
+@lru_cache(maxsize=256)
 def decode_pair(data: bytes) -> Pair:
-    """Decode an LbPair account; raises QuoteRefused `pool_unreadable`."""
+    """Decode an LbPair account; orders at once quote the same bytes again and again.
+
+    Raises QuoteRefused `pool_unreadable`.
+    """
     if len(data) < PAIR_SIZE or data[:8] != PAIR_DISCRIMINATOR:
         raise QuoteRefused("pool_unreadable", "The account is not a Meteora DLMM pair.")
     (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 
 from solders.pubkey import Pubkey
 
@@ -51,8 +52,12 @@ class PoolState:
         return self.creator_fee_on == 0 or (self.creator_fee_on == 1) == zero_for_one
 
 
+@lru_cache(maxsize=256)
 def decode_pool(data: bytes) -> PoolState:
-    """Decode a PoolState account; raises QuoteRefused `pool_unreadable`."""
+    """Decode a PoolState account; orders at once quote the same bytes again and again.
+
+    Raises QuoteRefused `pool_unreadable`.
+    """
     if len(data) < POOL_SIZE or data[:8] != POOL_DISCRIMINATOR:
         raise QuoteRefused("pool_unreadable", "The account is not a Raydium CPMM pool.")
     protocol0, protocol1, fund0, fund1, open_time = struct.unpack_from(
