@@ -11,6 +11,8 @@ from typing import Any
 # megabytes to hold. The longest honest answer, a page of signatures, has 10,000 values.
 MAX_VALUES_A_CALL = 20_000
 MAX_VALUES = 100_000
+MAX_ESCAPES = 100_000
+MAX_QUOTES = 4 * MAX_VALUES  # a text and its name for each
 # No answer goes deeper than about ten levels.
 MAX_DEPTH = 32
 ESCAPE = re.compile(rb"\\.")
@@ -43,8 +45,13 @@ def read_document(raw: bytes, *, calls: int) -> Any:
 def _without_texts(raw: bytes) -> bytes:
     """Return what stands between the texts of a document, as far as it is one."""
     if b"\\" in raw:
+        if raw.count(b"\\") > MAX_ESCAPES:
+            raise ValueError("too many escapes")
         raw = ESCAPE.sub(b"", raw)
-    return b"".join(raw.split(b'"')[::2])
+    pieces = raw.split(b'"', MAX_QUOTES)
+    if len(pieces) > MAX_QUOTES:
+        raise ValueError("too many texts")
+    return b"".join(pieces[::2])
 
 
 def _is_deep(bare: bytes) -> bool:

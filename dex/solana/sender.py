@@ -50,6 +50,8 @@ class Sender:
 
     def _send_unsent(self) -> None:
         unsent, self._unsent = self._unsent, []
+        if not unsent:
+            return  # closed meanwhile
         for endpoint in self._rpc.endpoints:
             task = asyncio.create_task(self._send(endpoint, unsent))
             self._sending.add(task)
@@ -68,6 +70,7 @@ class Sender:
 
     async def close(self) -> None:
         """Stop what is being sent."""
+        self._unsent.clear()
         sending = list(self._sending)
         for task in sending:
             task.cancel()

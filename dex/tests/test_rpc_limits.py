@@ -232,3 +232,18 @@ async def test_a_node_whose_results_have_no_use_is_given_a_rest(method: str):
                 await endpoint.call(method)
 
         assert endpoint.health.circuit is Circuit.OPEN
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'"' + rb"\\" * 2_000_000 + b'"',
+        b'["",' + b'"",' * 1_000_000 + b"1]",
+        b'"' * 4_000_000,
+        b"[]" * 2_000_000,
+    ],
+    ids=["escapes", "texts", "quotes", "lists"],
+)
+def test_what_costs_much_to_look_through_is_refused_before_it_is_read(text: bytes):
+    with pytest.raises(ValueError, match="too many"):
+        read_document(text, calls=25)
