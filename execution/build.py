@@ -17,7 +17,6 @@ from dex.errors import PriceImpactTooHigh, QuoteRefused, RpcUnavailable
 from dex.ranking import ImpactLimit
 from dex.solana.addresses import associated_token_address
 from dex.solana.cluster import Cluster
-from dex.solana.decoding import token_amount
 from dex.solana.transactions import compose_swap
 from dex.types import (
     Blockhash,
@@ -29,7 +28,8 @@ from dex.types import (
 )
 from dex.venues.base import Venue
 
-from .failures import Failure
+from .agreement import are_equal, pays_as_quoted
+from .failures import AttemptFailed, Failure, VenueMismatch
 
 REQUOTES = 3
 # About five slots. An order may have waited since its route was chosen; an older reading
@@ -37,22 +37,6 @@ REQUOTES = 3
 MAX_SNAPSHOT_AGE_S = 2.0
 # A transaction has the life of its blockhash left, about a minute, to land in.
 MAX_BLOCKHASH_AGE_S = 4.0
-
-
-class AttemptFailed(Exception):
-    """The attempt cannot go on; `failure` says why and whether another may."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.message)
-        self.failure = failure
-
-
-class VenueMismatch(AttemptFailed):
-    """The chain would pay something else than this venue quoted: do not use it."""
-
-    def __init__(self, answer: VenueAnswer) -> None:
-        super().__init__(Failure(answer.code, answer.reason, retryable=True))
-        self.answer = answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +88,7 @@ class TransactionBuilder:
         for requotes in range(REQUOTES + 1):
             blockhash = await self._cluster.latest_blockhash()
             simulation = await self._simulate(plan, memo, blockhash)
-            if _pays_as_quoted(plan, simulation):
+            if pays_as_quoted(plan.quote, plan.snapshot, simulation):
                 break
             moved = self._as_seen(plan, simulation)
             if moved is not None:
@@ -188,27 +172,25 @@ class TransactionBuilder:
         if simulation.seen is None:
             return None
         quote, seen = plan.quote, simulation.seen
-        venue = self._venues[quote.venue]
         try:
-            requoted = venue.quote(quote.pool, seen, quote.mint_in, quote.amount_in)
+            moved = self._quoted_at(plan, seen)
         except QuoteRefused:
             return None
-        moved = replace(plan, quote=requoted, snapshot=seen)
-        is_same = requoted.route_accounts == quote.route_accounts
-        if not is_same or not _pays_as_quoted(moved, simulation):
-            return None
-        return self._checked(moved)
+        target = self._account_out(quote)
+        is_same = moved.quote.route_accounts == quote.route_accounts and (
+            seen.accounts.get(target) is None
+        ) == (plan.snapshot.accounts.get(target) is None)
+        if is_same and pays_as_quoted(moved.quote, seen, simulation):
+            return _checked(moved)
+        return None
 
     def _requote(self, plan: Plan, fresh: Snapshot) -> Plan:
+        return _checked(self._quoted_at(plan, fresh))
+
+    def _quoted_at(self, plan: Plan, fresh: Snapshot) -> Plan:
         quote, venue = plan.quote, self._venues[plan.quote.venue]
         requoted = venue.quote(quote.pool, fresh, quote.mint_in, quote.amount_in)
-        return self._checked(replace(plan, quote=requoted, snapshot=fresh))
-
-    def _checked(self, plan: Plan) -> Plan:
-        """Hold a plan that was quoted again to its limits."""
-        check_floor(plan.quote, plan.floor)
-        _check_impact(plan.quote, plan.max_price_impact)
-        return replace(plan, expected=min(plan.expected, plan.quote.amount_out))
+        return replace(plan, quote=requoted, snapshot=fresh)
 
     async def _quote_again(self, plan: Plan, slot: int) -> Plan:
         """Quote from a later reading; refuse the venue when nothing there explains the gap."""
@@ -218,7 +200,7 @@ class TransactionBuilder:
         venue = self._venues[quote.venue]
         addresses = venue.addresses(quote.pool, fresh.accounts)
         same_time = fresh.clock.unix_timestamp == plan.snapshot.clock.unix_timestamp
-        if same_time and _equal(addresses, plan.snapshot, fresh):
+        if same_time and are_equal(addresses, plan.snapshot, fresh):
             message = (
                 f"{quote.venue} quoted {quote.amount_out} base units for pool "
                 f"{quote.pool}, but the simulation paid another amount from the same "
@@ -228,6 +210,13 @@ class TransactionBuilder:
                 VenueAnswer(quote.venue, quote.pool, None, "quote_mismatch", message)
             )
         return self._requote(plan, fresh)
+
+
+def _checked(plan: Plan) -> Plan:
+    """Hold a plan that was quoted again to its limits."""
+    check_floor(plan.quote, plan.floor)
+    _check_impact(plan.quote, plan.max_price_impact)
+    return replace(plan, expected=min(plan.expected, plan.quote.amount_out))
 
 
 def check_floor(quote: Quote, floor: int) -> None:
@@ -250,25 +239,3 @@ def _check_impact(quote: Quote, limit: ImpactLimit) -> None:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
-
-
-def _pays_as_quoted(plan: Plan, simulation: Simulation) -> bool:
-    quote, before = plan.quote, plan.snapshot
-    received = simulation.token_amounts[quote.vault_in] - _balance(
-        before, quote.vault_in
-    )
-    paid = _balance(before, quote.vault_out) - simulation.token_amounts[quote.vault_out]
-    return (received, paid) == (quote.vault_in_delta, quote.vault_out_delta)
-
-
-def _balance(snapshot: Snapshot, address: Pubkey) -> int:
-    account = snapshot.accounts[address]
-    assert account is not None, "a quoted pool has its vaults"
-    return token_amount(account)
-
-
-def _equal(addresses: list[Pubkey], before: Snapshot, after: Snapshot) -> bool:
-    return all(
-        before.accounts.get(address) == after.accounts.get(address)
-        for address in addresses
-    )

@@ -23,8 +23,8 @@ from orders.models import AttemptState, Order, Status
 from orders.moves import AttemptClosing, AttemptOpening
 
 from . import history
-from .build import AttemptFailed, Plan, VenueMismatch
-from .failures import Failure, too_late
+from .build import Plan
+from .failures import AttemptFailed, Failure, VenueMismatch, too_late
 from .holder import Holder
 from .routing import route_order
 from .storage import Held, read_live_attempt

@@ -36,6 +36,22 @@ class Failure:
         return {key: name for key, name in named.items() if name}
 
 
+class AttemptFailed(Exception):
+    """The attempt cannot go on; `failure` says why and whether another may."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+class VenueMismatch(AttemptFailed):
+    """The chain would pay something else than this venue quoted: do not use it."""
+
+    def __init__(self, answer: VenueAnswer) -> None:
+        super().__init__(Failure(answer.code, answer.reason, retryable=True))
+        self.answer = answer
+
+
 ALL_REFUTED = Failure(
     "quote_mismatch",
     "Every venue of this pair quoted another amount than the chain would pay, so nothing "

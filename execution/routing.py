@@ -12,8 +12,8 @@ from dex.router import find_route
 from dex.types import Route, VenueAnswer
 from orders.models import Order
 
-from .build import AttemptFailed, Plan, check_floor
-from .failures import ALL_REFUTED, Failure
+from .build import Plan, check_floor
+from .failures import ALL_REFUTED, AttemptFailed, Failure
 
 if TYPE_CHECKING:
     from .engine import Engine

@@ -21,12 +21,13 @@ from .blockhashes import Blockhashes
 from .dry_runs import DryRuns
 from .error_meanings import TransactionError
 from .expiry import DeathProof
-from .fills import ShownTransactions, Sides, read_fee, wait_for_fill
+from .fills import Sides, read_fee, wait_for_fill
 from .market import Market, PoolKey
 from .obstacles import Obstacle, obstacle
 from .program_errors import decode_error
 from .rpc import RpcClient
 from .sender import Sender
+from .shown import ShownTransactions
 from .simulation import DryRun, simulate
 from .statuses import StatusPoller
 from .subscriptions import SignatureSocket

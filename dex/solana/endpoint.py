@@ -161,18 +161,17 @@ class Endpoint:
         """Let these calls wait for a request that carries them; return their answers."""
         loop = asyncio.get_running_loop()
         is_first = not self._waiting
-        answers = [loop.create_future() for _ in calls]
-        for position, ((method, params), answer) in enumerate(
-            zip(calls, answers, strict=True)
-        ):
-            together = len(calls) if as_one and not position else 1
-            self._waiting.append(Call(method, params, answer, together))
+        answers: list[asyncio.Future[Any]] = []
+        together = len(calls) if as_one else 1
+        for method, params in calls:
+            answers.append(loop.create_future())
+            self._waiting.append(Call(method, params, answers[-1], together))
+            together = 1
         if len(self._waiting) >= self._batch_size:
             self._send_waiting()
         elif is_first:
-            # Even then those made at the same moment go together.
-            delay_s = GATHER_S if self._exchanges else 0
-            loop.call_later(delay_s, self._send_waiting)
+            # With 0, too, those made at the same moment go together.
+            loop.call_later(GATHER_S if self._exchanges else 0, self._send_waiting)
         return answers
 
     def _send_waiting(self) -> None:
@@ -248,5 +247,4 @@ class Endpoint:
 
 def look_at(outcome: asyncio.Future[Any]) -> None:
     """Look at an outcome that nobody may be waiting for: asyncio complains otherwise."""
-    if not outcome.cancelled():
-        outcome.exception()
+    _ = outcome.cancelled() or outcome.exception()
