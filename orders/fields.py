@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.conf import settings
+from django.db.models import Q
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -15,6 +16,7 @@ from dex.models import Token
 
 from .models import OrderType
 from .parsers import Number
+from .recent import Recent
 
 # The grammar of a JSON number without exponent, for numbers that come as text too.
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
@@ -26,6 +28,17 @@ _DECIMAL_SCHEMA = [
     {"type": "string", "pattern": r"^(0|[1-9][0-9]*)(\.[0-9]+)?$"},
     {"type": "number"},
 ]
+
+
+_tokens: Recent[str, list[Token]] = Recent()
+
+
+def _find_tokens(text: str) -> list[Token]:
+    """Return the enabled token with this mint, else all with this symbol."""
+    named = Token.objects.filter(Q(mint=text) | Q(symbol=text), enabled=True)
+    found = list(named.order_by())
+    # A symbol that looks like another token's mint must not take its place.
+    return [token for token in found if token.mint == text] or found
 
 
 class _TextField(serializers.Field[Any, Any, Any, Any]):
@@ -87,9 +100,7 @@ class TokenField(_TextField):
         # compare every text (NUL).
         if not 0 < len(text) <= MAX_TOKEN_LENGTH or not text.isprintable():
             self.fail("unknown_token")
-        enabled = Token.objects.filter(enabled=True)
-        # A symbol that looks like another token's mint must not take its place.
-        found = enabled.filter(mint=text)[:1] or enabled.filter(symbol=text)[:2]
+        found = _tokens.get(text, lambda: _find_tokens(text))
         if not found:
             self.fail("unknown_token")
         if len(found) > 1:

@@ -7,8 +7,10 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import QuerySet
 
 from .models import Order
+from .recent import Recent
 
 LOCAL_OWNER = "local"
+_owners: Recent[str, AbstractBaseUser] = Recent()
 
 
 def visible_orders() -> QuerySet[Order]:
@@ -18,6 +20,10 @@ def visible_orders() -> QuerySet[Order]:
 
 def local_owner() -> AbstractBaseUser:
     """Return the owner of every order until accounts exist: user `local`."""
+    return _owners.get(LOCAL_OWNER, _find_local_owner)
+
+
+def _find_local_owner() -> AbstractBaseUser:
     owner, created = get_user_model().objects.get_or_create(
         username=LOCAL_OWNER, defaults={"is_active": True}
     )

@@ -8,27 +8,30 @@ import django
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.exceptions import ImproperlyConfigured
 
-from .turns import Turns
-
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ordersite.settings")
-# Requests and the threads of sockets share a few kept connections. One connection each
-# would be refused by PostgreSQL as soon as some hundred clients come at once.
-os.environ.setdefault("DATABASE_POOL_SIZE", "24")
 try:
     # First: it loads the settings and the apps, which the rest needs.
     django.setup(set_prefix=False)
 except ImproperlyConfigured as error:
     raise SystemExit(f"Cannot start: {error}") from None
 
+from django.db import connections
+
 from orders.routing import websocket_urlpatterns
 
-from .handler import OneThreadHandler
+from .handler import PooledHandler
 
+# Each keeps a connection. More would serve no more orders, for Python runs one thread at a
+# time; these are for the requests that wait, such as those for quotes.
 REQUESTS_AT_ONCE = 12
+
+# All threads of this process that use the database live as long as it does. What a kept
+# connection is worth is asked before each use: see ordersite.postgres.
+connections.settings["default"]["CONN_MAX_AGE"] = None
 
 application = ProtocolTypeRouter(
     {
-        "http": Turns(OneThreadHandler(), places=REQUESTS_AT_ONCE),
+        "http": PooledHandler(threads=REQUESTS_AT_ONCE),
         # The stubs know only patterns that Channels changed.
         "websocket": URLRouter(websocket_urlpatterns),  # type: ignore[arg-type]
     }

@@ -38,6 +38,14 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         _servers.append(server)
 
 
+@pytest.fixture(autouse=True)
+def _nothing_remembered() -> None:
+    """The rows of the test before are gone."""
+    from orders.recent import forget_all
+
+    forget_all()
+
+
 def _only_distributes(config: pytest.Config) -> bool:
     """Whether other processes run the tests (`-n`), each with servers of its own."""
     return bool(config.option.tx) and not hasattr(config, "workerinput")

@@ -102,8 +102,7 @@ _database: dict[str, Any] = (
     dict(environ.Env.db_url_config(DATABASE_URL)) if DATABASE_URL else EMBEDDED.database
 )
 _database["ENGINE"] = "ordersite.postgres"
-# Every request of the ASGI handler has a thread of its own, so a connection kept by a
-# thread would never be used again. The web process keeps them in a pool instead.
+# The threads of the web process keep theirs: see asgi.py.
 _database["CONN_MAX_AGE"] = 0
 _database["CONN_HEALTH_CHECKS"] = True
 _options = _database.setdefault("OPTIONS", {})
@@ -122,10 +121,6 @@ _options["options"] = " ".join(
 ).strip()
 # Above statement_timeout: only a database that fell silent takes so long.
 DATABASE_TIMEOUT_S = env.seconds("DATABASE_TIMEOUT_S", default=8.0, least=1, most=600)
-DATABASE_POOL_SIZE = env.integer("DATABASE_POOL_SIZE", default=0, least=0, most=200)
-if DATABASE_POOL_SIZE:
-    # A request waits for a connection this long; then the database counts as down.
-    _options["pool"] = {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 5}
 DATABASES = {"default": _database}
 
 RQ_QUEUES = {"orders": {"URL": REDIS_URL, "DEFAULT_TIMEOUT": 300}}
@@ -152,7 +147,7 @@ WHITENOISE_USE_FINDERS = True  # straight from the packages: nothing to collect
 ORDER_TTL_S = env.integer("ORDER_TTL_S", default=120, least=1, most=86_400)
 MAX_SLIPPAGE_BPS = env.integer("MAX_SLIPPAGE_BPS", default=5_000, least=0, most=10_000)
 MAX_PRICE_IMPACT_BPS = env.basis_points("MAX_PRICE_IMPACT", default=1_000)
-MAX_BODY_BYTES = 64 * 1024
+MAX_BODY_BYTES = DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024  # of any request
 # A socket whose client reads nothing for so long is cut off.
 SOCKET_STALL_S = env.seconds("SOCKET_STALL_S", default=30.0, least=0.1, most=3_600)
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import itertools
-import json
 import os
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from django.conf import settings
@@ -20,10 +17,9 @@ from orders.models import Order, Status
 
 from .clients import order_text
 from .helpers import HAPPY_PATH, claim, make_owner, make_token, move
+from .wire import HOST, Wire, answer, post, text_frame, upgrade
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-HOST = b"Host: localhost\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -46,51 +42,6 @@ def port(django_db_setup) -> Iterator[int]:
     process.wait(10)
 
 
-class Wire:
-    """One TCP connection, spoken to byte by byte."""
-
-    def __init__(self, port: int) -> None:
-        # The listening socket is open before daphne is: it answers as soon as it can.
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=30)
-        self._received = b""
-
-    def close(self) -> None:
-        self._socket.close()
-
-    def send(self, data: bytes) -> None:
-        self._socket.sendall(data)
-
-    def read(self, size: int) -> bytes:
-        while len(self._received) < size:
-            data = self._socket.recv(65_536)
-            assert data, "the server closed the connection"
-            self._received += data
-        read, self._received = self._received[:size], self._received[size:]
-        return read
-
-    def head(self) -> bytes:
-        while b"\r\n\r\n" not in self._received:
-            self._received += self.read_more()
-        return self.read(self._received.index(b"\r\n\r\n") + 4)
-
-    def read_more(self) -> bytes:
-        data = self._socket.recv(65_536)
-        assert data, "the server closed the connection"
-        return data
-
-    def frame(self) -> tuple[int, bytes]:
-        """Return opcode and payload of one frame of the server."""
-        first, length = self.read(2)
-        if length == 126:
-            length = int.from_bytes(self.read(2), "big")
-        return first & 0x0F, self.read(length)
-
-    def event(self) -> dict[str, Any]:
-        opcode, payload = self.frame()
-        assert opcode == 1, (opcode, payload)
-        return dict(json.loads(payload))
-
-
 @pytest.fixture
 def wire(port, transactional_db) -> Iterator[Wire]:
     make_owner()
@@ -99,45 +50,6 @@ def wire(port, transactional_db) -> Iterator[Wire]:
     wire = Wire(port)
     yield wire
     wire.close()
-
-
-def post(body: str, headers: bytes = b"") -> bytes:
-    return (
-        b"POST /api/orders/execute HTTP/1.1\r\n"
-        + HOST
-        + headers
-        + b"Content-Type: application/json\r\n"
-        + f"Content-Length: {len(body)}\r\n\r\n{body}".encode()
-    )
-
-
-def upgrade(query: str = "", headers: bytes = b"") -> bytes:
-    key = base64.b64encode(bytes(16))
-    return (
-        f"GET /api/orders/execute{query} HTTP/1.1\r\n".encode()
-        + HOST
-        + headers
-        + b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-        + b"Sec-WebSocket-Key: "
-        + key
-        + b"\r\n\r\n"
-    )
-
-
-def answer(wire: Wire) -> tuple[int, dict[str, Any]]:
-    head = wire.head().decode().lower()
-    length = int(head.split("content-length: ")[1].split("\r\n")[0])
-    return int(head.split(" ")[1]), dict(json.loads(wire.read(length)))
-
-
-def text_frame(text: str) -> bytes:
-    payload = text.encode()
-    size = (
-        bytes([0x80 | len(payload)])
-        if len(payload) < 126
-        else (b"\xfe" + len(payload).to_bytes(2, "big"))
-    )
-    return b"\x81" + size + bytes(4) + payload  # a mask of zeros changes nothing
 
 
 def carry_out(order_id: str) -> None:

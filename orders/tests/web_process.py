@@ -11,7 +11,10 @@ from django.db import connections
 http = get_asgi_application()
 connections.settings["default"]["NAME"] = os.environ["TEST_DATABASE"]
 
-from orders.routing import websocket_urlpatterns  # noqa: E402 - needs the apps
+from orders import recent  # noqa: E402 - needs the apps
+from orders.routing import websocket_urlpatterns  # noqa: E402
+
+recent.KEEP_S = 0.0  # this process outlives the rows of a test
 
 application = ProtocolTypeRouter(
     {

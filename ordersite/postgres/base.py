@@ -3,12 +3,17 @@
 A frozen PostgreSQL keeps its connections open and says nothing, and none of the limits
 that PostgreSQL itself keeps (`statement_timeout`) is of use then. TCP notices a host that
 vanished, but not a process that stands still, and a Unix socket notices nothing. So the
-client looks at the clock: a statement, a COMMIT or a check of a pooled connection that is
-not answered within DATABASE_TIMEOUT_S closes its connection and raises OperationalError.
+client looks at the clock: a statement or a COMMIT that is not answered within
+DATABASE_TIMEOUT_S closes its connection and raises OperationalError.
+
+A thread that keeps its connection (CONN_MAX_AGE, CONN_HEALTH_CHECKS) has it checked before
+each use. Django asks the server each time, which costs a short request a tenth of its
+time; here a connection that was answered a moment ago is only looked at.
 """
 
 from __future__ import annotations
 
+import select
 import time
 from types import SimpleNamespace
 from typing import Any, TypeVar
@@ -22,6 +27,9 @@ RV = TypeVar("RV")
 
 SILENT_CONNECT_S = 4.0  # a connect that failed after so long: nobody refused it
 PAUSE_S = 2.0  # after it fell silent, before it is asked again
+# What may lie between us and the server forgets a connection without a word, but not one
+# that was used so short a time ago.
+FRESH_S = 5.0
 
 
 class Silence:
@@ -41,9 +49,11 @@ class Silence:
         if time.monotonic() < self._refused_until:
             raise psycopg.OperationalError("PostgreSQL did not answer a moment ago.")
 
-    def answered(self) -> None:
+    def answered(self) -> float:
+        """Note that a connection was answered; return when."""
         self._answered_at = time.monotonic()
         self._refused_until = 0.0
+        return self._answered_at
 
     def waited_in_vain(self, since: float) -> None:
         """Count the database as silent, unless another connection was answered since."""
@@ -56,6 +66,8 @@ silence = Silence()
 
 class BoundedConnection(psycopg.Connection[Any]):
     """A connection that waits for no answer longer than DATABASE_TIMEOUT_S."""
+
+    answered_at = 0.0
 
     def wait(
         self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None
@@ -76,23 +88,32 @@ class BoundedConnection(psycopg.Connection[Any]):
             raise psycopg.OperationalError(
                 f"PostgreSQL did not answer for {settings.DATABASE_TIMEOUT_S:g} s."
             ) from None
-        silence.answered()
+        self.answered_at = silence.answered()
         return answer
+
+    def is_fresh(self) -> bool:
+        """Say whether it was answered a moment ago and the server said nothing since.
+
+        A server that ends tells its connections so, or at least closes them.
+        """
+        if self.closed or time.monotonic() - self.answered_at > FRESH_S:
+            return False
+        waiting = select.poll()
+        waiting.register(self.fileno(), select.POLLIN)
+        return not waiting.poll(0)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    # What Django connects with when there is no pool.
+    # What Django connects with.
     Database: Any = SimpleNamespace(
         **{**vars(psycopg), "connect": BoundedConnection.connect}
     )
 
-    def __init__(
-        self, settings_dict: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> None:
-        super().__init__(settings_dict, *args, **kwargs)
-        pool = settings_dict.get("OPTIONS", {}).get("pool")
-        if isinstance(pool, dict):
-            pool["connection_class"] = BoundedConnection
+    def is_usable(self) -> bool:
+        connection = self.connection
+        if isinstance(connection, BoundedConnection) and connection.is_fresh():
+            return True
+        return bool(super().is_usable())
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         silence.refuse()

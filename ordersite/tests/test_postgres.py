@@ -96,6 +96,33 @@ def test_a_statement_that_the_database_itself_ended_costs_no_connection():
     connection.close()
 
 
+def test_a_kept_connection_is_only_looked_at_when_it_was_answered_a_moment_ago(
+    monkeypatch,
+):
+    ask()
+    with frozen_database():
+        assert connection.is_usable()
+
+        monkeypatch.setattr(base, "FRESH_S", 0.0)
+        assert not connection.is_usable()
+    connection.close()
+
+
+def test_a_kept_connection_that_the_server_ended_is_not_usable():
+    number = ask("SELECT pg_backend_pid()")
+
+    def end_it() -> None:
+        ask(f"SELECT pg_terminate_backend({number}, 5000)")
+        connection.close()
+
+    other = Thread(target=end_it)
+    other.start()
+    other.join()
+
+    assert not connection.is_usable()
+    connection.close()
+
+
 def test_an_order_that_meets_a_frozen_database_is_not_stored():
     request, owner = make_request(), make_owner()
     with frozen_database(), pytest.raises(DatabaseUnavailable):

@@ -79,6 +79,10 @@ class WebProcess:
         assert self.process is not None
         return int(psutil.Process(self.process.pid).memory_info().rss)
 
+    def ask_to_stop(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+
     def client_ports(self) -> set[int]:
         """Return the ports of the clients whose connections the process holds."""
         assert self.process is not None

@@ -1,0 +1,53 @@
+"""Rows that every order needs and that hardly ever change, read once a second at most.
+
+What an operator changes therefore counts for new orders after a second, in every process.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable
+from typing import Any, Generic, TypeVar
+from weakref import WeakSet
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+KEEP_S = 1.0
+MOST = 1_000  # keys; clients choose them
+
+
+class Recent(Generic[K, V]):
+    """Remembers what was read for each key, from any thread, for KEEP_S."""
+
+    def __init__(self) -> None:
+        self._kept: dict[K, tuple[float, V]] = {}
+        _all.add(self)
+
+    def get(self, key: K, read: Callable[[], V]) -> V:
+        """Return what `read` returned within KEEP_S, else what it returns now.
+
+        Nothing found is never remembered: what is new is there at once.
+        """
+        now = time.monotonic()
+        kept = self._kept.get(key)
+        if kept is not None and now - kept[0] < KEEP_S:
+            return kept[1]
+        found = read()
+        if found:
+            if len(self._kept) >= MOST:
+                self._kept.clear()
+            self._kept[key] = (now, found)
+        return found
+
+    def forget(self) -> None:
+        self._kept.clear()
+
+
+_all: WeakSet[Recent[Any, Any]] = WeakSet()
+
+
+def forget_all() -> None:
+    """Read everything again at its next use; for tests, whose rows come and go."""
+    for recent in _all:
+        recent.forget()

@@ -1,0 +1,80 @@
+"""A WebSocket of daphne that costs a bounded memory.
+
+daphne's `send()` never waits, so what a client does not read piles up in the process,
+and so do messages that come faster than they are handled. Here each socket is a push
+producer of its TCP connection: `send()` waits while the connection takes no more, and
+nothing is read meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from daphne.ws_protocol import WebSocketProtocol
+
+from .paced import Paced
+
+MESSAGES_WAITING = 8  # of one client, before nothing more is read from it
+LOOK_AGAIN_S = 0.02  # for room among them
+
+
+class BoundedSocket(Paced, WebSocketProtocol):  # type: ignore[misc]
+    """A WebSocket whose frames wait for room in its connection."""
+
+    _looks_again = False
+
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        self.begin_pacing()
+        # The HTTP side of this connection, which is over, was its producer so far.
+        self.transport.unregisterProducer()
+        self.transport.registerProducer(self, True)
+
+    def pauseProducing(self) -> None:
+        super().pauseProducing()
+        # Else a client could make us answer, to pings for example, and never read.
+        self._read_if_room()
+
+    def resumeProducing(self) -> None:
+        super().resumeProducing()
+        self._read_if_room()
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        super().onMessage(payload, isBinary)
+        if not self._has_place():
+            self._read_if_room()
+
+    def _closeConnection(self, abort: bool = False) -> None:
+        # From here on nobody tells whether the rest, a close frame at least, gets out.
+        self.expect_progress()
+        super()._closeConnection(abort)
+
+    def connectionLost(self, reason: Any) -> None:
+        self.end_pacing()
+        super().connectionLost(reason)
+
+    def abort(self) -> None:
+        self.transport.abortConnection()
+
+    def __str__(self) -> str:
+        return str(self.peer)
+
+    def _has_place(self) -> bool:
+        queue = getattr(self, "application_queue", None)  # none before the handshake
+        return queue is None or queue.qsize() < MESSAGES_WAITING
+
+    def _read_if_room(self) -> None:
+        if self.has_room and self._has_place():
+            self.transport.resumeProducing()
+            return
+        self.transport.pauseProducing()
+        # asyncio's queue tells nobody that something was taken from it.
+        if self.has_room and not self._looks_again:
+            self._looks_again = True
+            asyncio.get_running_loop().call_later(LOOK_AGAIN_S, self._look_again)
+
+    def _look_again(self) -> None:
+        self._looks_again = False
+        if self.transport.connected:
+            self._read_if_room()
