@@ -45,13 +45,18 @@ def subscribe(listener: Listener) -> Callable[[], None]:
 
 
 def publish(event: OrderEvent) -> None:
-    """Tell the listeners and hint to every web process. Never blocks, never raises."""
+    """Tell the listeners and hint to every web process. Never blocks, never raises.
+
+    Of an order's first event nobody needs a hint: its id is told to nobody before it is
+    committed, and who subscribes then finds it in the table.
+    """
     for listener in tuple(_listeners):
         try:
             listener(event)
         except Exception:
             logger.exception("a listener failed on event %s", event)
-    _sender().send(str(event.order_id), event.sequence)
+    if event.sequence > 1:
+        _sender().send(str(event.order_id), event.sequence)
 
 
 def flush(timeout_s: float) -> bool:

@@ -1,6 +1,6 @@
 """Orders, their history, and the transactions signed for them.
 
-Written only by `services.py`, `transitions.py`, `claims.py`, `waiting.py`, `review.py`.
+Written only by `insertion.py`, `services.py`, `transitions.py`, `claims.py`, `waiting.py`, `review.py`.
 """
 
 from __future__ import annotations

@@ -34,7 +34,8 @@ from .errors import (
     OutcomeUnknown,
     RetryRefused,
 )
-from .models import Order, OrderEvent, Status
+from .insertion import insert_order
+from .models import Order, Status
 from .moves import Move
 from .transitions import transition, unhappy_end
 
@@ -119,27 +120,23 @@ def _insert(
     idempotency_key: str | None,
     retry_of: Order | None,
 ) -> None:
-    ttl = timedelta(seconds=settings.ORDER_TTL_S)
-    Order.objects.create(
-        id=order_id,
-        owner_id=owner.pk,
-        idempotency_key=idempotency_key,
-        request_hash=request.digest(),
-        retry_of=retry_of,
-        order_type=request.order_type,
-        token_in=request.token_in,
-        token_out=request.token_out,
-        amount_in=request.amount_in,
-        slippage_bps=request.slippage_bps,
-        max_price_impact_bps=request.max_price_impact_bps,
-        last_sequence=1,
-        deadline=Now() + ttl,
-        due_at=Now() + KEEPER_DELAY,
+    event = insert_order(
+        {
+            "id": order_id,
+            "owner_id": owner.pk,
+            "idempotency_key": idempotency_key,
+            "request_hash": request.digest(),
+            "retry_of_id": retry_of.id if retry_of else None,
+            "order_type": request.order_type,
+            "token_in_id": request.token_in.id,
+            "token_out_id": request.token_out.id,
+            "amount_in": request.amount_in,
+            "slippage_bps": request.slippage_bps,
+            "max_price_impact_bps": request.max_price_impact_bps,
+            "deadline": timedelta(seconds=settings.ORDER_TTL_S),
+            "due_at": KEEPER_DELAY,
+        }
     )
-    event = OrderEvent(
-        order_id=order_id, sequence=1, status=Status.PENDING, attempt=0, data={}
-    )
-    event.save(force_insert=True)
     transaction.on_commit(lambda: events.publish(event), robust=True)
     transaction.on_commit(lambda: queue.enqueue(order_id), robust=True)
 

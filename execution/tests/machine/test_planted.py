@@ -18,7 +18,7 @@ RECORDED: dict[str, tuple[int, str]] = {
     "send_before_save": (47, "sent_is_saved"),
     "memo_without_attempt": (0, "memo_names_the_attempt"),
     "floor_lowered_on_retry": (96, "floor_never_moves"),
-    "enqueue_before_commit": (24, "jobs_name_committed_orders"),
+    "enqueue_before_commit": (7, "jobs_name_committed_orders"),
     "cancel_by_sub_select": (75, "one_live_attempt"),
     "sign_again_on_timeout": (5, "only_one_can_land"),
     "status_before_height": (321, "only_one_can_land"),

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+
+import pytest
+
+from orders.insertion import GIVEN, insert_order
+from orders.models import Order, OrderEvent
+
+from .helpers import make_order, make_owner, make_token
+
+pytestmark = pytest.mark.django_db
+
+
+def columns_of_a_request(**overrides):
+    return {
+        "id": uuid.uuid4(),
+        "owner_id": make_owner().id,
+        "idempotency_key": None,
+        "request_hash": "0" * 64,
+        "retry_of_id": None,
+        "order_type": "market",
+        "token_in_id": make_token("A").id,
+        "token_out_id": make_token("B").id,
+        "amount_in": 100 * 10**9,
+        "slippage_bps": 100,
+        "max_price_impact_bps": None,
+        "deadline": timedelta(seconds=120),
+        "due_at": timedelta(seconds=5),
+    } | overrides
+
+
+def test_what_is_not_given_is_stored_as_the_orm_would_store_it():
+    by_orm = make_order()
+    event = insert_order(columns := columns_of_a_request())
+
+    inserted = Order.objects.get(id=columns["id"])
+    differs = {"id", "created_at", "deadline", "due_at"}
+    for field in Order._meta.concrete_fields:
+        if field.attname not in differs:
+            assert getattr(inserted, field.attname) == getattr(by_orm, field.attname)
+    stored = OrderEvent.objects.get(order_id=inserted.id)
+    for name in ("id", "order_id", "sequence", "status", "attempt", "data"):
+        assert getattr(event, name) == getattr(stored, name)
+    assert event.created_at == stored.created_at
+
+
+def test_every_value_that_is_given_is_stored():
+    given = columns_of_a_request(
+        idempotency_key="50% off'; --",
+        retry_of_id=make_order().id,
+        amount_in=2**64 - 1,
+        max_price_impact_bps=7,
+    )
+    insert_order(given)
+
+    row = Order.objects.get(id=given["id"])
+    for name in GIVEN[:-2]:
+        assert getattr(row, name) == given[name]
+    times = row.deadline - row.created_at, row.due_at - row.created_at
+    assert times == (given["deadline"], given["due_at"])
+
+
+def test_order_and_event_are_one_statement(django_assert_num_queries):
+    columns = columns_of_a_request()
+    with django_assert_num_queries(1):
+        insert_order(columns)
