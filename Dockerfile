@@ -27,6 +27,4 @@ EXPOSE 8000
 # Any answer but a server error: ALLOWED_HOSTS need not name the container.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["python", "-c", \
     "from http.client import HTTPConnection as C; c = C('127.0.0.1', 8000, timeout=4); c.request('GET', '/healthz'); raise SystemExit(c.getresponse().status >= 500)"]
-CMD ["python", "-m", "ordersite.web", "--verbosity", "0", "--no-server-name", \
-    "--bind", "0.0.0.0", "--port", "8000", "--ping-interval", "20", "--ping-timeout", "30", \
-    "ordersite.asgi:application"]
+CMD ["python", "manage.py", "web", "--bind", "0.0.0.0", "--port", "8000"]

@@ -18,6 +18,7 @@ from typing import IO
 LOCALNET_NODES = 2
 # Node k: RPC on port + 2k, and room for its WebSocket on the next one.
 LOCALNET_PORTS = 2 * LOCALNET_NODES
+BACKLOG = 1024  # connections that wait to be accepted
 
 
 class InUse(Exception):
@@ -44,15 +45,18 @@ def lock_data(var_dir: Path) -> IO[str]:
     return file
 
 
-def claim_web_port(port: int) -> contextlib.ExitStack:
-    """Claim a port on 127.0.0.1 that nobody listens on. Raises InUse."""
-    claim = _claim([port])
-    if claim is None:
+def claim_web_port(port: int, host: str = "127.0.0.1") -> socket.socket:
+    """Listen on a port, for processes to accept from. Raises InUse.
+
+    Clients wait from now on until a process accepts them, also while none runs.
+    """
+    try:
+        return socket.create_server((host, port), backlog=BACKLOG)
+    except OSError:
         raise InUse(
             f"Port {port} is in use, or this user may not open it. Choose another one: "
             f"PORT={port + 1 if port < 65535 else 8001} make run"
-        )
-    return claim
+        ) from None
 
 
 def claim_localnet_ports(

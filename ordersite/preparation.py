@@ -24,15 +24,20 @@ from dex.solana.wallet import Wallet, create_wallet
 from orders.owners import local_owner
 
 from .embedded.layout import write_once
+from .webs import CONNECTIONS
 
 DEVELOPMENT_USER = "admin"
 PATIENCE_S = 30.0
+# A worker and a keeper with their threads, audits, and the commands of an operator.
+OTHER_CONNECTIONS = 30
 
 
 def prepare(say: Callable[[str], None]) -> None:
     """Do every step. Raises DexError, DatabaseError; each message says what to do."""
     _migrate()
     say("database: migrated")
+    if wish := _wish_for_connections():
+        say(wish)
     local_owner()  # the owner of every order
     if settings.USES_EMBEDDED_POSTGRES:
         say(_make_development_user())
@@ -51,6 +56,21 @@ def _migrate() -> None:
     call_command("migrate", interactive=False, verbosity=0)
     with connection.cursor() as cursor:
         cursor.execute("RESET statement_timeout")
+
+
+def _wish_for_connections() -> str:
+    """Say whether the server allows fewer connections than this installation may keep."""
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW max_connections")
+        allowed = int(cursor.fetchone()[0])
+    needed = settings.WEB_PROCESSES * CONNECTIONS + OTHER_CONNECTIONS
+    if allowed >= needed:
+        return ""
+    return (
+        f"database: it allows {allowed} connections, and {settings.WEB_PROCESSES} web "
+        f"processes, a worker and a keeper may need {needed}. Raise max_connections, or "
+        "set a lower WEB_PROCESSES."
+    )
 
 
 async def _visit_chain(

@@ -104,6 +104,7 @@ class Child:
     log: Path
     console: Console
     patience_s: float = 10.0
+    descriptors: Sequence[int] = ()  # open files of ours that it goes on using
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
     _reader: threading.Thread | None = field(default=None, init=False)
 
@@ -116,6 +117,7 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=self.descriptors,
         )
         assert self.process.stdout is not None
         self._reader = threading.Thread(

@@ -23,6 +23,8 @@ DEBUG = env.boolean("DEBUG", default=False)
 SECRET_KEY = env.text("SECRET_KEY") or embedded.secret_key(VAR_DIR)
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 PORT = env.integer("PORT", default=8000, least=1, most=65535)
+# Python uses one core per process; two also leave one while the other is started again.
+WEB_PROCESSES = env.integer("WEB_PROCESSES", default=2, least=1, most=32)
 # The start of every wsUrl when clients reach the site by another name than the web
 # process sees; by default it follows the request.
 PUBLIC_WS_URL = env.url("PUBLIC_WS_URL", schemes=("ws", "wss")).rstrip("/")

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import socket
 import time
 from typing import Any
 
@@ -19,23 +20,30 @@ from .exclusive import LOCALNET_NODES, claim_localnet_ports
 from .preparation import DEVELOPMENT_USER, password_file
 from .processes import POLL_S, Child, Console, Supervisor, python
 from .variation import Variation, names
+from .webs import web_words
 
 LOCALNET_TIMEOUT_S = 30.0
 # A worker first ends the steps that it has begun.
 DRAIN_PATIENCE_S = 30.0
+ANSWER_TIMEOUT_S = 5.0  # of one request to a process of ours
 
 
 class Site:
-    """Starts everything through one supervisor, which stops it in reverse."""
+    """Starts everything through one supervisor, which stops it in reverse.
+
+    The web processes accept from `listening`, which stays open when one of them dies.
+    """
 
     def __init__(
         self,
         console: Console,
         supervisor: Supervisor,
+        listening: socket.socket,
         variation: Variation = Variation(),  # noqa: B008 - frozen
     ) -> None:
         self._console = console
         self._supervisor = supervisor
+        self._listening = listening
         self._variation = variation
         self._environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
         self._held = contextlib.ExitStack()  # the ports, until this process ends
@@ -46,10 +54,11 @@ class Site:
         if settings.USES_OWN_LOCALNET:
             self._start_localnet()
         self._prepare()
+        webs = self._variation.webs or settings.WEB_PROCESSES
         children = (
             *(self._worker(name) for name in names("worker", self._variation.workers)),
             *(self._keeper(name) for name in names("keeper", self._variation.keepers)),
-            self._web(),
+            *(self._web(name) for name in names("web", webs)),
         )
         self._supervisor.start(*children)
         for child in children:
@@ -143,14 +152,10 @@ class Site:
     def _keeper(self, name: str) -> Child:
         return self._serving(name, "manage.py", "keeper", patience_s=DRAIN_PATIENCE_S)
 
-    def _web(self) -> Child:
-        return self._serving(
-            "web",
-            *("-m", "ordersite.web", "--verbosity", "0", "--no-server-name"),
-            *("--bind", "127.0.0.1", "--port", str(settings.PORT)),
-            *("--ping-interval", "20", "--ping-timeout", "30"),
-            "ordersite.asgi:application",
-        )
+    def _web(self, name: str) -> Child:
+        child = self._serving(name, *web_words(self._listening))
+        child.descriptors = [self._listening.fileno()]
+        return child
 
     def _serving(self, name: str, *words: str, patience_s: float = 10) -> Child:
         command = python(*self._variation.launcher(name), *words)
@@ -212,7 +217,8 @@ def _request(
     host: str = "localhost",
 ) -> tuple[int, dict[str, Any]]:
     """Ask a process of this site; never through a proxy."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    # While a web process starts the kernel accepts, and nobody answers.
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_TIMEOUT_S)
     try:
         headers = {"Content-Type": "application/json", "Host": f"{host}:{port}"}
         connection.request(method, path, body, headers)

@@ -17,6 +17,7 @@ class Variation:
     localnet_options: Sequence[str] = ()
     workers: int = 1
     keepers: int = 1
+    webs: int | None = None  # None: as many as WEB_PROCESSES says
     launcher: Callable[[str], Sequence[str]] = lambda name: ()
     environment: Mapping[str, str] = field(default_factory=dict)
 

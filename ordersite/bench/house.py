@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from django.conf import settings
 
+from ordersite.exclusive import claim_web_port
 from ordersite.processes import Console, Supervisor
 from ordersite.site import Site
 from ordersite.variation import Variation, names
@@ -54,7 +55,8 @@ class BenchHouse:
                 else ()
             ),
         )
-        self._site = Site(console, self._supervisor, variation)
+        self._listening = claim_web_port(settings.PORT)
+        self._site = Site(console, self._supervisor, self._listening, variation)
 
     def start(self) -> None:
         """Start everything and wait until it is ready. Raises what Site does."""
@@ -63,6 +65,7 @@ class BenchHouse:
 
     def stop(self) -> None:
         self._supervisor.stop()
+        self._listening.close()
 
     def claims(self) -> Mapping[str, int]:
         """Return how many orders each worker and keeper has claimed so far."""

@@ -16,6 +16,7 @@ from solders.pubkey import Pubkey
 from dex.chain import known_chain
 from dex.localnet.store import Store
 from execution.audit.landed import Landed, read_landed
+from ordersite.exclusive import claim_web_port
 from ordersite.processes import Console
 from ordersite.site import Site
 from ordersite.variation import Variation, names
@@ -67,13 +68,15 @@ class House:
             ),
             workers=workers,
             keepers=keepers,
+            webs=1,  # that the run strikes down by its name
             launcher=lambda name: (
                 *("-m", "ordersite.chaos.armed"),
                 str(asking.file(name)),
             ),
             environment=self.nodes.start(),
         )
-        self._site = Site(console, self.caretaker, variation)
+        self._listening = claim_web_port(settings.PORT)
+        self._site = Site(console, self.caretaker, self._listening, variation)
         self._nodes: itertools.cycle[int] = itertools.cycle([0])
         self._lost = 0
 
@@ -130,6 +133,7 @@ class House:
         """Stop whatever runs."""
         self.caretaker.stop()
         self.nodes.stop()
+        self._listening.close()
 
     def landed(self) -> list[Landed]:
         """Read the ledger's file; localnet must have stopped."""

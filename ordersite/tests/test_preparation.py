@@ -42,6 +42,18 @@ def rows() -> list[object]:
     ]
 
 
+@pytest.mark.parametrize(("processes", "is_said"), [(2, False), (32, True)])
+def test_too_few_connections_for_the_web_processes_are_said(
+    localnet: RunningLocalnet, settings: Settings, processes: int, is_said: bool
+):
+    settings.WEB_PROCESSES = processes
+    said: list[str] = []
+    prepare(said.append)
+
+    wish = "database: it allows 200 connections, and 32 web processes"
+    assert any(line.startswith(wish) for line in said) == is_said
+
+
 def test_a_localnet_is_ready_to_trade_after_it(
     localnet: RunningLocalnet, settings: Settings
 ):

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -50,7 +51,7 @@ def screen() -> Screen:
     return Screen()
 
 
-def make_child(screen: Screen, folder: Path, code: str, **options: float) -> Child:
+def make_child(screen: Screen, folder: Path, code: str, **options: Any) -> Child:
     return Child(
         name="child",
         command=[sys.executable, "-c", code],

@@ -12,7 +12,7 @@ INTERRUPTED = """
 import signal, sys
 import django
 django.setup()
-from ordersite.management.commands.up import _stopped_by_signals
+from ordersite.foreground import stopped_by_signals
 from ordersite.processes import Console, Supervisor
 
 left = 0
@@ -29,7 +29,7 @@ for number in (signal.SIGTERM, signal.SIGHUP):
     signal.signal(number, signal.SIG_IGN)  # what is late after a round is dropped
 console = Console(sys.stdout)
 for line in range(1, 30):
-    with _stopped_by_signals(Supervisor(console), console):
+    with stopped_by_signals(Supervisor(console), console, "up"):
         left = line
         sys.settrace(interrupt)
         signal.raise_signal(signal.SIGTERM)

@@ -1,0 +1,138 @@
+"""`manage.py web`: several processes on one listening socket, as in the container."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from django.conf import settings
+
+from ordersite.embedded.server import wait_until
+
+from .test_exclusive import free_port
+
+TIMEOUT_S = 30.0
+
+
+class WebCommand:
+    """`manage.py web` with two processes, without any server behind it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self.log = folder / "web.log"
+        with self.log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "web", "--port", str(self.port)],
+                cwd=settings.BASE_DIR,
+                env={**os.environ, "VAR_DIR": str(folder), "WEB_PROCESSES": "2"},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def says(self, text: str) -> bool:
+        return wait_until(lambda: text in self.log.read_text(), TIMEOUT_S)
+
+    def webs(self) -> list[psutil.Process]:
+        return [
+            child
+            for child in psutil.Process(self.process.pid).children()
+            if "ordersite.web" in child.cmdline()
+        ]
+
+    def listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def is_alive(self) -> bool:
+        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_S)
+        try:
+            client.request("GET", "/healthz")
+            return client.getresponse().status == 200
+        finally:
+            client.close()
+
+    def answering(self) -> set[int]:
+        """Return the processes that hold connections of clients right now."""
+        clients = [
+            http.client.HTTPConnection("127.0.0.1", self.port) for _ in range(40)
+        ]
+        for client in clients:
+            client.request("GET", "/healthz")
+        for client in clients:
+            assert client.getresponse().status == 200
+        holders = {
+            web.pid
+            for web in self.webs()
+            if any(c.raddr for c in web.net_connections())
+        }
+        for client in clients:
+            client.close()
+        return holders
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[WebCommand]:
+    command = WebCommand(tmp_path)
+    assert wait_until(command.listens, TIMEOUT_S)
+    yield command
+    command.process.send_signal(signal.SIGTERM)
+    command.process.wait(TIMEOUT_S)
+
+
+def test_two_processes_answer_and_one_that_dies_is_back_without_a_refusal(web):
+    assert web.is_alive()  # it waits for the first that accepts
+    assert wait_until(lambda: len(web.answering()) == 2, TIMEOUT_S)
+    dead, _ = web.webs()
+    dead.kill()
+    for _ in range(50):
+        assert web.is_alive()
+
+    assert web.says("died; starts again in 1 s")
+    assert web.says("started again")
+    assert wait_until(lambda: len(web.answering()) == 2, TIMEOUT_S)
+    assert dead.pid not in web.answering()
+
+
+def test_clients_wait_while_every_process_is_away(web):
+    assert web.is_alive()
+    for process in web.webs():
+        process.kill()
+
+    assert web.is_alive()
+
+
+def test_a_stop_ends_all_of_them_and_frees_the_port(web):
+    assert web.is_alive()
+    webs = web.webs()
+    web.process.send_signal(signal.SIGTERM)
+
+    assert web.process.wait(TIMEOUT_S) == 0
+    assert psutil.wait_procs(webs, timeout=1)[1] == []
+    assert "does not stop" not in web.log.read_text()
+    assert not web.listens()
+
+
+def test_a_port_in_use_is_said_in_one_line(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = subprocess.run(
+            [sys.executable, "manage.py", "web", "--port", str(port)],
+            cwd=settings.BASE_DIR,
+            env={**os.environ, "VAR_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+
+    assert ended.returncode == 1
+    assert f"Port {port} is in use" in ended.stderr
+    assert "Traceback" not in ended.stderr
