@@ -17,10 +17,10 @@ from .feed import Feed
 from .hub import current_hub
 from .inputs import accept_order
 from .origins import EXECUTE_PATH, is_secure, may_connect, socket_host, ws_url
-from .owners import visible_orders
 from .parsers import parse_object
 from .problems import Problem, as_problem, internal_error, not_found, order_not_found
 from .services import Placement
+from .standing import Standing
 from .threads import in_thread
 
 logger = logging.getLogger(__name__)
@@ -35,11 +35,25 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _SEQUENCE = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
-class OrderConsumer(AsyncWebsocketConsumer):
-    # Channels would subscribe once per socket and refuse every socket while Redis is
-    # down. The hub subscribes once per process and lives without Redis.
-    channel_layer_alias = None  # type: ignore[assignment]
+class LeanConsumer(AsyncWebsocketConsumer):
+    """A consumer with no channel layer and no thread.
 
+    Channels would subscribe once per socket, and refuse every socket while Redis is down:
+    the hub subscribes once per process and lives without Redis. And Channels would go to
+    a thread at every message, for connections to the database that no socket has.
+    """
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.scope = scope
+        self.base_send = send
+        while (message := await receive())["type"] != "websocket.disconnect":
+            if message["type"] == "websocket.connect":
+                await self.websocket_connect(message)
+            else:
+                await self.websocket_receive(message)
+
+
+class OrderConsumer(LeanConsumer):
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self._feed = Feed()
         self._hub = current_hub()
@@ -87,7 +101,7 @@ class OrderConsumer(AsyncWebsocketConsumer):
         order_id, after = _wanted(self.scope["query_string"])
         if order_id is not None:
             self._watches = True
-            if await in_thread(_is_over, order_id, after):
+            if _is_over(await self._hub.standings.read(order_id), order_id, after):
                 await self.close(CLOSE_DONE)
                 return
             self._hub.subscribe(self._feed, order_id, after)
@@ -123,10 +137,8 @@ class OrderConsumer(AsyncWebsocketConsumer):
         return json.dumps(problem.body(instance=self.scope["path"]))
 
 
-class NowhereConsumer(AsyncWebsocketConsumer):
+class NowhereConsumer(LeanConsumer):
     """Says that nothing is at this path, as a GET there would."""
-
-    channel_layer_alias = None  # type: ignore[assignment]
 
     async def connect(self) -> None:
         problem = not_found(
@@ -167,16 +179,17 @@ def _wanted(query_string: bytes) -> tuple[UUID | None, int]:
     return UUID(order_ids[0]), int(afters[0])
 
 
-def _is_over(order_id: UUID, after: int) -> bool:
+def _is_over(standing: Standing | None, order_id: UUID, after: int) -> bool:
     """Say whether nothing is to come after `after`; raises Problem for a wrong one."""
-    order = visible_orders().filter(id=order_id).first()
-    if order is None:
+    if standing is None:
         raise order_not_found(order_id)
-    if after > order.last_sequence:
+    if after > standing.last_sequence:
         raise Problem(
-            400, "invalid_after", f"The order has {order.last_sequence} events so far."
+            400,
+            "invalid_after",
+            f"The order has {standing.last_sequence} events so far.",
         )
-    return order.is_closed and after == order.last_sequence
+    return standing.is_closed and after == standing.last_sequence
 
 
 def _place(text: str) -> Placement:

@@ -12,13 +12,16 @@ from uuid import UUID
 from django.db import Error, connection
 
 from .models import TERMINAL, OrderEvent
-from .serializers import event_frame
+from .serializers import EventRow, event_frame
+
+# json.dumps() would make one for each frame.
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 PAGE_ROWS = 1_000
 PAGE_BYTES = 512 * 1024  # of data, as stored; or one event that is larger
 
 _MISSED = """
-    SELECT * FROM (
+    SELECT order_id, sequence, status, attempt, created_at, data, missed FROM (
         SELECT event.*,
                count(*) OVER () AS missed,
                sum(pg_column_size(event.data)) OVER before AS bytes_before
@@ -80,21 +83,22 @@ class HistoryReader:
 
 
 def _read(cursors: Mapping[UUID, int]) -> Page:
-    seen = [list(cursors.keys()), list(cursors.values())]
+    seen = (list(cursors.keys()), list(cursors.values()))
     try:
-        rows = list(OrderEvent.objects.raw(_MISSED, [*seen, PAGE_BYTES, PAGE_ROWS]))
-        events = [
-            StoredEvent(
-                row.order_id, row.sequence, row.status in TERMINAL, frame_text(row)
-            )
-            for row in rows
-        ]
-        # A column of the query, not of the table.
-        is_last = not rows or len(rows) == rows[0].missed  # type: ignore[attr-defined]
-        return Page(events, is_last)
+        with connection.cursor() as cursor:
+            cursor.execute(_MISSED, [*seen, PAGE_BYTES, PAGE_ROWS])
+            rows = cursor.fetchall()
     except Error:
         connection.close()
         raise
+    # Not by model instances, which cost three times more.
+    events = [_stored(EventRow._make((*row[:5], json.loads(row[5])))) for row in rows]
+    return Page(events, is_last=not rows or len(rows) == rows[0][-1])
+
+
+def _stored(row: EventRow) -> StoredEvent:
+    is_terminal = row.status in TERMINAL
+    return StoredEvent(row.order_id, row.sequence, is_terminal, frame_text(row))
 
 
 def _disconnect() -> None:
@@ -102,5 +106,5 @@ def _disconnect() -> None:
     connection.close()
 
 
-def frame_text(event: OrderEvent) -> str:
-    return json.dumps(event_frame(event), ensure_ascii=False, separators=(",", ":"))
+def frame_text(event: OrderEvent | EventRow) -> str:
+    return _encoder.encode(event_frame(event))

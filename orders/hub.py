@@ -20,6 +20,7 @@ from channels.layers import channel_layers
 from .events import GROUP, MESSAGE_TYPE
 from .feed import Feed
 from .history import HistoryReader, StoredEvent
+from .standing import StandingReader
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ class Hub:
         self, loop: asyncio.AbstractEventLoop, reader: HistoryReader | None = None
     ) -> None:
         self.loop = loop
+        self.standings = StandingReader()
         self._feeds: dict[UUID, set[Feed]] = {}
         self._marked: set[UUID] = set()
         self._wake = asyncio.Event()
@@ -47,7 +49,7 @@ class Hub:
 
     def subscribe(self, feed: Feed, order_id: UUID, after: int) -> None:
         """Have the events of an order after sequence `after` put into `feed`, once."""
-        if order_id in feed.cursors:
+        if feed.knows(order_id):
             return
         feed.cursors[order_id] = after
         self._feeds.setdefault(order_id, set()).add(feed)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import UUID
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -20,7 +21,18 @@ def timestamp(moment: datetime) -> str:
     return text.replace("+00:00", "Z")
 
 
-def event_frame(event: OrderEvent) -> dict[str, Any]:
+class EventRow(NamedTuple):
+    """The columns of an event that its frame shows."""
+
+    order_id: UUID
+    sequence: int
+    status: str
+    attempt: int
+    created_at: datetime
+    data: Any
+
+
+def event_frame(event: OrderEvent | EventRow) -> dict[str, Any]:
     """The one shape of an event, for history, sockets and listeners."""
     return {
         "orderId": str(event.order_id),

@@ -14,6 +14,7 @@ from twisted.internet import defer
 
 from .bounded_request import BoundedRequest
 from .bounded_socket import BoundedSocket
+from .plain_autobahn import make_plain
 
 # A client that is slow to read its last events is not cut off before the close frame.
 CLOSE_HANDSHAKE_S = 10
@@ -83,4 +84,5 @@ class CommandLine(CommandLineInterface):  # type: ignore[misc]
 
 
 if __name__ == "__main__":
+    make_plain()
     CommandLine.entrypoint()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from orders import feed as feed_module
 from orders.feed import Feed
 from orders.history import StoredEvent
 
@@ -76,3 +77,41 @@ async def test_an_answer_takes_room_from_events():
     assert not feed.offer(event(1))
     await feed.take()
     assert feed.may_resume
+
+
+def ending(order_id: UUID) -> StoredEvent:
+    return StoredEvent(order_id, 1, is_terminal=True, text="end")
+
+
+async def test_a_feed_that_carries_orders_all_day_remembers_a_bounded_number():
+    feed = Feed()
+    for number in range(3 * feed_module.ENDED_KEPT):
+        order_id = UUID(int=number)
+        feed.cursors[order_id] = 0
+        assert feed.offer(ending(order_id))
+        await feed.take()
+
+    assert feed.cursors == {}
+    assert len(feed._ended) == feed_module.ENDED_KEPT
+
+
+async def test_an_order_that_ended_is_known_and_none_of_its_events_is_taken_again():
+    feed = Feed()
+    feed.cursors[ORDER] = 0
+    assert feed.offer(ending(ORDER))
+
+    assert feed.knows(ORDER)
+    assert not feed.offer(ending(ORDER))
+    assert not feed.offer(event(2))
+
+
+async def test_the_end_of_an_order_that_found_no_room_is_still_to_come():
+    feed = Feed(room=1)
+    feed.cursors[ORDER] = 0
+    await feed.reply("an answer")
+    assert not feed.offer(ending(ORDER))
+
+    await feed.take()
+    feed.behind = False
+    assert feed.cursors == {ORDER: 0}
+    assert feed.offer(ending(ORDER))
