@@ -21,17 +21,13 @@ from orders.routing import websocket_urlpatterns
 
 from .handler import PooledHandler
 
-# Each keeps a connection. More would serve no more orders, for Python runs one thread at a
-# time; these are for the requests that wait, such as those for quotes.
-REQUESTS_AT_ONCE = 12
-
 # All threads of this process that use the database live as long as it does. What a kept
 # connection is worth is asked before each use: see ordersite.postgres.
 connections.settings["default"]["CONN_MAX_AGE"] = None
 
 application = ProtocolTypeRouter(
     {
-        "http": PooledHandler(threads=REQUESTS_AT_ONCE),
+        "http": PooledHandler(),
         # The stubs know only patterns that Channels changed.
         "websocket": URLRouter(websocket_urlpatterns),  # type: ignore[arg-type]
     }

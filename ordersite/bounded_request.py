@@ -26,6 +26,10 @@ class BoundedRequest(Paced, WebRequest):  # type: ignore[misc]
     _is_early = False  # the answer may be there before the body is
     _linger: asyncio.TimerHandle | None = None
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        # Twisted would parse forms, and every Content-Type, for nobody: Django does.
+        super().__init__(*args, parsePOSTFormSubmission=False, **options)
+
     def gotLength(self, length: int | None) -> None:
         """Called after the headers; `length` None when the body comes in chunks."""
         super().gotLength(0)  # in memory, never in a file

@@ -22,6 +22,10 @@ from django.http import FileResponse
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
+# Each keeps a connection. More would serve no more orders, for Python runs one thread at a
+# time; these are for the requests that wait, such as those for quotes.
+REQUESTS_AT_ONCE = 12
+
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -38,11 +42,13 @@ class Answer:
 
 
 class PooledHandler(ASGIHandler):
-    """Answers requests in `threads` threads, middleware and view in one call."""
+    """Answers REQUESTS_AT_ONCE requests at a time, middleware and view in one call."""
 
-    def __init__(self, *, threads: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="request")
+        self._threads = ThreadPoolExecutor(
+            REQUESTS_AT_ONCE, thread_name_prefix="request"
+        )
 
     def load_middleware(self, is_async: bool = False) -> None:
         super().load_middleware(is_async=False)

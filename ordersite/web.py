@@ -6,6 +6,7 @@ python -m ordersite.web [options of daphne] ordersite.asgi:application
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 from daphne.cli import CommandLineInterface
@@ -15,6 +16,8 @@ from twisted.internet import defer
 from .bounded_request import BoundedRequest
 from .bounded_socket import BoundedSocket
 from .plain_autobahn import make_plain
+
+logger = logging.getLogger("ordersite.web")  # as a program its name is __main__
 
 # A client that is slow to read its last events is not cut off before the close frame.
 CLOSE_HANDSHAKE_S = 10
@@ -69,6 +72,11 @@ class WebServer(Server):  # type: ignore[misc]
             if (application := details.get("application_instance")) is not None:
                 kind = requests if isinstance(protocol, BoundedRequest) else sockets
                 kind.add(application)
+        logger.info(
+            "stopping: %d requests run, %d sockets are open",
+            len(requests),
+            len(sockets),
+        )
         for socket in sockets:
             socket.cancel()
         if requests:

@@ -22,8 +22,8 @@ from orders.models import Order
 from orders.tests.clients import PATH, order_text
 from orders.tests.helpers import make_owner, make_token
 from orders.tests.wire import HOST, Wire, answer, post, upgrade
-from ordersite.asgi import REQUESTS_AT_ONCE
 from ordersite.embedded.server import wait_until
+from ordersite.handler import REQUESTS_AT_ONCE
 
 from .web import TIMEOUT_S, WebProcess, web_process
 
@@ -347,7 +347,7 @@ def connections_of_web() -> int:
     """End every connection to the database but this one; return how many there were."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+            "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
         return int(cursor.fetchone()[0])
@@ -376,6 +376,7 @@ def test_a_process_asked_to_stop_ends_its_requests_first(tmp_path, gate):
             wire.send(head_of("GET", "/odd/wait"))
         with gate.held(), gate.held(), gate.held():
             web.ask_to_stop()
+            assert wait_until(lambda: "stopping: 3 req" in web.log.read_text(), 10)
         began = time.monotonic()
         for wire in wires:
             assert b"Connection: close" in wire.head()
