@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from django.conf import settings
 
 from dex.chain import known_chain
+from dex.collector import calm_collector
 from dex.errors import RpcError, RpcUnavailable, WalletError, WrongChain
 from dex.models import Chain
 from dex.router import load_venues
@@ -79,6 +80,7 @@ async def serve(
 
     async def carry_with_runner() -> None:
         async with open_runner(role) as runner:
+            calm_collector()
             await carry(runner)
 
     carrying = asyncio.create_task(carry_with_runner())

@@ -13,6 +13,8 @@ from daphne.cli import CommandLineInterface
 from daphne.server import Server
 from twisted.internet import defer
 
+from dex.collector import calm_collector
+
 from .bounded_request import BoundedRequest
 from .bounded_socket import BoundedSocket
 from .plain_autobahn import make_plain
@@ -35,6 +37,7 @@ class WebServer(Server):  # type: ignore[misc]
 
     def _bound(self) -> None:
         """Called when the factories are made and nothing was accepted yet."""
+        calm_collector()
         build = self.http_factory.buildProtocol
 
         def build_bounded(address: Any) -> Any:

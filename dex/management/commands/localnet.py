@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from solders.pubkey import Pubkey
 
+from dex.collector import calm_collector
 from dex.localnet.faults.rules import BadRule, rule_from_text
 from dex.localnet.fork.dumps import BadDump
 from dex.localnet.fork.load import load_fork
@@ -156,6 +157,7 @@ class Command(BaseCommand):
                 self.stdout.write(line)
             for program in sorted(map(str, programs.programs if programs else ())):
                 self.stdout.write(f"runs the dumped program {program}")
+            calm_collector()
             asyncio.run(self._serve(network, options["host"], options["port"]))
         finally:
             network.ledger.close()
