@@ -20,6 +20,9 @@ from orders.transitions import Counted, transition, transition_all
 from .gathered import Gathered
 from .storage import CONNECTION_ERRORS, Database, Held, read_all_held
 
+FEW = 20  # orders in flight
+PAUSE_PER_ORDER_S, LONGEST_PAUSE_S = 0.0005, 0.05
+
 
 class Batches:
     """What orders read and write, gathered while the call before is under way.
@@ -32,10 +35,21 @@ class Batches:
         self.database = database
         self._wallet = wallet
         self._unit_price = unit_price
-        self._held = Gathered(self._read)
-        self._wanted = Gathered(self._want)
-        self._signed = Gathered(self._sign)
-        self._moved = Gathered(self._move, key=lambda move: move.order_id)
+        self.in_flight = 0  # orders that are carried now
+        self._held = Gathered(self._read, pause_s=self.pause_s)
+        self._wanted = Gathered(self._want, pause_s=self.pause_s)
+        self._signed = Gathered(self._sign, pause_s=self.pause_s)
+        self._moved = Gathered(
+            self._move, key=lambda move: move.order_id, pause_s=self.pause_s
+        )
+
+    def pause_s(self) -> float:
+        """Say how long more may gather before the next call.
+
+        Few orders wait for nobody. Many wait for the CPU in any case, and need the less
+        of it the more of them share a call.
+        """
+        return min(max(self.in_flight - FEW, 0) * PAUSE_PER_ORDER_S, LONGEST_PAUSE_S)
 
     async def read_held(self, claim: Claim) -> Held | None:
         """Read an order while the claim holds it; None when somebody took it over."""

@@ -82,9 +82,11 @@ class Engine:
         holder's, done again.
         """
         carrier = Carrier(self, claim)
+        self.batches.in_flight += 1
         try:
             await self._carry(carrier, claim, stepped)
         finally:
+            self.batches.in_flight -= 1
             # It is closed, or somebody else's now: its swap counts here no more.
             carrier.drop_plan()
 

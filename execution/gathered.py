@@ -15,19 +15,22 @@ MOST = 100  # items of one call
 
 
 class Gathered(Generic[Item, Result]):
-    """One call at a time, with all that has come meanwhile. Nobody waits for company.
+    """One call at a time, with all that has come meanwhile.
 
     `carry_out` returns a result for each item, in their order; what it raises is raised
     for each. With `key`, items of one key never share a call, and keep their order.
+    After each call `pause_s` tells how long more may gather.
     """
 
     def __init__(
         self,
         carry_out: Callable[[list[Item]], Awaitable[Sequence[Result]]],
         key: Callable[[Item], Hashable] | None = None,
+        pause_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._carry_out = carry_out
         self._key = key
+        self._pause_s = pause_s
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
         self._calling: asyncio.Task[None] | None = None
 
@@ -65,6 +68,8 @@ class Gathered(Generic[Item, Result]):
                 for answer, result in zip(answers, results, strict=True):
                     if not answer.done():
                         answer.set_result(result)
+            if pause_s := self._pause_s():
+                await asyncio.sleep(pause_s)
 
     def _next_batch(self) -> list[tuple[Item, asyncio.Future[Result]]]:
         """Take what waits, but for those whose callers are gone."""

@@ -69,6 +69,11 @@ class RunnerThread:
                 if not self._thread.is_alive():
                     raise RunnerStopped from None
 
+    @property
+    def pause_s(self) -> float:
+        """How long more jobs may gather before the next are taken."""
+        return self._runner.result().engine.batches.pause_s()
+
     def stop(self) -> None:
         """Drain and end the thread."""
         self._loop.call_soon_threadsafe(self._stopping.set)

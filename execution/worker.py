@@ -103,6 +103,7 @@ class OrderWorker(SteadyWorker):
                 if jobs:
                     taken, busy_at = taken + len(jobs), time.monotonic()
                     self._hand_over(jobs)
+                    time.sleep(self._runner.pause_s)
                 elif burst or _is_over(busy_at, max_idle_s):
                     break
             except redis.RedisError as error:

@@ -233,6 +233,35 @@ async def test_no_call_takes_more_than_a_hundred_items():
     assert sizes == [100, 100, 50]
 
 
+async def test_what_comes_during_the_pause_after_a_call_shares_the_next_one():
+    made, pausing, again = [], asyncio.Event(), asyncio.Event()
+
+    async def carry_out(items):
+        made.append(items)
+        return items
+
+    def pause_s():
+        pausing.set()
+        return 0.0 if again.is_set() else 0.05
+
+    gathered = Gathered(carry_out, pause_s=pause_s)
+    await gathered.call(1)
+    await pausing.wait()
+    again.set()
+
+    await asyncio.gather(*(gathered.call(n) for n in (2, 3, 4)))
+
+    assert made == [[1], [2, 3, 4]]
+
+
+async def test_few_orders_wait_for_nobody_and_many_up_to_50_ms(stage, batches):
+    pauses = {}
+    for batches.in_flight in (0, 20, 21, 60, 120, 2_000):
+        pauses[batches.in_flight] = round(batches.pause_s(), 6)
+
+    assert pauses == {0: 0, 20: 0, 21: 0.0005, 60: 0.02, 120: 0.05, 2_000: 0.05}
+
+
 async def test_what_a_call_raises_is_raised_to_everyone_in_it():
     async def carry_out(items):
         raise OperationalError("the server is away")
