@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import tempfile
 from collections.abc import MutableMapping
 from pathlib import Path
+
+# In a folder that new_installation() made, until the process it was made for has begun.
+MARK = ".made-for-one-run"
 
 # Every setting that the environment could carry over.
 SETTINGS = (
@@ -41,4 +45,25 @@ def new_installation(prefix: str) -> tuple[Path, dict[str, str]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         environment["PORT"] = str(probe.getsockname()[1])
+    (folder / MARK).touch()
     return folder, environment
+
+
+def enter_installation(var_dir: Path) -> Path | None:
+    """Return the temporary folder that was made for this process alone.
+
+    None when `var_dir` is anybody else's: a run must not touch what it did not make.
+    """
+    folder = var_dir.parent
+    try:
+        (folder / MARK).unlink()
+    except FileNotFoundError:
+        return None
+    return folder
+
+
+def leave_installation(folder: Path, sockets: Path, *, keep: bool) -> None:
+    """Remove what enter_installation() returned, and its sockets; `keep` its data."""
+    shutil.rmtree(sockets, ignore_errors=True)
+    if not keep:
+        shutil.rmtree(folder)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import resource
-import shutil
 import signal
 import subprocess
 import sys
@@ -26,7 +25,11 @@ from ordersite.bench.run import RunFailed, measure, problems
 from ordersite.child import bound
 from ordersite.embedded import EmbeddedError
 from ordersite.exclusive import InUse
-from ordersite.isolation import new_installation
+from ordersite.isolation import (
+    enter_installation,
+    leave_installation,
+    new_installation,
+)
 from ordersite.processes import Console
 
 # The option, the member of Plan, its type, and what it is.
@@ -89,13 +92,12 @@ class Command(BaseCommand):
         parser.add_argument("--label", default="", help="a note for the JSON line")
         parser.add_argument("--keep", action="store_true", help="keep the folders")
         parser.add_argument("--plan", help=SUPPRESS)
-        parser.add_argument("--folder", type=Path, help=SUPPRESS)
 
     def handle(self, *args: Any, **options: Any) -> None:
         out = options["out"] or settings.VAR_DIR / "bench" / "runs.jsonl"
         try:
             if options["plan"] is not None:
-                self._run_here(Plan(**json.loads(options["plan"])), out, options)
+                self._run_here(options["plan"], out, options)
                 return
             failed = self._run_all(_plans(options), out, options)
         except KeyboardInterrupt:
@@ -132,9 +134,12 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         return self._finish(record, out, options)
 
-    def _run_here(self, plan: Plan, out: Path, options: dict[str, Any]) -> None:
+    def _run_here(self, written: str, out: Path, options: dict[str, Any]) -> None:
         """Run a plan in a house of this process, whose settings are made for it."""
-        folder: Path = options["folder"]
+        folder = enter_installation(settings.VAR_DIR)
+        if folder is None:
+            raise CommandError("--plan is set by the command itself: see --help.")
+        plan = Plan(**json.loads(written))
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         self._say(f"{report.described(plan)}; logs in {folder}")
         broken = True
@@ -144,11 +149,10 @@ class Command(BaseCommand):
         except (DexError, EmbeddedError, InUse, RunFailed) as error:
             raise CommandError(str(error)) from error
         finally:
-            shutil.rmtree(settings.EMBEDDED.sockets, ignore_errors=True)
-            if broken or options["keep"]:
+            keep = broken or options["keep"]
+            leave_installation(folder, settings.EMBEDDED.sockets, keep=keep)
+            if keep:
                 self._say(f"  the folder {folder} is kept")
-            else:
-                shutil.rmtree(folder)
         if broken:
             raise CommandError("The run failed: see above.")
 
@@ -207,11 +211,11 @@ def _plans(options: dict[str, Any]) -> list[Plan]:
 
 def _in_a_house(plan: Plan, out: Path, options: dict[str, Any]) -> int:
     """Run a plan in a process whose settings are those of a new installation."""
-    folder, environment = new_installation("dex-bench-")
+    _, environment = new_installation("dex-bench-")
     environment |= environment_of(plan)
     command = [
         *(sys.executable, "manage.py", "bench"),
-        *("--plan", json.dumps(plan.written()), "--folder", str(folder)),
+        *("--plan", json.dumps(plan.written())),
         *("--out", str(out.resolve()), "--label", options["label"]),
         *(["--keep"] if options["keep"] else []),
     ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import signal
 import sys
 from argparse import ArgumentParser
@@ -22,7 +21,11 @@ from ordersite.chaos.house import House, HouseFailed
 from ordersite.chaos.run import Plan, run
 from ordersite.embedded import EmbeddedError
 from ordersite.exclusive import InUse
-from ordersite.isolation import new_installation
+from ordersite.isolation import (
+    enter_installation,
+    leave_installation,
+    new_installation,
+)
 from ordersite.processes import Console
 
 SHOWN = 20
@@ -101,13 +104,16 @@ class Command(BaseCommand):
             help="seconds; half of a real chain's, so that what is lost expires sooner",
         )
         parser.add_argument("--keep", action="store_true", help="keep the folder")
-        parser.add_argument("--folder", type=Path, help="(set by the command itself)")
 
     def handle(self, *args: Any, **options: Any) -> None:
         plan = _plan(options)
-        if options["folder"] is None:
+        folder = enter_installation(settings.VAR_DIR)
+        if folder is None:
             _begin_again_in_a_folder_of_its_own(plan)
-        folder: Path = options["folder"]
+        else:
+            self._run_in(folder, plan, keep=options["keep"])
+
+    def _run_in(self, folder: Path, plan: Plan, *, keep: bool) -> None:
         self._say(f"seed {plan.seed}: {_said(plan)}; logs in {folder}")
         broken = True
         signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -119,11 +125,10 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             raise CommandError("Stopped before the end: nothing is proved.") from None
         finally:
-            shutil.rmtree(settings.EMBEDDED.sockets, ignore_errors=True)
-            if broken or options["keep"]:
-                self.stdout.write(f"the folder {folder} is kept")
-            else:
-                shutil.rmtree(folder)
+            keep = keep or broken
+            leave_installation(folder, settings.EMBEDDED.sockets, keep=keep)
+            if keep:
+                self._say(f"the folder {folder} is kept")
         if broken:
             raise CommandError(f"The fault run with seed {plan.seed} broke rules.")
 
@@ -205,7 +210,7 @@ def _said(plan: Plan) -> str:
 
 def _begin_again_in_a_folder_of_its_own(plan: Plan) -> None:
     """Replace this process by one whose settings are those of a new installation."""
-    folder, environment = new_installation("dex-chaos-")
+    _, environment = new_installation("dex-chaos-")
     environment["SLOT_TIME_S"] = f"{plan.slot_time_s:g}"
-    again = [*sys.argv, "--seed", str(plan.seed), "--folder", str(folder)]
+    again = [*sys.argv, "--seed", str(plan.seed)]
     os.execve(sys.executable, [sys.executable, *again], environment)
