@@ -19,9 +19,7 @@ class Caretaker(Supervisor):
     def __init__(self, console: Console) -> None:
         super().__init__(console, at_once=True)
         self.caused: Counter[str] = Counter()
-        self.redis_away_until = 0.0
         self._down_until: dict[str, float] = {}
-        self._died_beside_redis: Counter[str] = Counter()
 
     def pid(self, name: str) -> int | None:
         """Return the process of a service; None while it is down."""
@@ -44,22 +42,9 @@ class Caretaker(Supervisor):
         self.caused[name] += 1
         process.send_signal(number)
 
-    def fell_with_redis(self) -> Counter[str]:
-        """Count the workers that ended because Redis did.
-
-        RQ ends a worker that loses Redis between two jobs; it gives its orders back, and
-        whoever supervises it starts it again.
-        """
-        return +Counter(
-            {
-                name: min(count, self.deaths[name] - self.caused[name])
-                for name, count in self._died_beside_redis.items()
-            }
-        )
-
     def died_by_itself(self) -> Iterator[Violation]:
         """Iterate over what died more often than the run killed it."""
-        for name, count in (self.deaths - self.caused - self.fell_with_redis()).items():
+        for name, count in (self.deaths - self.caused).items():
             detail = f"{name} died {count} times by itself"
             yield Violation("process_died", None, detail)
 
@@ -69,9 +54,5 @@ class Caretaker(Supervisor):
         return service
 
     def _revive(self, service: Service, health: Health, now: float) -> None:
-        if now < self._down_until.get(service.name, 0.0):
-            return
-        name, before = service.name, self.deaths[service.name]
-        super()._revive(service, health, now)
-        if name.startswith("worker") and now < self.redis_away_until:
-            self._died_beside_redis[name] += self.deaths[name] - before
+        if now >= self._down_until.get(service.name, 0.0):
+            super()._revive(service, health, now)

@@ -128,8 +128,6 @@ def _report(
     for kind in KINDS:
         if count := striker.struck[kind]:
             say(f"{kind} struck {count} times")
-    for name, count in house.caretaker.fell_with_redis().items():
-        say(f"{name} ended {count} times because Redis was away")
     for what, where in (
         ("killed", house.killer.at_points()),
         ("frozen", striker.frozen_at),

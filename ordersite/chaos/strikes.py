@@ -34,8 +34,6 @@ from .schedule import (
 )
 
 REDIS, POSTGRES = "valkey", "postgres"
-# So long after Redis is back a worker may still end because it was away.
-REDIS_FELT_S = 10.0
 
 
 @dataclass
@@ -195,9 +193,6 @@ class Striker:
         for outage in self.outages:
             if outage.ended is not None:
                 continue
-            if outage.name == REDIS:
-                felt_until = time.monotonic() + REDIS_FELT_S
-                self._caretaker.redis_away_until = felt_until
             if outage.name not in struck and self._caretaker.is_up_again(outage.name):
                 outage.ended = datetime.now(UTC)
 

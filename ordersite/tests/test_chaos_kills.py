@@ -23,7 +23,14 @@ from ordersite.chaos.caretaker import Caretaker
 from ordersite.chaos.kills import Killer
 from ordersite.chaos.nodes import Nodes
 from ordersite.chaos.points import WEB_POINTS, Asking, Wish
-from ordersite.chaos.schedule import FREEZE, KILL, Counts, Schedule, Strike
+from ordersite.chaos.schedule import (
+    FREEZE,
+    KILL,
+    REDIS_STALL,
+    Counts,
+    Schedule,
+    Strike,
+)
 from ordersite.chaos.strikes import Striker
 from ordersite.processes import Child, Console
 
@@ -148,16 +155,38 @@ def test_a_death_that_nobody_caused_is_a_violation(killer: Killer):
     assert unexplained(killer.caretaker) == ["worker died 1 times by itself"]
 
 
-def test_a_worker_that_ends_while_redis_is_away_is_counted_apart(killer: Killer):
+def test_a_worker_that_dies_while_redis_is_away_is_a_violation_too(
+    killer: Killer, tmp_path: Path
+):
     caretaker = killer.caretaker
-    caretaker.redis_away_until = time.monotonic() + 60
+    caretaker.start(sleeping("valkey", tmp_path))
+    schedule = Schedule(Counts({}), ["worker"], seconds=1, seed=1)
+    schedule.strikes = [Strike(0, REDIS_STALL, lasts_s=60)]
+    striker = Striker(schedule, caretaker, killer, Nodes())
+    striker.step()
+    assert striker.struck == {REDIS_STALL: 1}
+
     pid = caretaker.pid("worker")
     assert pid is not None
     os.kill(pid, 9)
     wait_for(lambda: caretaker.pid("worker") is None)
+    striker.step()
     caretaker.watch_once()
-    assert caretaker.fell_with_redis() == {"worker": 1}
-    assert unexplained(caretaker) == []
+
+    assert unexplained(caretaker) == ["worker died 1 times by itself"]
+    striker.end()
+
+
+def sleeping(name: str, folder: Path) -> Child:
+    """A process that does nothing, under the name of one that the run strikes."""
+    return Child(
+        name=name,
+        command=["sleep", "600"],
+        environment=dict(os.environ),
+        folder=Path(settings.BASE_DIR),
+        log=folder / f"{name}.log",
+        console=Console(io.StringIO()),
+    )
 
 
 def test_a_wish_is_granted_once_and_not_after_it_was_withdrawn(tmp_path: Path):
