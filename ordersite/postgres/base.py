@@ -27,6 +27,9 @@ RV = TypeVar("RV")
 
 SILENT_CONNECT_S = 4.0  # a connect that failed after so long: nobody refused it
 PAUSE_S = 2.0  # after it fell silent, before it is asked again
+# The clock is looked at every tenth of a second. So much later it was not the database that
+# stood still, but this process: a stop signal, a suspended machine.
+OVERSLEPT_S = 1.0
 # What may lie between us and the server forgets a connection without a word, but not one
 # that was used so short a time ago.
 FRESH_S = 5.0
@@ -83,11 +86,8 @@ class BoundedConnection(psycopg.Connection[Any]):
         try:
             answer = super().wait(gen, interval, settings.DATABASE_TIMEOUT_S)
         except psycopg.errors._WaitTimeout:
-            silence.waited_in_vain(began)
             self.pgconn.finish()
-            raise psycopg.OperationalError(
-                f"PostgreSQL did not answer for {settings.DATABASE_TIMEOUT_S:g} s."
-            ) from None
+            raise _given_up(began) from None
         self.answered_at = silence.answered()
         return answer
 
@@ -101,6 +101,21 @@ class BoundedConnection(psycopg.Connection[Any]):
         waiting = select.poll()
         waiting.register(self.fileno(), select.POLLIN)
         return not waiting.poll(0)
+
+
+def _given_up(began: float) -> psycopg.OperationalError:
+    """Return the error of a wait that was too long, and count the database as silent.
+
+    Unless it was this process that stood still: then nobody knows.
+    """
+    limit_s, waited_s = settings.DATABASE_TIMEOUT_S, time.monotonic() - began
+    if waited_s > limit_s + OVERSLEPT_S:
+        return psycopg.OperationalError(
+            f"This process stood still within {waited_s:.0f} s of waiting for "
+            "PostgreSQL, and gives the connection up."
+        )
+    silence.waited_in_vain(began)
+    return psycopg.OperationalError(f"PostgreSQL did not answer for {limit_s:g} s.")
 
 
 class DatabaseWrapper(base.DatabaseWrapper):

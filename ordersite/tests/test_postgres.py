@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +13,9 @@ from threading import Thread
 from typing import Any
 
 import aiohttp
+import psutil
 import pytest
+from django.conf import settings
 from django.db import OperationalError, connection
 from pytest_django.fixtures import Settings
 
@@ -18,7 +23,7 @@ from orders.errors import DatabaseUnavailable, OutcomeUnknown
 from orders.models import Order
 from orders.services import place_order
 from orders.tests.clients import PATH, order_text
-from orders.tests.faults import frozen_database
+from orders.tests.faults import frozen, frozen_database
 from orders.tests.helpers import make_owner, make_token
 from orders.tests.test_services import make_request
 from ordersite.postgres import base
@@ -83,6 +88,59 @@ def test_one_silent_connection_beside_one_that_answers_stops_nobody():
     connection.close()
 
     assert ask() == 1
+
+
+def test_a_process_that_was_frozen_itself_does_not_blame_the_database():
+    asked = "SELECT pg_sleep(20)"
+    child = subprocess.Popen(
+        [sys.executable, "-c", ASKS, asked],
+        cwd=settings.BASE_DIR,
+        env={**os.environ, "DATABASE_TIMEOUT_S": "1.5"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        wait_until_asked(asked)
+        with frozen(psutil.Process(child.pid)):
+            time.sleep(3)  # the limit, and the second that tells
+        said = child.communicate(timeout=30)[0]
+    finally:
+        child.kill()
+        child.wait()
+
+    assert "This process stood still" in said
+    assert "did not answer" not in said
+    assert said.endswith("still asks the others\n")
+
+
+ASKS = """
+import sys, django
+django.setup()
+from django.conf import settings
+from django.db import OperationalError, connection
+from ordersite.postgres.base import silence
+try:
+    connection.cursor().execute(sys.argv[1])
+except OperationalError as error:
+    print(error)
+silence.refuse()
+print("still asks the others")
+"""
+
+
+def wait_until_asked(statement: str) -> None:
+    give_up_at = time.monotonic() + 20
+    others = "query = %s AND state = 'active' AND pid <> pg_backend_pid()"
+    with connection.cursor() as cursor:
+        while True:
+            cursor.execute(
+                f"SELECT count(*) FROM pg_stat_activity WHERE {others}", [statement]
+            )
+            if cursor.fetchone()[0]:
+                return
+            assert time.monotonic() < give_up_at
+            time.sleep(0.01)
 
 
 def test_a_statement_that_the_database_itself_ended_costs_no_connection():
