@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from statistics import mean
 from typing import Protocol
-from uuid import UUID
 
 from dex.localnet.slots import MAX_BLOCKHASH_AGE, SLOTS_TO_FINALIZE
 
@@ -23,7 +22,7 @@ class AnyLoad(Protocol):
     """What places orders: Load or PacedLoad."""
 
     @property
-    def placed(self) -> Mapping[UUID, str]: ...
+    def asked_for(self) -> int: ...
     def step(self, phase: str) -> int: ...
     def finish(self, phase: str) -> None: ...
     def open_orders(self) -> int: ...
@@ -31,7 +30,12 @@ class AnyLoad(Protocol):
 
 def quiet_within_s(slot_time_s: float) -> float:
     """Return how long after the last fault every order must have ended."""
-    return ATTEMPTS * DEATH_SLOTS * slot_time_s + MARGIN_S
+    return chain_s(slot_time_s) + MARGIN_S
+
+
+def chain_s(slot_time_s: float) -> float:
+    """Return how long the chain alone may keep an order: each attempt dies unseen."""
+    return ATTEMPTS * DEATH_SLOTS * slot_time_s
 
 
 def conduct(
@@ -49,7 +53,7 @@ def conduct(
     last strikes are waited for: until `is_over`, or as long as the orders may take.
     """
     for phase in phases:
-        before, left = len(load.placed), []
+        before, left = load.asked_for, []
         for trouble in phase.troubles:
             trouble.begin()
         try:
@@ -61,11 +65,11 @@ def conduct(
         finally:
             for trouble in phase.troubles:
                 trouble.end()
-        placed = len(load.placed) - before
-        say(
-            f"{phase.name}: {placed} orders placed, {mean(left[1:] or [0]):.0f} in flight"
-        )
-    load.finish(phases[-1].name)
+        if phase is phases[-1]:
+            load.finish(phase.name)
+        asked_for = load.asked_for - before
+        in_flight = mean(left[1:] or [0])
+        say(f"{phase.name}: {asked_for} orders asked for, {in_flight:.0f} in flight")
     give_up_at = time.monotonic() + quiet_s
     while not is_over() and time.monotonic() < give_up_at:
         watch()

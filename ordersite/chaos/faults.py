@@ -86,6 +86,11 @@ def rule_of(name: str, seed: int, share: float = 1.0) -> Rule:
     return rule
 
 
+def names_of(names: Iterable[str]) -> list[str]:
+    """Return the names with every fault in the place of `each`."""
+    return [one for name in names for one in (FAULTS if name == EACH else (name,))]
+
+
 def schedule(
     names: Iterable[str], *, seconds: float, seed: int, control: Control
 ) -> list[Phase]:
@@ -95,7 +100,7 @@ def schedule(
     with. Raises KeyError for other names.
     """
     phases = []
-    for name in names:
+    for name in names_of(names):
         if name == ALL:
             rules = tuple(rule_of(fault, seed, SHARE_TOGETHER) for fault in FAULTS)
             phases.append(Phase(ALL, (ChainFaults(rules, control),), seconds))
@@ -103,7 +108,6 @@ def schedule(
         if name == NONE:
             phases.append(Phase(NONE, (), seconds))
             continue
-        for fault in FAULTS if name == EACH else (name,):
-            alone = ChainFaults((rule_of(fault, seed),), control)
-            phases.append(Phase(fault, (alone,), seconds))
+        alone = ChainFaults((rule_of(name, seed),), control)
+        phases.append(Phase(name, (alone,), seconds))
     return phases

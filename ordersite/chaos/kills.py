@@ -18,14 +18,31 @@ from .schedule import Strike
 
 
 @dataclass(eq=False)
-class Kill:
-    """One kill: of whom, when, where, and the orders whose lease it held then."""
+class Victim:
+    """Who was killed or frozen, when, where, and the orders whose lease it held then."""
 
     name: str
     pid: int
     at: datetime
     point: str
     held: list[UUID] | None = None  # None: the database could not be asked yet
+
+    def read_held(self) -> bool:
+        """Read it after the strike: the struck take and give up nothing any more.
+
+        Returns False while the database is away.
+        """
+        if self.held is not None:
+            return True
+        try:
+            mine = Order.objects.filter(
+                lease_owner__contains=f":{self.pid}:", status__in=OPEN
+            )
+            self.held = list(mine.values_list("id", flat=True))
+        except (OperationalError, InterfaceError):
+            connection.close()
+            return False
+        return True
 
 
 @dataclass
@@ -34,7 +51,7 @@ class Killer:
 
     caretaker: Caretaker
     asking: Asking
-    kills: list[Kill] = field(default_factory=list)
+    kills: list[Victim] = field(default_factory=list)
 
     def kill(self, name: str, strike: Strike) -> None:
         """Kill a process that runs, at the strike's point if it comes by there."""
@@ -56,7 +73,7 @@ class Killer:
     def step(self) -> None:
         """Read what the dead held."""
         for kill in self.kills:
-            if kill.held is None and not self._read_held(kill):
+            if not kill.read_held():
                 return  # the database is away; the leases of the dead stay a while
 
     def at_points(self) -> Counter[str]:
@@ -69,16 +86,4 @@ class Killer:
 
     def _note(self, name: str, pid: int, point: str) -> None:
         held: list[UUID] | None = [] if name == "web" else None
-        self.kills.append(Kill(name, pid, datetime.now(UTC), point, held))
-
-    def _read_held(self, kill: Kill) -> bool:
-        """Read it after the kill: the dead take and give up nothing any more."""
-        try:
-            mine = Order.objects.filter(
-                lease_owner__contains=f":{kill.pid}:", status__in=OPEN
-            )
-            kill.held = list(mine.values_list("id", flat=True))
-        except (OperationalError, InterfaceError):
-            connection.close()
-            return False
-        return True
+        self.kills.append(Victim(name, pid, datetime.now(UTC), point, held))

@@ -27,6 +27,11 @@ class Load:
         self._open: set[UUID] = set()
         self._wishes = Wishes(in_flight, seed)
 
+    @property
+    def asked_for(self) -> int:
+        """How many orders were asked for, those included that were refused."""
+        return len(self.placed) + self.refused.total()
+
     def step(self, phase: str) -> int:
         """Place a new order for each that has closed; return how many had not."""
         left = self.open_orders()

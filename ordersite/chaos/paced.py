@@ -43,6 +43,11 @@ class PacedLoad:
             if ticket.order_id is not None
         }
 
+    @property
+    def asked_for(self) -> int:
+        """How many orders were asked for, answered or not."""
+        return len(self._clients.tickets)
+
     def step(self, phase: str) -> int:
         """Place what is due by now; return how many had not ended."""
         if self._began is None:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from orders.models import Order
 
-from .kills import Kill
+from .kills import Victim
 from .report import spread
 from .strikes import POSTGRES, Outage
 from .ticket import Heard, Ticket
@@ -16,7 +16,7 @@ from .ticket import Heard, Ticket
 LATE_S = 2.0
 
 
-def recovery_s(kills: Sequence[Kill]) -> list[float]:
+def recovery_s(kills: Sequence[Victim]) -> list[float]:
     """Return the seconds from each kill to the end of each order that its victim held."""
     held: set[UUID] = {order_id for kill in kills for order_id in kill.held or ()}
     ends = dict(Order.objects.filter(id__in=held).values_list("id", "closed_at"))
@@ -66,7 +66,7 @@ def client_lines(tickets: Sequence[Ticket], outages: Sequence[Outage]) -> Iterat
     )
 
 
-def recovery_lines(kills: Sequence[Kill]) -> Iterator[str]:
+def recovery_lines(kills: Sequence[Victim]) -> Iterator[str]:
     """Iterate over lines: how the orders of killed holders fared."""
     holders = [kill for kill in kills if kill.held]
     took = recovery_s(holders)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import connection
 
+from .bounds import late_events, late_recoveries
 from .client_log import compare
 from .clients import Clients
 from .conduct import AnyLoad, conduct, quiet_within_s
+from .coverage import faults_without_orders, not_exercised
 from .faults import Phase, schedule
 from .house import House
 from .load import Load
@@ -57,10 +60,12 @@ def run(plan: Plan, house: House, say: Say) -> list[Violation]:
     )
     seconds = sum(phase.seconds for phase in phases)
     strikes = Schedule(plan.counts, house.holders, seconds=seconds, seed=plan.seed)
-    striker = Striker(strikes, house.caretaker, house.killer, house.nodes)
     clients = Clients(settings.PORT, seed=plan.seed)
+    load = _load(plan, house, clients, seconds)
+    striker = Striker(
+        strikes, house.caretaker, house.killer, house.nodes, load.open_orders
+    )
     try:
-        load = _load(plan, house, clients, seconds)
         _conduct(phases, load, striker, house, plan, say)
     finally:
         striker.end()
@@ -68,13 +73,22 @@ def run(plan: Plan, house: House, say: Say) -> list[Violation]:
     house.stop_processes()
     connection.close()  # it may have been lost with a PostgreSQL that was restarted
     _report(load, striker, house, clients, say)
-    landed = house.landed()
+    _say_what_is_missing(plan, phases, load, striker, house, say)
+    return _judge(plan, striker, house, clients)
+
+
+def _judge(
+    plan: Plan, striker: Striker, house: House, clients: Clients
+) -> list[Violation]:
+    victims = [*house.killer.kills, *striker.frozen]
     violations = [
         *house.caretaker.died_by_itself(),
-        *judge(landed),
+        *judge(house.landed()),
+        *late_recoveries(victims, plan.slot_time_s),
     ]
     if plan.total is not None:
         violations += compare(clients.everything)
+        violations += late_events(clients.everything, striker.outages)
     return violations
 
 
@@ -130,7 +144,7 @@ def _report(
             say(f"{kind} struck {count} times")
     for what, where in (
         ("killed", house.killer.at_points()),
-        ("frozen", striker.frozen_at),
+        ("frozen", Counter(victim.point for victim in striker.frozen)),
     ):
         if where:
             places = ", ".join(f"{place} {n}" for place, n in sorted(where.items()))
@@ -141,3 +155,27 @@ def _report(
     if clients.tickets:
         for line in client_lines(clients.everything, striker.outages):
             say(line)
+
+
+def _say_what_is_missing(
+    plan: Plan,
+    phases: Sequence[Phase],
+    load: Load | PacedLoad,
+    striker: Striker,
+    house: House,
+    say: Say,
+) -> None:
+    missing = [
+        *not_exercised(
+            plan.counts,
+            striker.struck,
+            striker.idle,
+            killed=house.killer.kills,
+            frozen=striker.frozen,
+        ),
+        *faults_without_orders(
+            [phase.name for phase in phases], set(load.placed.values())
+        ),
+    ]
+    if missing:
+        say(f"not exercised: {'; '.join(missing)}")

@@ -15,7 +15,7 @@ import redis
 from django.conf import settings
 
 from .caretaker import Caretaker
-from .kills import Killer
+from .kills import Killer, Victim
 from .nodes import Nodes
 from .points import ANYWHERE
 from .schedule import (
@@ -55,18 +55,29 @@ class _InForce:
 
 
 class Striker:
-    """Strikes as scheduled; what cannot be struck now is struck as soon as it can be."""
+    """Strikes as scheduled; what cannot be struck now is struck as soon as it can be.
+
+    `open_orders` says how many orders have not ended.
+    """
 
     def __init__(
-        self, schedule: Schedule, caretaker: Caretaker, killer: Killer, nodes: Nodes
+        self,
+        schedule: Schedule,
+        caretaker: Caretaker,
+        killer: Killer,
+        nodes: Nodes,
+        open_orders: Callable[[], int],
     ) -> None:
         self.struck: Counter[str] = Counter()
-        self.frozen_at: Counter[str] = Counter()
+        # Of these, made while no order was open.
+        self.idle: Counter[str] = Counter()
+        self.frozen: list[Victim] = []
         self.outages: list[Outage] = []
         self._waiting = list(schedule.strikes)
         self._caretaker = caretaker
         self._killer = killer
         self._nodes = nodes
+        self._open_orders = open_orders
         self._began: float | None = None
         self._in_force: list[_InForce] = []
         self._acts: dict[str, Callable[[str, Strike], bool]] = {
@@ -89,6 +100,7 @@ class Striker:
             self._began = now
         self._killer.asking.step()
         self._killer.step()
+        all(victim.read_held() for victim in self.frozen)
         self._end_those(lambda fault: now >= fault.until)
         self._note_recovered()
         for strike in [s for s in self._waiting if now - self._began >= s.at_s]:
@@ -96,6 +108,7 @@ class Striker:
             if target is not None and self._acts[strike.kind](target, strike):
                 self._waiting.remove(strike)
                 self.struck[strike.kind] += 1
+                self.idle[strike.kind] += not self._open_orders()
 
     @property
     def is_over(self) -> bool:
@@ -134,7 +147,8 @@ class Striker:
                 if self._caretaker.pid(target) != pid:
                     return
                 os.kill(pid, signal.SIGSTOP)
-            self.frozen_at[strike.point if reached else ANYWHERE] += 1
+            point = strike.point if reached else ANYWHERE
+            self.frozen.append(Victim(target, pid, datetime.now(UTC), point))
             self._last(target, strike, lambda: _wake(pid))
 
         if strike.point:

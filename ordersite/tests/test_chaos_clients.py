@@ -14,7 +14,7 @@ from orders.models import Order, OrderEvent, Status
 from orders.serializers import event_frame
 from orders.tests.helpers import make_order_at
 from ordersite.chaos.client_log import compare, differences
-from ordersite.chaos.kills import Kill
+from ordersite.chaos.kills import Victim
 from ordersite.chaos.recovery import lateness_s, recovery_lines
 from ordersite.chaos.strikes import Outage
 from ordersite.chaos.ticket import Heard, Ticket
@@ -148,10 +148,10 @@ def test_recovery_is_from_a_kill_to_the_end_of_each_order_that_was_held():
         Order.objects.filter(id=order.id).update(closed_at=at(number))
     waits, _ = make_order_at(Status.SUBMITTED)
     kills = [
-        Kill("worker-1", 7, at(0), "claimed", [ended[0].id, ended[2].id, waits.id]),
-        Kill("keeper-1", 8, at(-4), "anywhere", [ended[1].id]),
-        Kill("worker-1", 9, at(0), "anywhere", []),
-        Kill("web", 10, at(0), "before_answer", []),
+        Victim("worker-1", 7, at(0), "claimed", [ended[0].id, ended[2].id, waits.id]),
+        Victim("keeper-1", 8, at(-4), "anywhere", [ended[1].id]),
+        Victim("worker-1", 9, at(0), "anywhere", []),
+        Victim("web", 10, at(0), "before_answer", []),
     ]
     assert list(recovery_lines(kills)) == [
         "2 of the killed held 4 orders, of which 3 have ended",

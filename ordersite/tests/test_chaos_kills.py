@@ -114,7 +114,7 @@ def test_a_process_is_frozen_at_the_point_that_was_named_and_wakes(killer: Kille
     assert pid is not None
     schedule = Schedule(Counts({}), ["worker"], seconds=1, seed=1)
     schedule.strikes = [Strike(0, FREEZE, ("worker",), lasts_s=0.2, point="here")]
-    striker = Striker(schedule, killer.caretaker, killer, Nodes())
+    striker = Striker(schedule, killer.caretaker, killer, Nodes(), lambda: 0)
     process = psutil.Process(pid)
 
     def is_frozen() -> bool:
@@ -124,7 +124,7 @@ def test_a_process_is_frozen_at_the_point_that_was_named_and_wakes(killer: Kille
     wait_for(is_frozen)
     assert not striker.is_over
     wait_for(lambda: not is_frozen() and striker.is_over)
-    assert striker.frozen_at == {"here": 1}
+    assert [victim.point for victim in striker.frozen] == ["here"]
     assert killer.caretaker.pid("worker") == pid
 
 
@@ -162,9 +162,9 @@ def test_a_worker_that_dies_while_redis_is_away_is_a_violation_too(
     caretaker.start(sleeping("valkey", tmp_path))
     schedule = Schedule(Counts({}), ["worker"], seconds=1, seed=1)
     schedule.strikes = [Strike(0, REDIS_STALL, lasts_s=60)]
-    striker = Striker(schedule, caretaker, killer, Nodes())
+    striker = Striker(schedule, caretaker, killer, Nodes(), lambda: 0)
     striker.step()
-    assert striker.struck == {REDIS_STALL: 1}
+    assert striker.struck == striker.idle == {REDIS_STALL: 1}
 
     pid = caretaker.pid("worker")
     assert pid is not None

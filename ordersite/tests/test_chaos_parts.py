@@ -21,7 +21,8 @@ from orders.tests.helpers import make_order, make_order_at
 from ordersite.chaos.conduct import conduct, quiet_within_s
 from ordersite.chaos.faults import FAULTS, ChainFaults, Phase, rule_of, schedule
 from ordersite.chaos.load import Load
-from ordersite.chaos.report import figures
+from ordersite.chaos.report import figures, verdict_lines
+from ordersite.chaos.verdict import Violation
 from ordersite.wishes import Wish, largest_amounts
 
 
@@ -149,6 +150,47 @@ def test_the_figures_count_ends_and_seconds_by_phase():
         f"drop {spread} 1 failed no_route",
         "all no orders 1 pending",
         f"TOTAL {spread} 1 failed no_route, 1 pending",
+    ]
+
+
+@pytest.mark.django_db
+def test_orders_whose_answer_was_lost_stand_on_a_line_of_their_own():
+    known, _ = make_order_at(Status.FAILED)
+    make_order()
+    (drop, unknown, _) = (line.split()[0] for line in figures({known.id: "drop"}))
+    assert (drop, unknown) == ("drop", "unknown")
+
+
+@pytest.mark.django_db
+def test_each_phase_counts_what_was_asked_for_in_it_and_the_last_one_the_rest():
+    class Rest(Load):
+        def finish(self, phase: str) -> None:
+            self.step(phase)
+
+    def place(wished: Sequence[Wish]) -> list[UUID]:
+        return [make_order().id for _ in wished[1:]]  # one is refused
+
+    said: list[str] = []
+    load = Rest(place, in_flight=2, seed=1)
+    phases = [Phase("none", (), 0.01), Phase("all", (), 0)]
+    conduct(phases, load, quiet_s=0, watch=lambda: None, say=said.append)
+
+    assert [line.split(",")[0] for line in said] == [
+        "none: 2 orders asked for",
+        "all: 1 orders asked for",
+    ]
+    assert list(load.placed.values()) == ["none"]
+    assert +load.refused == {"none": 1, "all": 1}
+
+
+def test_the_verdict_counts_rules_and_how_often_each_was_broken():
+    assert list(verdict_lines([], 7)) == ["0 rules broken (seed 7)"]
+    broken = [Violation("event_late", None, str(number)) for number in range(22)]
+    lines = list(verdict_lines([Violation("halted", None, "why"), *broken], 7))
+    assert len(lines) == 22
+    assert lines[-2:] == [
+        "and 3 more",
+        "2 rules broken: halted 1 times, event_late 22 times (seed 7)",
     ]
 
 

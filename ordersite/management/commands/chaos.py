@@ -18,6 +18,7 @@ from dex.errors import DexError
 from ordersite.chaos import schedule
 from ordersite.chaos.faults import ALL, EACH, FAULTS, NONE
 from ordersite.chaos.house import House, HouseFailed
+from ordersite.chaos.report import verdict_lines
 from ordersite.chaos.run import Plan, run
 from ordersite.embedded import EmbeddedError
 from ordersite.exclusive import InUse
@@ -28,7 +29,6 @@ from ordersite.isolation import (
 )
 from ordersite.processes import Console
 
-SHOWN = 20
 NAMES = (NONE, EACH, ALL, *FAULTS)
 # How often each strikes: the option, the default of a run with --total, and what it is.
 STRIKES = {
@@ -146,9 +146,8 @@ class Command(BaseCommand):
         finally:
             connection.close()
             house.stop()
-        for violation in violations[:SHOWN]:
-            self._say(str(violation))
-        self._say(f"{len(violations)} rules broken (seed {plan.seed})")
+        for line in verdict_lines(violations, plan.seed):
+            self._say(line)
         return bool(violations)
 
     def _say(self, line: str) -> None:
