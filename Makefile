@@ -2,7 +2,8 @@
 # make test    every test, in three processes (TEST_PROCESSES=1: in one); needs no `make run`
 # make prove   the long proofs: the short forms of `make test`, at full length
 # make chaos   orders while everything is killed, frozen and cut; then table, ledger and
-#              clients are compared (CHAOS='--seed 11'; docs/reliability.md has more)
+#              clients are compared (CHAOS='--seed 11'; docs/reliability.md has more). make
+#              ends with 2 whatever failed; `manage.py chaos` tells 1, broken, from 2, not proved
 # make bench   orders per second, latencies, CPU and memory per order, every event checked
 #              (BENCH='sockets --repeat 3'; docs/performance.md has more)
 # make check   lint, types, imports, migrations, deployment settings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import uuid
+from argparse import ArgumentParser
 from collections.abc import Sequence
 from datetime import timedelta
 from io import StringIO
@@ -21,6 +22,7 @@ from orders.tests.helpers import make_order, make_order_at
 from ordersite.chaos.conduct import conduct, quiet_within_s
 from ordersite.chaos.faults import FAULTS, ChainFaults, Phase, rule_of, schedule
 from ordersite.chaos.load import Load
+from ordersite.chaos.options import add_options
 from ordersite.chaos.report import figures, verdict_lines
 from ordersite.chaos.verdict import Violation
 from ordersite.wishes import Wish, largest_amounts
@@ -194,7 +196,24 @@ def test_the_verdict_counts_rules_and_how_often_each_was_broken():
     ]
 
 
-@pytest.mark.parametrize("option", ["--faults=odd", "--orders=0", "--minutes=0"])
-def test_options_that_make_no_sense_are_refused(option):
+@pytest.mark.parametrize(
+    "options",
+    [
+        *("--faults=odd", "--orders=0", "--total=0", "--workers=0", "--keepers=many"),
+        *("--minutes=0", "--minutes=nan", "--minutes=1000000", "--minutes=inf"),
+        *("--slot-time=-1", "--longest=nan", "--flushes=-1"),
+        "--kills=1000000 --total=5",
+        "--faults=none --minutes=0.1 --freezes=13",
+    ],
+)
+def test_options_that_make_no_sense_are_refused(options):
     with pytest.raises(CommandError, match="--"):
-        call_command("chaos", option, stdout=StringIO())
+        call_command("chaos", *options.split(), stdout=StringIO())
+
+
+def test_help_names_every_default():
+    parser = ArgumentParser()
+    add_options(parser)
+    for action in parser._actions[1:]:
+        says = action.help or ""
+        assert "(default" in says or action.dest == "orders", action.dest

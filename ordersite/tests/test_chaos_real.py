@@ -72,6 +72,8 @@ def test_no_fault_loses_doubles_or_hides_an_order():
     assert run.returncode == 0, said
     assert "0 rules broken (seed 133)" in said
     assert "60 orders asked for" in said
+    # Six kills cannot come by every point.
+    assert re.search(r"not exercised: .*nobody was struck at ", said)
     for struck in ("kill struck 6", "freeze struck 1", "web-kill struck 2"):
         assert struck in said, said
     assert not folder.exists()
@@ -92,6 +94,45 @@ def test_two_hundred_kills_lose_double_or_hide_none_of_two_thousand_orders():
         assert least in said
 
 
+def test_each_phase_counts_the_same_orders_before_and_after():
+    options = (
+        *("--seed", "9", "--faults", "none,drop", "--minutes", "0.05"),
+        *("--total", "20", "--workers", "1", "--keepers", "1", *NOTHING),
+    )
+    with running_chaos(*options) as (run, _):
+        said, _ = run.communicate(timeout=100)
+
+    assert run.returncode == 0, said
+    asked_for = dict(re.findall(r"^(\w+): (\d+) orders asked for, ", said, re.M))
+    ended = dict(re.findall(r"^(none|drop) .* s +(\d+) confirmed$", said, re.M))
+    assert asked_for == ended
+    assert sum(map(int, ended.values())) == 20
+
+
+def test_a_run_that_is_stopped_proves_nothing():
+    with running_chaos("--total", "5", "--minutes", "1", *NOTHING) as (run, folder):
+        run.terminate()
+        said, _ = run.communicate(timeout=60)
+
+    assert run.returncode == 2
+    assert "Stopped before the end: nothing is proved." in said
+    assert not Layout(folder / "var").sockets.exists()
+
+
+def test_options_that_make_no_sense_prove_nothing_either():
+    for options in (["--minutes", "nan"], ["--minutes", "0.1", "--kills", "9999"]):
+        run = subprocess.run(
+            [sys.executable, "manage.py", "chaos", *options],
+            cwd=settings.BASE_DIR,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert run.returncode == 2
+        assert options[-2] in run.stderr
+
+
 def test_one_base_unit_too_much_in_the_table_makes_the_run_fail():
     options = (
         *("--seed", "8", "--faults", "none", "--minutes", "0.1", "--total", "5"),
@@ -103,7 +144,7 @@ def test_one_base_unit_too_much_in_the_table_makes_the_run_fail():
 
     assert run.returncode == 1, said
     assert re.search(rf"fill_differs: {order_id}", said), said
-    assert "amounts_differ" in said
+    assert re.search(r"^\d+ rules broken: .*amounts_differ \d+ times", said, re.M)
     assert "The fault run with seed 8 broke rules." in said
 
 
