@@ -27,6 +27,8 @@ from orders.models import (
     Status,
 )
 
+from .told_fill import fill_differs_from_event
+
 Orders = QuerySet[Order]
 Rows = QuerySet[Any, Any]
 
@@ -202,6 +204,10 @@ TABLE_RULES: dict[str, TableRule] = {
         "no attempt was signed with less than its order's floor", _signed_below_floor
     ),
     "paid_too_much": TableRule("no order paid more than it asked to", _paid_too_much),
+    "fill_differs_from_event": TableRule(
+        "the fill of an order is the one that its last event shows",
+        fill_differs_from_event,
+    ),
     "closed_but_held": TableRule("nobody holds an order that ended", _closed_but_held),
     "not_carried": TableRule(
         "every open order is held by somebody, and decided in time",

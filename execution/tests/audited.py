@@ -26,9 +26,13 @@ def change(order: Order, **columns: Any) -> None:
     Order.objects.filter(id=order.id).update(**columns)
 
 
+# What the event of an order shows that was made with FILL.
+SHOWN_FILL = {"amountIn": "100", "amountOut": "0.00000199", "slot": 77}
+
+
 def confirmed_order() -> Order:
-    """Make a confirmed order with its signature and its floor."""
-    order, _ = make_order_at(Status.CONFIRMED)
+    """Make a confirmed order with its signature, its floor, and the event of its fill."""
+    order, _ = make_order_at(Status.CONFIRMED, data={Status.CONFIRMED: SHOWN_FILL})
     signature = order.attempts.get().signature
     change(order, signature=signature, min_amount_out=1_980)
     order.refresh_from_db()

