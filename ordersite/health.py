@@ -1,10 +1,10 @@
 """Is this process alive, and is everything that it needs there.
 
 `/healthz` answers as long as the process does. `/readyz` asks each thing by name, all at
-once, and answers 503 when one of them fails or takes too long. Of several RPC endpoints
-one that is well is enough: the others are named with `ok: false`, and the site stays up,
-unless one of them serves another chain. Their figures are those of this web process; the
-engine's own connections may fare otherwise.
+once, and answers 503 when orders cannot go on without one that fails or takes too long.
+What they can do without is named with `ok: false`, and the site is `degraded`: Redis, the
+audit, and all RPC endpoints but one, unless one of them serves another chain. Their
+figures are those of this web process; the engine's own connections may fare otherwise.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 import redis
@@ -33,16 +33,19 @@ from orders.models import OPEN, Order
 
 logger = logging.getLogger(__name__)
 
+READY, DEGRADED, NOT_READY = "ready", "degraded", "not_ready"
 TIMEOUT_S = 3.0
 # The wallet's part runs every minute, and waits while no endpoint answers.
 AUDIT_STALE_S = 180
+# Checks that stop no order when they fail. A load balancer must not turn them into an outage.
+NOT_NEEDED = ("redis", "audit")
 
 
 @dataclass(frozen=True)
 class Result:
     """What one check found; `detail` says it to people.
 
-    The site can do without what is not `needed`. `figures` are shown beside them.
+    Orders go on without what is not `needed`. `figures` are shown beside them.
     """
 
     ok: bool
@@ -59,18 +62,25 @@ def healthz(request: HttpRequest) -> JsonResponse:
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
     results = run_checks(CHECKS, TIMEOUT_S)
-    ready = all(result.ok or not result.needed for result in results.values())
+    status = _status(results.values())
     return JsonResponse(
         {
-            "status": "ready" if ready else "not_ready",
+            "status": status,
             "checks": {
                 name: {"ok": result.ok, "detail": result.detail, **result.figures}
                 for name, result in results.items()
             },
         },
-        status=200 if ready else 503,
+        status=503 if status == NOT_READY else 200,
         headers={"Cache-Control": "no-store"},
     )
+
+
+def _status(results: Collection[Result]) -> str:
+    if all(result.ok for result in results):
+        return READY
+    missing = any(result.needed for result in results if not result.ok)
+    return NOT_READY if missing else DEGRADED
 
 
 def run_checks(
@@ -97,21 +107,25 @@ def run_checks(
         except queue.Empty:
             break
         found[name] = results
-    late = Result(False, f"no answer within {timeout_s:g} s")
     merged: dict[str, Result] = {}
     for name in checks:
-        merged |= found.get(name, {name: late})
+        late = _failed(name, f"no answer within {timeout_s:g} s")
+        merged |= found.get(name, late)
     return merged
+
+
+def _failed(name: str, detail: str) -> dict[str, Result]:
+    return {name: Result(False, detail, needed=name not in NOT_NEEDED)}
 
 
 def _run(name: str, check: Callable[[], dict[str, Result]]) -> dict[str, Result]:
     try:
         return check()
     except (DatabaseError, redis.RedisError, DexError, TimeoutError) as error:
-        return {name: Result(False, " ".join(str(error).split()))}
+        return _failed(name, " ".join(str(error).split()))
     except Exception:
         logger.exception("the check of %s failed", name)
-        return {name: Result(False, "the check itself failed: see the log")}
+        return _failed(name, "the check itself failed: see the log")
     finally:
         connection.close()  # of this thread
 
@@ -131,6 +145,7 @@ def check_database() -> dict[str, Result]:
 
 
 def check_redis() -> dict[str, Result]:
+    """Without its hints keepers take the orders, some seconds later."""
     with redis.Redis.from_url(
         settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2
     ) as client:
