@@ -1,8 +1,8 @@
 """The halt: who begins it, what it rests on, and how an operator lifts it.
 
-The Chain row says whether trading is halted, because the signer reads it before every
-signature. A TradingHalt records each halt, with the violations that were found while it
-stood. Lifting it accepts these, so that the same finding does not halt trading again.
+The Chain row alone says whether trading is halted, because the signer reads it before
+every signature. A TradingHalt records each halt, with the violations that were found while
+it stood. Lifting it accepts these, so that the same finding does not halt trading again.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from .errors import LiftRefused, TradingHalted
 from .models import Chain, TradingHalt
 
 logger = logging.getLogger(__name__)
+
+NO_REASON = "Halted by hand, without a reason."
 
 Pair = tuple[str, str]
 
@@ -54,12 +56,9 @@ def halt_trading(reason: str, violations: Iterable[Violation] = ()) -> None:
             return
         if chain.halted_at is None:
             Chain.objects.filter(id=1).update(halted_at=Now(), halted_reason=reason)
+            chain.refresh_from_db()
             logger.critical("trading is halted: %s", reason)
-        halt, _ = TradingHalt.objects.get_or_create(
-            chain=chain,
-            lifted_at=None,
-            defaults={"reason": chain.halted_reason or reason},
-        )
+        halt = _record_of(chain)
         known = _pairs(halt)
         new = {v.pair: v.detail for v in violations if v.pair not in known}
         if new:
@@ -75,8 +74,13 @@ def check_not_halted() -> None:
 
 
 def standing_halt() -> TradingHalt | None:
-    """Return the halt that stands now, None when trading is allowed."""
-    return TradingHalt.objects.filter(lifted_at=None).first()
+    """Return the halt that stands now, None when trading is allowed.
+
+    One that was set in the Chain row by hand has no record yet: it gets one, so that it
+    can be looked at and lifted like any other.
+    """
+    chain = Chain.objects.filter(id=1, halted_at__isnull=False).first()
+    return None if chain is None else _record_of(chain)
 
 
 def lift_halt(*, by: str, reason: str, seen: int | None = None) -> TradingHalt:
@@ -92,12 +96,7 @@ def lift_halt(*, by: str, reason: str, seen: int | None = None) -> TradingHalt:
         chain = Chain.objects.select_for_update().filter(id=1).first()
         if chain is None or chain.halted_at is None:
             raise LiftRefused("Trading is not halted.")
-        # One that was begun before halts were recorded has no row of its own.
-        halt, _ = TradingHalt.objects.get_or_create(
-            chain=chain,
-            lifted_at=None,
-            defaults={"reason": chain.halted_reason, "began_at": chain.halted_at},
-        )
+        halt = _record_of(chain)
         found = len(halt.violations)
         if seen is not None and found > seen:
             raise LiftRefused(
@@ -120,6 +119,19 @@ def accepted(pairs: Collection[Pair]) -> set[Pair]:
         return set()
     lifted = TradingHalt.objects.filter(lifted_at__isnull=False)
     return set(pairs).intersection(pair for halt in lifted for pair in _pairs(halt))
+
+
+def _record_of(chain: Chain) -> TradingHalt:
+    """Return the record of the halt that stands; begin one where there is none."""
+    halt, _ = TradingHalt.objects.get_or_create(
+        chain=chain,
+        lifted_at=None,
+        defaults={
+            "reason": chain.halted_reason or NO_REASON,
+            "began_at": chain.halted_at or Now(),
+        },
+    )
+    return halt
 
 
 def _pairs(halt: TradingHalt) -> set[Pair]:

@@ -95,8 +95,8 @@ class TradingHaltAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         halt: TradingHalt = context["original"]
-        context["may_lift"] = halt.lifted_at is None and self.has_lift_permission(
-            request
+        context["may_lift"] = (
+            self.has_lift_permission(request) and halt == standing_halt()
         )
         return super().render_change_form(request, context, *args, **kwargs)
 

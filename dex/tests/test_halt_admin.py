@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
+from django.db.models.functions import Now
 from django.test import Client
 
 from dex.chain import meet_chain
 from dex.halting import Violation, halt_trading, lift_halt, standing_halt
-from dex.models import TradingHalt
+from dex.models import Chain, TradingHalt
 
 pytestmark = pytest.mark.django_db
 
@@ -61,6 +62,29 @@ def test_a_halt_is_shown_on_every_page_with_its_reason(admin_client, halt, path)
 
     lift_halt(by="ann", reason="fine")
     assert BANNER not in page(admin_client, path)
+
+
+def test_a_halt_that_was_set_by_hand_is_shown_and_lifted_like_any_other(
+    admin_client, halt
+):
+    lift_halt(by="ann", reason="fine")
+    Chain.objects.update(halted_at=Now(), halted_reason="set with psql")
+
+    shown = page(admin_client, "/admin/")
+    assert "set with psql" in shown
+    by_hand = TradingHalt.objects.get(lifted_at=None)
+    assert f"{LIST}{by_hand.id}/change/" in shown
+
+    assert "Trading goes on." in lift(admin_client, by_hand, seen=0).content.decode()
+    assert BANNER not in page(admin_client, "/admin/")
+
+
+def test_a_record_alone_is_no_halt_and_is_not_offered_to_lift(admin_client, halt):
+    Chain.objects.update(halted_at=None, halted_reason="")
+
+    shown = page(admin_client, f"{LIST}{halt.id}/change/")
+    assert BANNER not in shown
+    assert "Let trading go on" not in shown
 
 
 def test_nobody_who_is_not_logged_in_reads_of_a_halt(client, halt):

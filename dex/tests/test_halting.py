@@ -107,6 +107,21 @@ def test_a_halt_from_before_halts_were_recorded_is_lifted_with_its_own_reason():
     check_not_halted()
 
 
+def test_a_halt_that_was_set_by_hand_stands_with_a_record_and_gathers_findings():
+    Chain.objects.update(halted_at="2026-11-20T09:00:00Z")
+
+    halt = standing_halt()
+
+    assert halt is not None
+    assert halt.reason == "Halted by hand, without a reason."
+    assert halt.began_at == Chain.objects.get().halted_at
+    halt_trading("first", [FIRST])
+    assert standing_halt() == halt
+    assert TradingHalt.objects.get().violations == [
+        ["landed_twice", "order-1", "two signatures"]
+    ]
+
+
 @pytest.mark.parametrize("reason", ["", "  "])
 def test_a_halt_is_not_lifted_without_a_reason(reason):
     halt_trading("first")
