@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+HALTED = "Trading is halted until an operator lifts it."
+
 
 class WalletUnmatched(RpcUnavailable):
     """Nothing is signed before the wallet's own history was matched with the table."""
@@ -29,12 +31,14 @@ class WalletUnmatched(RpcUnavailable):
 class Reason:
     """Why an order waits. Of one `code`, `about` tells one reason from the next.
 
-    The message may change from one try to another while the reason stays.
+    The message is for the order's owner; it may change from one try to another while the
+    reason stays. `detail` is for operators, where it differs: only the log shows it.
     """
 
     code: WaitingCode
     message: str = field(compare=False)
     about: tuple[str, ...] = ()
+    detail: str = field(default="", compare=False)
 
 
 def reason_of(error: DexError) -> Reason:
@@ -42,7 +46,8 @@ def reason_of(error: DexError) -> Reason:
     message = str(error)
     match error:
         case TradingHalted():
-            return Reason(WaitingCode.TRADING_HALTED, message, (message,))
+            # The halt's own reason may name other owners' orders and amounts.
+            return Reason(WaitingCode.TRADING_HALTED, HALTED, (message,), message)
         case WalletUnmatched():
             return Reason(WaitingCode.WALLET_UNMATCHED, message)
         case RpcRejected():
@@ -89,7 +94,8 @@ class Waits:
         """
         is_new, self.reason = reason != self.reason, reason
         if is_new and reason is not None:
-            logger.warning("order %s waits: %s", self._claim.order_id, reason.message)
+            said = reason.detail or reason.message
+            logger.warning("order %s waits: %s", self._claim.order_id, said)
         if is_new or reason == self._written or self._claim.watch_only:
             return
         try:

@@ -7,6 +7,7 @@ import contextlib
 from collections import Counter
 
 import pytest
+from django.db.models.functions import Now
 
 from dex.halting import halt_trading, lift_halt
 from execution.keeper import keeper_round
@@ -108,8 +109,8 @@ async def test_a_reason_is_written_once_while_it_stays(stage, recorded):
     assert recorded.calls["clear_waiting"] == 0
 
 
-async def test_an_order_waits_for_an_operator_to_lift_the_halt(stage):
-    await stage.database.run(halt_trading, "a stranger signed")
+async def test_an_order_waits_for_an_operator_to_lift_the_halt(stage, caplog):
+    await stage.database.run(halt_trading, "order 4711 of another owner lost 5 B")
     order_id = await stage.place()
 
     async with carrying(stage, await stage.claim(order_id)):
@@ -117,8 +118,24 @@ async def test_an_order_waits_for_an_operator_to_lift_the_halt(stage):
         order = await stage.order(order_id)
         await stage.database.run(lift_halt, by="operator", reason="looked at")
 
-    assert order.waiting_message == "Trading is halted: a stranger signed"
+    assert order.waiting_message == "Trading is halted until an operator lifts it."
+    assert f"order {order_id} waits: Trading is halted: order 4711" in caplog.text
     assert (await stage.order(order_id)).status == Status.CONFIRMED
+    assert "4711" not in str(await stage.history(order_id))
+
+
+async def test_an_order_that_expires_under_a_halt_tells_nothing_of_other_orders(stage):
+    await stage.database.run(halt_trading, "order 4711 of another owner lost 5 B")
+    order_id = await stage.place()
+
+    async with carrying(stage, await stage.claim(order_id)):
+        await until(stage, order_id, waits("trading_halted"))
+        await stage.change(order_id, deadline=Now())
+
+    order = await stage.order(order_id)
+    assert order.status == Status.EXPIRED
+    assert "Trading is halted until an operator lifts it." in order.failure_message
+    assert "4711" not in str(await stage.history(order_id)) + order.failure_message
 
 
 async def test_an_order_waits_until_the_wallets_history_is_matched(stage):
