@@ -103,7 +103,9 @@ def test_an_operator_lifts_a_halt_with_a_reason_and_a_record(client, halt):
     halt.refresh_from_db()
     assert (halt.lifted_by, halt.lifted_reason) == ("ann", "it was me")
     assert LogEntry.objects.get().get_change_message() == "Lifted: it was me"
-    assert "Let trading go on" not in page(client, f"{LIST}{halt.id}/change/")
+    shown = page(client, f"{LIST}{halt.id}/change/")
+    assert "Let trading go on" not in shown
+    assert f"{LIST}{halt.id}/history/" in shown
 
 
 @pytest.mark.parametrize(

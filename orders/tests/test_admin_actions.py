@@ -49,6 +49,16 @@ def test_retrying_places_new_linked_orders_and_says_what_could_not_be(admin_clie
     assert Order.objects.count() == 5
 
 
+@pytest.mark.parametrize("status", [Status.PENDING, Status.FAILED, Status.CONFIRMED])
+def test_the_page_of_an_order_leads_to_its_history_of_acts(admin_client, status):
+    order, _ = make_order_at(status)
+    page = admin_client.get(page_of(order)).content.decode()
+    history = page_of(order).replace("/change/", "/history/")
+
+    assert f'<a href="{history}" class="historylink">' in page
+    assert admin_client.get(history).status_code == 200
+
+
 def test_the_button_of_an_order_acts_and_comes_back_to_the_order(admin_client):
     order = make_order()
     page = admin_client.get(page_of(order)).content.decode()
