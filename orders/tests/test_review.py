@@ -139,6 +139,43 @@ def test_the_page_of_an_order_in_review_leads_to_the_acts_and_back(admin_client)
     assert answer.headers["Location"] == page_of(order)
 
 
+@pytest.mark.parametrize(
+    ("action", "count", "act_of_page", "consequence"),
+    [
+        ("fail_orders", 1, "Fail this order", "It ends without a swap."),
+        ("fail_orders", 2, "Fail 2 orders", "They end without a swap."),
+        ("clear_reviews", 1, "Clear the review of this order", "It is carried out"),
+        ("clear_reviews", 2, "Clear the review of 2 orders", "They are carried out"),
+    ],
+)
+def test_the_page_asks_for_the_reason_of_what_its_button_does(
+    admin_client, action, count, act_of_page, consequence
+):
+    orders = [in_review().id for _ in range(count)]
+
+    page = admin_client.post(
+        LIST, {"action": action, "index": "0", "_selected_action": orders}
+    )
+
+    assert f'value="{act_of_page}"' in page.content.decode()
+    text = text_of(page)
+    assert f"Home › Orders › Orders › {act_of_page}" in text
+    assert f"{act_of_page}?" in text
+    assert consequence in text
+
+
+def test_the_filter_of_the_list_outlives_an_act(admin_client):
+    order = in_review()
+    filtered = f"{LIST}?review=needed"
+    form = {"action": "fail_orders", "index": "0", "_selected_action": str(order.id)}
+
+    page = admin_client.post(filtered, form)
+    assert f'action="{filtered}"' in page.content.decode()
+
+    answer = admin_client.post(filtered, form | {"reason": WHY})
+    assert answer.headers["Location"] == filtered
+
+
 def test_a_page_offers_no_act_that_would_be_refused(admin_client):
     live, fine = in_review(Status.SUBMITTED), make_order()
 
