@@ -126,7 +126,10 @@ class OrderPage:
                 duration(self.until - order.created_at) if order.is_closed else None,
             ),
             ("Cancel requested", _moment(order.cancel_requested_at)),
-            ("Needs review since", _moment(order.needs_review_at)),
+            (
+                "Needs review since",
+                _moment(order.needs_review_at) if self.is_in_review else None,
+            ),
             ("Waiting since", _moment(order.waiting_since)),
             ("Held by", order.lease_owner),
             ("Held until", _moment(order.lease_until)),

@@ -137,6 +137,8 @@ def test_the_page_of_an_order_in_review_leads_to_the_acts_and_back(admin_client)
     )
 
     assert answer.headers["Location"] == page_of(order)
+    assert "Needs review since" in page
+    assert "Needs review since" not in admin_client.get(page_of(order)).content.decode()
 
 
 @pytest.mark.parametrize(
