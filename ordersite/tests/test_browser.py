@@ -153,6 +153,9 @@ async def test_an_order_that_is_refused_says_why(
             notes = await page.locator(".note.is-bad").all_inner_texts()
             assert len(notes) == 2
             assert all("decimals" in note for note in notes)
+            assert await page.get_attribute("#verdict", "data-state") == "idle"
+            assert "No order was accepted" in await page.inner_text("#verdict-text")
+        await screenshot(page, "laptop-all-refused")
 
 
 async def test_an_engine_that_does_not_answer_is_said_and_tried_again(

@@ -209,10 +209,11 @@ function drawVerdict() {
   $("out-of-order").textContent = total.outOfOrder;
   $("sockets").textContent = run.socketsOpen;
   $("dropped").textContent = run.dropped;
-  const state = wrong ? "wrong" : total.unchecked ? "running" : "clean";
+  const state = wrong ? "wrong" : total.unchecked ? "running" : total.events ? "clean" : "idle";
   const text = {
     wrong: `${wrong} ${wrong === 1 ? "event was" : "events were"} lost, duplicated or out of order.`,
     running: "All in order so far. Compared with the stored history at the end.",
+    idle: "No order was accepted, so there are no events to compare.",
     clean: "Every event arrived once and in order, as the stored history has them.",
   }[state];
   $("verdict").dataset.state = state;
