@@ -13,7 +13,7 @@ from orders.models import Order, OrderEvent, Status
 
 TEXT = TextField()
 # What a row shows, as the last event shows it: whole tokens in text.
-SHOWN = {"paid": "amountIn", "received": "amountOut", "in_slot": "slot"}
+SHOWN = {"paid": "amountIn", "received": "amountOut", "slot": "slot"}
 
 
 def fill_differs_from_event(orders: QuerySet[Order]) -> QuerySet[Any, Any]:
@@ -25,15 +25,15 @@ def fill_differs_from_event(orders: QuerySet[Order]) -> QuerySet[Any, Any]:
     shown = ends.order_by().annotate(
         paid=_whole("order__amount_in_filled", "order__token_in"),
         received=_whole("order__amount_out", "order__token_out"),
-        in_slot=_text(Cast("order__slot", TEXT)),
+        slot=_text(Cast("order__slot", TEXT)),
         # As text: a cast of what is no number would end the audit.
         **{
-            f"told_{name}": _text(KeyTextTransform(key, "data"))
+            f"event_{name}": _text(KeyTextTransform(key, "data"))
             for name, key in SHOWN.items()
         },
     )
-    same = Q(**{f"told_{name}": F(name) for name in SHOWN})
-    columns = [column for name in SHOWN for column in (name, f"told_{name}")]
+    same = Q(**{f"event_{name}": F(name) for name in SHOWN})
+    columns = [column for name in SHOWN for column in (name, f"event_{name}")]
     differing: QuerySet[Any, Any] = shown.exclude(same).values("order_id", *columns)
     return differing
 

@@ -202,8 +202,8 @@ def test_what_a_rule_found_says_which_figures_differ():
         f"below_floor: {order.id}: amount_out 1979, min_amount_out 1980"
     )
     assert unlike.detail == (
-        "paid 100, told_paid 100, received 0.000001979, "
-        "told_received 0.00000199, in_slot 77, told_in_slot 77"
+        "paid 100, event_paid 100, received 0.000001979, "
+        "event_received 0.00000199, slot 77, event_slot 77"
     )
 
 
