@@ -23,7 +23,7 @@ from dex.solana.rpc import RpcClient
 from orders.claims import set_aside
 from orders.models import Attempt, AttemptState
 
-from .audit.landed import MEMO
+from .audit.landed import MEMO, quoted
 from .audit.ledger_rules import UNKNOWN
 from .storage import Database
 from .wallet_signatures import Point, is_signed_by, list_signatures, show_transaction
@@ -128,14 +128,14 @@ def _halt(strangers: Sequence[dict[str, Any]]) -> None:
     first = strangers[0]
     more = f" (and {len(strangers) - 1} more)" if len(strangers) > 1 else ""
     reason = (
-        f"The wallet signed {first['signature']} (memo {first.get('memo')}){more}, "
+        f"The wallet signed {first['signature']} ({quoted(first.get('memo'))}){more}, "
         "which this database does not know. Find out who else uses the wallet, "
         "or whether this database is an old copy, before trading goes on."
     )
     halt_trading(
         reason,
         [
-            Violation(UNKNOWN, entry["signature"], f"memo {entry.get('memo')}")
+            Violation(UNKNOWN, entry["signature"], quoted(entry.get("memo")))
             for entry in strangers
         ],
     )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django_rq.apps import DjangoRqAdminConfig
 
 
 class OrdersiteConfig(AppConfig):
@@ -10,3 +11,9 @@ class OrdersiteConfig(AppConfig):
 
     def ready(self) -> None:
         from . import checks  # noqa: F401 - registers them
+
+
+class QueuePagesConfig(DjangoRqAdminConfig):
+    """django-rq under a name that says what its pages show."""
+
+    verbose_name = "Queue"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path, reverse
+from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.text import Truncator
 from django.views.decorators.http import require_POST
@@ -33,12 +34,27 @@ class ChainAdmin(ReadOnlyAdmin):
         return chains.order_by("id")
 
 
+class StandingFilter(admin.SimpleListFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("standing", "Standing"), ("lifted", "Lifted")]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[TradingHalt]
+    ) -> QuerySet[TradingHalt]:
+        if self.value() is None:
+            return queryset
+        return queryset.filter(lifted_at__isnull=self.value() == "standing")
+
+
 @admin.register(TradingHalt)
 class TradingHaltAdmin(ReadOnlyAdmin):
     """Each halt, what it rests on, and who let trading go on. Lifting is the one act."""
 
     list_display = ("began_at", "short_reason", "found_count", "lifted_at", "lifted_by")
-    list_filter = (("lifted_at", admin.EmptyFieldListFilter),)
+    list_filter = (StandingFilter,)
     date_hierarchy = "began_at"
     fields = ("began_at", "reason", "found", "lifted_at", "lifted_by", "lifted_reason")
     readonly_fields = fields
@@ -68,8 +84,11 @@ class TradingHaltAdmin(ReadOnlyAdmin):
             return None
         rows = format_html_join(
             "",
-            "<tr><td>{}</td><td><code>{}</code></td><td>{}</td></tr>",
-            halt.violations[:SHOWN],
+            "<tr><td>{}</td><td>{}</td><td>{}</td></tr>",
+            (
+                (rule, _linked(subject), detail)
+                for rule, subject, detail in halt.violations[:SHOWN]
+            ),
         )
         more = len(halt.violations) - SHOWN
         return format_html(
@@ -122,3 +141,12 @@ class TradingHaltAdmin(ReadOnlyAdmin):
         return HttpResponseRedirect(
             reverse("admin:dex_tradinghalt_change", args=(halt_id,))
         )
+
+
+def _linked(subject: str) -> str:
+    """Link an order's id to its page. By name: this package knows no orders."""
+    try:
+        page = reverse("admin:orders_order_change", args=(UUID(subject),))
+    except (ValueError, NoReverseMatch):
+        return format_html("<code>{}</code>", subject)
+    return format_html('<a href="{}"><code>{}</code></a>', page, subject)

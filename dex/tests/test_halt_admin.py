@@ -121,6 +121,28 @@ def test_a_lift_that_is_not_complete_changes_nothing(admin_client, halt, form, s
     assert standing_halt() == halt
 
 
+def test_the_orders_among_the_violations_are_links_and_moments_are_whole(
+    admin_client, halt
+):
+    order = "cd497416-25bc-42a6-9225-e41aa7291582"
+    halt_trading("more", [Violation("below_floor", order, "amount_out 1")])
+
+    shown = page(admin_client, f"{LIST}{halt.id}/change/")
+
+    assert f'<a href="/admin/orders/order/{order}/change/">' in shown
+    assert "<td><code>order-1</code></td>" in shown
+    assert f"{halt.began_at:%Y-%m-%d %H:%M:%S} UTC</div>" in shown
+
+
+def test_the_halts_are_found_by_whether_they_stand(admin_client, halt):
+    row = f"{LIST}{halt.id}/change/"
+    lift_halt(by="ann", reason="fine")
+
+    assert row in page(admin_client, f"{LIST}?state=lifted")
+    assert row not in page(admin_client, f"{LIST}?state=standing")
+    assert "Standing" in page(admin_client, LIST)
+
+
 def test_an_old_page_does_not_lift_a_newer_halt(admin_client, halt):
     lift_halt(by="ann", reason="fine")
     halt_trading("another")

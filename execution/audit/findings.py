@@ -26,7 +26,8 @@ def halt_on(violations: Sequence[Violation]) -> bool:
         v for v in violations if v.rule not in TABLE_RULES or TABLE_RULES[v.rule].halts
     ]
     if grave:
-        more = f" and {len(grave) - 1} more" if len(grave) > 1 else ""
+        names = ", ".join(dict.fromkeys(v.rule for v in grave[1:]))
+        more = f", and {len(grave) - 1} more ({names})" if names else ""
         halt_trading(
             f"The auditor found {grave[0]}{more}. Look at it with `manage.py audit` "
             "before trading goes on.",

@@ -82,6 +82,11 @@ def landed(
     )
 
 
+def quoted(memo: str | None) -> str:
+    """Write the memo of a transaction for people."""
+    return f"memo “{memo}”" if memo else "no memo"
+
+
 def _recorded(record: Record, wallet: Pubkey) -> Landed:
     message = VersionedTransaction.from_bytes(record.raw).message
     signers = message.account_keys[: message.header.num_required_signatures]

@@ -17,7 +17,7 @@ from dex.chain import known_chain
 from dex.halting import Violation, accepted
 from orders.models import TERMINAL, Attempt, AttemptState, Order, Status
 
-from .landed import Landed, Ledger
+from .landed import Landed, Ledger, quoted
 
 Swaps = Sequence[Landed]
 
@@ -118,13 +118,14 @@ def _fill_differs(order: Order, swaps: Swaps) -> Iterator[str]:
         paid = -one.moved.get(order.token_in.mint, 0)
         moved = paid, one.moved.get(order.token_out.mint, 0), one.slot
         if recorded != moved:
-            yield f"recorded {_row(recorded)}, and the ledger says {_row(moved)}"
+            yield f"recorded: {_fill(*recorded)}; the ledger says: {_fill(*moved)}"
         if order.min_amount_out is None or moved[1] < order.min_amount_out:
             yield f"received {moved[1]}, below the floor {order.min_amount_out}"
 
 
-def _row(amounts: Iterable[object]) -> str:
-    return " / ".join(map(str, amounts))
+def _fill(paid: object, received: object, slot: object) -> str:
+    """Write a fill in base units."""
+    return f"paid {paid}, received {received}, slot {slot}"
 
 
 def _strays(order: Order, swaps: Swaps) -> Iterator[Violation]:
@@ -142,7 +143,7 @@ def _strangers(rest: Swaps, tally: _Tally) -> Iterator[Violation]:
         if one.memo.partition("] ")[2] == setup_memo:
             continue
         tally.move(one)
-        yield Violation(UNKNOWN, one.signature, f"names no order: memo {one.memo!r}")
+        yield Violation(UNKNOWN, one.signature, f"names no order: {quoted(one.memo)}")
 
 
 def _accepted_strangers(found: Iterable[Violation]) -> set[str]:

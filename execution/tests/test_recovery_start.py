@@ -85,7 +85,7 @@ async def test_two_databases_on_one_wallet_halt_the_one_that_starts(stage, confi
         )
         await let_deadline_pass(stage, waiting)
 
-    assert f"memo [38] {theirs}:1" in await halt_of(stage)
+    assert f"memo “[38] {theirs}:1”" in await halt_of(stage)
     assert len(await stage.landed()) == 2
 
 
