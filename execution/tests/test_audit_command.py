@@ -217,20 +217,28 @@ async def test_a_database_that_met_no_chain_is_refused(stage, configured):
     assert "manage.py prepare" in str(await refusal(stage))
 
 
-async def test_a_database_that_is_away_is_no_good_news(stage, configured):
+@pytest.mark.parametrize(
+    ("command", "options", "code"),
+    [("audit", {}, 2), ("resume_trading", {"reason": "fine"}, 1)],
+)
+async def test_a_database_that_is_away_is_no_good_news(
+    stage, configured, command, options, code
+):
     def away() -> CommandError:
         connection.close()
         host = connection.settings_dict["HOST"]
         connection.settings_dict["HOST"] = "/no/such/folder"
         try:
             with pytest.raises(CommandError) as caught:
-                call_command("audit")
+                call_command(command, **options)
         finally:
             connection.settings_dict["HOST"] = host
         return caught.value
 
     error = await stage.database.run(away)
 
-    assert error.returncode == 2
-    assert str(error).startswith("The database: connection is bad")
+    assert error.returncode == code
+    assert str(error).startswith(
+        "The database does not answer. Start it with `make run`"
+    )
     assert "\n" not in str(error)

@@ -13,6 +13,7 @@ from solders.pubkey import Pubkey
 from dex.allowing import allow_pool
 from dex.chain import known_chain
 from dex.errors import DexError
+from dex.management.database import advice
 from dex.models import Pool
 from dex.pool_facts import PoolFacts, read_pool_facts
 from dex.router import load_venues
@@ -47,11 +48,7 @@ class Command(BaseCommand):
         except DexError as error:
             raise CommandError(str(error)) from error
         except DatabaseError as error:
-            said = " ".join(str(error).split())
-            raise CommandError(
-                f"The database does not answer. Start it with `make run` in another "
-                f"terminal, or check DATABASE_URL. It said: {said}"
-            ) from error
+            raise CommandError(advice(error)) from error
 
     def _list(self) -> None:
         pools = Pool.objects.select_related("token_a", "token_b")

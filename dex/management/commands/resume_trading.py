@@ -11,6 +11,7 @@ from django.db import DatabaseError
 
 from dex.errors import DexError
 from dex.halting import lift_halt
+from dex.management.database import advice
 
 
 class Command(BaseCommand):
@@ -31,7 +32,7 @@ class Command(BaseCommand):
         except DexError as error:
             raise CommandError(str(error)) from error
         except DatabaseError as error:
-            raise CommandError(f"The database: {error}".strip()) from error
+            raise CommandError(advice(error)) from error
         self.stdout.write(f"Trading goes on. The halt was: {halt.reason}")
         if halt.violations:
             self.stdout.write(f"Accepted by {by} ({len(halt.violations)}):")

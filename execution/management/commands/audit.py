@@ -15,6 +15,7 @@ from solders.pubkey import Pubkey
 from dex.chain import known_chain
 from dex.errors import DexError
 from dex.halting import Violation
+from dex.management.database import advice
 from dex.models import Chain
 from dex.solana.configured import configured_client
 from dex.solana.rpc import RpcClient
@@ -61,8 +62,7 @@ class Command(BaseCommand):
         except DexError as error:
             raise CommandError(str(error), returncode=NOT_AUDITED) from error
         except DatabaseError as error:
-            reason = f"The database: {' '.join(str(error).split())}"
-            raise CommandError(reason, returncode=NOT_AUDITED) from error
+            raise CommandError(advice(error), returncode=NOT_AUDITED) from error
         self._report(found, set(found) - set(left), with_ledger=with_ledger)
         self.stdout.write(_verdict(left, len(found) - len(left), halted=halted))
         if left:

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
 from dex.errors import DexError
+from dex.management.database import advice
 from ordersite.preparation import prepare
 
 
@@ -24,6 +25,6 @@ class Command(BaseCommand):
         except DexError as error:
             raise CommandError(str(error)) from error
         except DatabaseError as error:
-            raise CommandError(f"The database: {error}".strip()) from error
+            raise CommandError(advice(error)) from error
         except OSError as error:
             raise CommandError(str(error)) from error
