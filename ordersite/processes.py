@@ -231,7 +231,7 @@ class Supervisor:
             except Exception as error:
                 self._console.line(service.name, str(error))
             else:
-                self._console.line(service.name, "started again")
+                self._console.line(service.name, f"started again{_process(service)}")
 
     def stop(self) -> None:
         """Stop every group, the last started first; within a group all at once."""
@@ -249,6 +249,11 @@ class Supervisor:
         for service in self.services:
             if isinstance(service, Child):
                 service.kill()
+
+
+def _process(service: Service) -> str:
+    process = service.process if isinstance(service, Child) else None
+    return "" if process is None else f", process {process.pid}"
 
 
 def python(*arguments: str) -> list[str]:

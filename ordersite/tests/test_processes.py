@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -117,6 +118,9 @@ def test_a_dead_child_starts_again_after_a_growing_delay(
         "died; starts again in 0.02 s",
         "died; starts again in 0.04 s",
     ]
+    again = [line.split("| ")[1] for line in lines if "started again" in line]
+    assert len(set(again)) == 2
+    assert all(re.fullmatch(r"started again, process [0-9]+", said) for said in again)
 
 
 def test_a_dead_child_starts_again_at_once_where_that_is_asked_for(
