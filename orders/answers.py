@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, cast
 from uuid import uuid4
 
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
 from rest_framework.response import Response
@@ -18,7 +19,8 @@ logger = logging.getLogger(__name__)
 
 REQUEST_ID = "X-Request-ID"
 _OWN_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-API_PREFIX = "/api/"
+# Also what was meant to be an address of the API: a program reads the answer.
+_OF_API = re.compile(r"/+api(/|$)", re.IGNORECASE)
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -57,8 +59,17 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
 
 
 def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
-    problem = Problem(400, "bad_request", "The request is malformed.")
+    problem = Problem(400, "bad_request", _what_is_bad(exception))
     return _answer(request, problem, defaults.bad_request, exception)
+
+
+def _what_is_bad(exception: Exception) -> str:
+    if isinstance(exception, DisallowedHost):
+        return (
+            "This site is not served under the name in the Host header. Use another "
+            "one, or have its operator add it to ALLOWED_HOSTS."
+        )
+    return "The request is malformed."
 
 
 def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -75,8 +86,8 @@ def _answer(
     page: Callable[..., HttpResponse],
     *arguments: Exception,
 ) -> HttpResponse:
-    """Below /api/ a problem, elsewhere Django's own page."""
-    if not request.path.startswith(API_PREFIX):
+    """Below /api a problem, elsewhere Django's own page."""
+    if not _OF_API.match(request.path):
         return page(request, *arguments)
     return JsonResponse(
         _body(problem, request), status=problem.status, content_type=MEDIA_TYPE

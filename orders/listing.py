@@ -51,7 +51,7 @@ def _read(query: QueryDict) -> dict[str, Any]:
     values, errors = {}, []
     for name, texts in query.lists():
         if name not in _READERS:
-            errors.append(FieldError(name[:64], "unknown_parameter", "No such filter."))
+            errors.append(FieldError(name[:64], "unknown_parameter", _NO_SUCH_FILTER))
         elif len(texts) > 1:
             errors.append(FieldError(name, "repeated_parameter", "Give it once."))
         else:
@@ -135,6 +135,7 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "cursor": _cursor,
     "limit": _limit,
 }
+_NO_SUCH_FILTER = f"No such filter. Use {', '.join(_READERS)}."
 _CONDITIONS: Mapping[str, Callable[[Any], Q]] = {
     "status": lambda chosen: Q(status__in=chosen),
     "type": lambda chosen: Q(order_type__in=chosen),

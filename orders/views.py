@@ -37,7 +37,17 @@ from .serializers import (
 from .services import cancel_order
 
 
-class ExecuteView(APIView):
+class ApiView(APIView):
+    """Says what can be done at its address to who tries something else."""
+
+    def http_method_not_allowed(
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> NoReturn:
+        methods = " or ".join(m for m in self.allowed_methods if m != "OPTIONS")
+        raise Problem(405, "method_not_allowed", f"Use {methods} at this address.")
+
+
+class ExecuteView(ApiView):
     @schema.execute_order
     def post(self, request: Request) -> Response:
         placement = accept_order(
@@ -66,7 +76,7 @@ class ExecuteView(APIView):
         )
 
 
-class OrderListView(APIView):
+class OrderListView(ApiView):
     @schema.list_orders
     def get(self, request: Request) -> Response:
         orders, next_cursor = list_orders(visible_orders(), request.query_params)
@@ -78,20 +88,20 @@ class OrderListView(APIView):
         )
 
 
-class OrderView(APIView):
+class OrderView(ApiView):
     @schema.retrieve_order
     def get(self, request: Request, order_id: str) -> Response:
         return Response(OrderDetailSerializer(_find_order(order_id)).data)
 
 
-class CancelView(APIView):
+class CancelView(ApiView):
     @schema.cancel_order
     def post(self, request: Request, order_id: str) -> Response:
         cancelled = cancel_order(_find_order(order_id))
         return Response(OrderSerializer(cancelled).data)
 
 
-class QuoteView(APIView):
+class QuoteView(ApiView):
     @schema.ask_quotes
     def post(self, request: Request) -> Response:
         wanted = read_quote_request(read_object(request._request))
@@ -118,14 +128,14 @@ class QuoteView(APIView):
         )
 
 
-class TokenListView(APIView):
+class TokenListView(ApiView):
     @schema.list_tokens
     def get(self, request: Request) -> Response:
         tokens = Token.objects.filter(enabled=True)
         return Response({"tokens": TokenSerializer(tokens, many=True).data})
 
 
-class VenueListView(APIView):
+class VenueListView(ApiView):
     @schema.list_venues
     def get(self, request: Request) -> Response:
         venues = VenueSerializer(list(_venues()), many=True)

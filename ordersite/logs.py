@@ -15,6 +15,12 @@ class OneLineFormatter(logging.Formatter):
         return " ⏎ ".join(line for line in lines if line.strip(" ^~"))
 
 
+def without_traceback(record: logging.LogRecord) -> bool:
+    """Keep a record and drop its traceback: what a client sent is no bug of ours."""
+    record.exc_info = None
+    return True
+
+
 def logging_settings(level: str) -> dict[str, Any]:
     """Return Django's LOGGING: every record to stderr, from `level` up."""
     return {
@@ -26,12 +32,14 @@ def logging_settings(level: str) -> dict[str, Any]:
                 "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
             }
         },
+        "filters": {"plain": {"()": lambda: without_traceback}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             # Django mails errors to nobody here; let its records reach the root.
             "django": {"handlers": [], "level": level, "propagate": True},
             "django.server": {"handlers": [], "propagate": True},
+            "django.security.DisallowedHost": {"filters": ["plain"]},
             "daphne": {"level": "WARNING"},  # else a line per start, stop and socket
         },
     }

@@ -146,10 +146,28 @@ def test_a_mint_comes_before_a_symbol_that_looks_like_it():
     assert Order.objects.get().token_in.symbol == "A"
 
 
-def test_a_foreign_host_is_refused(client):
+def test_a_foreign_host_is_refused_with_what_to_do_about_it(client):
     answer = client.get("/api/orders", headers={"host": "evil.example"})
 
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
+    assert "ALLOWED_HOSTS" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/api", "/api/", "/API/orders", "//api/orders", "/api/orders/"]
+)
+def test_an_address_that_was_meant_to_be_of_the_api_is_a_problem(client, path):
+    answer = client.generic("GET", "/", PATH_INFO=path)
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize("path", ["/apiary", "/x/api/orders"])
+def test_any_other_address_is_a_page_that_is_not_there(client, path):
+    answer = client.get(path)
+
+    assert answer.status_code == 404
+    assert answer["Content-Type"].startswith("text/html")
 
 
 def test_an_unknown_address_below_api_is_a_problem(client):

@@ -35,6 +35,18 @@ def test_without_a_database_every_endpoint_says_try_again(client, method, path, 
     assert answer.json()["code"] == "database_unavailable"
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"), EVERY_ENDPOINT.values(), ids=EVERY_ENDPOINT
+)
+def test_another_method_is_answered_with_the_one_to_use(client, method, path, body):
+    answer = client.delete(path)
+
+    assert answer.status_code == 405
+    assert answer.json()["code"] == "method_not_allowed"
+    assert method.upper() in answer.json()["detail"]
+    assert method.upper() in answer["Allow"]
+
+
 def test_the_openapi_document_names_every_endpoint_and_error(client):
     schema = client.get(
         "/api/schema/", headers={"accept": "application/vnd.oai.openapi+json"}

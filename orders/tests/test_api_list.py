@@ -103,3 +103,12 @@ def test_a_bad_filter_is_named(client, name, value, code):
     [error] = answer.json()["errors"]
     assert (error["field"], error["code"]) == (name, code)
     assert error["message"]
+
+
+def test_an_unknown_filter_is_answered_with_those_there_are(client):
+    (error,) = get(client, "/api/orders", owner="me").json()["errors"]
+
+    assert error["message"] == (
+        "No such filter. Use status, type, venue, token, createdAfter, createdBefore, "
+        "cursor, limit."
+    )

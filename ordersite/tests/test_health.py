@@ -101,6 +101,21 @@ def test_the_last_audit_is_named_and_takes_nothing_down(
     )
 
 
+@pytest.mark.parametrize(("part", "age_s"), [("tables", 60), ("wallet", 180)])
+def test_a_dead_keeper_is_seen_when_several_of_its_rounds_are_missing(
+    client: Client, prepared: RunningLocalnet, part: str, age_s: int
+):
+    note("tables", 0)
+    note("wallet", 0)
+    run = AuditRun.objects.filter(part=part)
+
+    run.update(ran_at=Now() - timedelta(seconds=age_s - 10))
+    assert ask(client) == (200, {})
+
+    run.update(ran_at=Now() - timedelta(seconds=age_s))
+    assert "is a keeper running?" in ask(client)[1]["audit"]
+
+
 def test_one_dead_endpoint_is_named_and_the_site_stays_up(
     client: Client, prepared: RunningLocalnet, settings: Settings
 ):
@@ -237,6 +252,14 @@ def test_healthz_needs_nothing(client: Client, monkeypatch: pytest.MonkeyPatch):
     response = client.get("/healthz")
 
     assert (response.status_code, response.json()) == (200, {"status": "ok"})
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_other_methods_are_refused_for_what_they_are(path: str):
+    response = Client(enforce_csrf_checks=True).post(path)
+
+    assert response.status_code == 405
+    assert response.headers["Allow"] == "GET, HEAD"
 
 
 def test_a_real_chain_is_said_to_be_one(client: Client, prepared: RunningLocalnet):

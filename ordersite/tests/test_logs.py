@@ -3,6 +3,8 @@ from __future__ import annotations
 import logging
 import sys
 
+from django.test import Client
+
 from ordersite.logs import OneLineFormatter
 
 
@@ -19,3 +21,11 @@ def test_a_record_is_one_line_with_its_traceback():
     assert "\n" not in line
     assert line.startswith("ERROR bad ⏎ INFO fake line ⏎ Traceback")
     assert line.endswith("ValueError: first ⏎ second")
+
+
+def test_a_foreign_host_is_one_short_line_in_the_log(caplog):
+    Client().get("/api/tokens", headers={"host": "evil.example"})
+
+    (record,) = [r for r in caplog.records if r.name.startswith("django.security")]
+    assert "add 'evil.example' to ALLOWED_HOSTS" in record.getMessage()
+    assert record.exc_info is None
