@@ -38,11 +38,15 @@ class QuoteLine:
 
 @dataclass(frozen=True, slots=True)
 class QuoteRound:
-    """The answers one attempt chose from, best first."""
+    """The answers one attempt chose from, best first.
+
+    `signed` is what was quoted last before the signature, where that is another amount.
+    """
 
     attempt: int
     at: datetime
     lines: list[QuoteLine]
+    signed: str | None
 
 
 class OrderPage:
@@ -94,10 +98,23 @@ class OrderPage:
                     QuoteLine(quote, won=_same(quote, event.data.get("route")))
                     for quote in event.data["quotes"]
                 ],
+                signed=self._quoted_again(event),
             )
             for event in self.events
             if event.data.get("quotes")
         ]
+
+    def _quoted_again(self, event: OrderEvent) -> str | None:
+        """Return the quote that was signed, when it is not the one in the event."""
+        route = event.data.get("route")
+        number = quoted_attempt(event)
+        for attempt in self.attempts if route else ():
+            quoted = to_whole(
+                int(attempt.quoted_amount_out), self.order.token_out.decimals
+            )
+            if attempt.number == number and quoted != route["amountOut"]:
+                return f"{quoted} {self.order.token_out.symbol}"
+        return None
 
     @property
     def summary(self) -> list[tuple[str, str]]:

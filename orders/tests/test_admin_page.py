@@ -143,6 +143,20 @@ def test_quotes_stand_side_by_side_with_the_winner_marked(admin_client):
     assert "no_liquidity the pool is empty" in text
 
 
+@pytest.mark.parametrize("quoted", ["1999.5", "0.000002"])
+def test_a_quote_that_is_not_the_one_signed_stands_beside_that_one(
+    admin_client, quoted
+):
+    routed = ROUTED | {"route": WINNER | {"amountOut": quoted}}
+    order, _ = make_order_at(Status.CONFIRMED, data={Status.BUILDING: routed})
+    assert order.attempts.get().quoted_amount_out == 2_000
+
+    text = text_of(admin_client.get(page_of(order)))
+
+    again = "quoted again just before it was signed: 0.000002 B"
+    assert (again in text) == (quoted == "1999.5")
+
+
 def test_the_quotes_of_an_attempt_without_a_route_are_shown_with_the_limit(
     admin_client,
 ):
