@@ -5,6 +5,8 @@ from django_rq.apps import DjangoRqAdminConfig
 
 
 class OrdersiteConfig(AppConfig):
+    # Beside another config here Django would take neither, and no check would run.
+    default = True
     name = "ordersite"
     verbose_name = "Site"
     default_auto_field = "django.db.models.BigAutoField"

@@ -128,7 +128,7 @@ async def test_a_halted_signer_lets_the_order_wait_until_its_deadline(stage):
     order = await carrying
 
     assert order.status == Status.EXPIRED
-    assert "a stranger signed" in order.failure_message
+    assert "Trading is halted until an operator lifts it" in order.failure_message
     assert await stage.attempts(order_id) == []
 
 
