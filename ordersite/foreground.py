@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
-from .processes import POLL_S, Console, Supervisor
+from .console import Console
+from .processes import POLL_S, Supervisor
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -20,11 +19,11 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Protocol
+from typing import Protocol
 
 from .child import bound
+from .console import Console, LogFile
 
-MAX_LOG_BYTES = 10_000_000
 POLL_S = 0.1
 FIRST_DELAY_S = 1.0
 LONGEST_DELAY_S = 30.0
@@ -40,57 +39,6 @@ class Service(Protocol):
     def start(self) -> None: ...
     def running(self) -> bool: ...
     def stop(self) -> None: ...
-
-
-class Console:
-    """Lines of several processes on one terminal, which may be closed at any time."""
-
-    def __init__(self, stream: IO[str]) -> None:
-        self._stream = stream
-        self._lock = threading.Lock()
-        self._terminal = stream.fileno() if stream.isatty() else None
-
-    def line(self, name: str, text: str) -> None:
-        self.write(f"{name:8} | {text}")
-
-    def write(self, text: str) -> None:
-        with self._lock, contextlib.suppress(OSError, ValueError):
-            self._stream.write(f"{text}\n")
-            self._stream.flush()
-
-    def is_hung_up(self) -> bool:
-        """Say whether the terminal was closed. Its signal may reach only the leader."""
-        if self._terminal is None:
-            return False
-        poll = select.poll()
-        poll.register(self._terminal, 0)
-        return any(event & select.POLLHUP for _, event in poll.poll(0))
-
-
-class LogFile:
-    """A file that is put aside when it grows too large; one old one is kept."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-
-    def copy(self, lines: IO[bytes], console: Console, name: str) -> None:
-        """Copy every line to the file and to the console, until there are no more.
-
-        A full disk loses lines of the log, never the child: it must find its reader.
-        """
-        with lines:
-            for line in lines:
-                with contextlib.suppress(OSError):
-                    self._append(line)
-                console.line(name, line.decode(errors="replace").rstrip())
-
-    def _append(self, line: bytes) -> None:
-        with self._path.open("ab") as file:
-            file.write(line)
-            full = file.tell() > MAX_LOG_BYTES
-        if full:
-            self._path.replace(self._path.with_suffix(".log.1"))
 
 
 @dataclass

@@ -15,10 +15,11 @@ from django.core.management.base import CommandError
 
 from dex.solana.wallet import create_wallet
 
+from .console import Console
 from .embedded import Postgres, Valkey
 from .exclusive import LOCALNET_NODES, claim_localnet_ports
 from .preparation import DEVELOPMENT_USER, password_file
-from .processes import POLL_S, Child, Console, Supervisor, python
+from .processes import POLL_S, Child, Supervisor, python
 from .variation import Variation, names
 from .webs import web_words
 

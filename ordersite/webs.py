@@ -11,7 +11,8 @@ import socket
 
 from django.conf import settings
 
-from .processes import Child, Console, python
+from .console import Console
+from .processes import Child, python
 from .variation import names
 
 # Of PostgreSQL, that one web process may keep: see asgi.py, threads.py and history.py of

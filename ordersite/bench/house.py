@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from django.conf import settings
 
+from ordersite.console import Console
 from ordersite.exclusive import claim_web_port
-from ordersite.processes import Console, Supervisor
+from ordersite.processes import Supervisor
 from ordersite.site import Site
 from ordersite.variation import Variation, names
 

@@ -7,8 +7,9 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 
+from ordersite.console import Console
 from ordersite.embedded import Server
-from ordersite.processes import Child, Console, Health, Service, Supervisor
+from ordersite.processes import Child, Health, Service, Supervisor
 
 from .verdict import Violation
 

@@ -16,8 +16,8 @@ from solders.pubkey import Pubkey
 from dex.chain import known_chain
 from dex.localnet.store import Store
 from execution.audit.landed import Landed, read_landed
+from ordersite.console import Console
 from ordersite.exclusive import claim_web_port
-from ordersite.processes import Console
 from ordersite.site import Site
 from ordersite.variation import Variation, names
 from ordersite.wishes import Wish, order_body

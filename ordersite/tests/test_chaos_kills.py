@@ -32,7 +32,8 @@ from ordersite.chaos.schedule import (
     Strike,
 )
 from ordersite.chaos.strikes import Striker
-from ordersite.processes import Child, Console
+from ordersite.console import Console
+from ordersite.processes import Child
 
 PASSES_BY = """
 import sys, time

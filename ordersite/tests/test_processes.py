@@ -14,7 +14,8 @@ import psutil
 import pytest
 
 from ordersite import processes
-from ordersite.processes import Child, Console, Supervisor
+from ordersite.console import Console
+from ordersite.processes import Child, Supervisor
 
 # A worker whose own child moves to a group of its own and ignores SIGTERM.
 WITH_GRANDCHILD = """

@@ -13,7 +13,8 @@ import signal, sys
 import django
 django.setup()
 from ordersite.foreground import stopped_by_signals
-from ordersite.processes import Console, Supervisor
+from ordersite.console import Console
+from ordersite.processes import Supervisor
 
 left = 0
 

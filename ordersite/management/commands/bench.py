@@ -23,6 +23,7 @@ from ordersite.bench.plan import AFTER, LIVE, SHAPES, TARGETS, Plan, planned
 from ordersite.bench.record import Record
 from ordersite.bench.run import RunFailed, measure, problems
 from ordersite.child import bound
+from ordersite.console import Console
 from ordersite.embedded import EmbeddedError
 from ordersite.exclusive import InUse
 from ordersite.isolation import (
@@ -30,7 +31,6 @@ from ordersite.isolation import (
     leave_installation,
     new_installation,
 )
-from ordersite.processes import Console
 
 # The option, the member of Plan, its type, and what it is.
 OPTIONS: tuple[tuple[str, str, type, str], ...] = (

@@ -19,6 +19,7 @@ from ordersite.chaos.house import House, HouseFailed
 from ordersite.chaos.options import NOT_PROVED, add_options, plan_of, said
 from ordersite.chaos.report import verdict_lines
 from ordersite.chaos.run import Plan, run
+from ordersite.console import Console
 from ordersite.embedded import EmbeddedError
 from ordersite.exclusive import InUse
 from ordersite.isolation import (
@@ -26,7 +27,6 @@ from ordersite.isolation import (
     leave_installation,
     new_installation,
 )
-from ordersite.processes import Console
 
 BROKEN = 1  # exit code
 

@@ -10,10 +10,11 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from dex.errors import DexError
+from ordersite.console import Console
 from ordersite.embedded import EmbeddedError
 from ordersite.exclusive import InUse, claim_web_port, lock_data
 from ordersite.foreground import keep_running, stopped_by_signals
-from ordersite.processes import Console, Supervisor
+from ordersite.processes import Supervisor
 from ordersite.site import Site, welcome
 
 REMIND_EVERY_S = 15.0

@@ -9,9 +9,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from ordersite.console import Console
 from ordersite.exclusive import InUse, claim_web_port
 from ordersite.foreground import keep_running, stopped_by_signals
-from ordersite.processes import Console, Supervisor
+from ordersite.processes import Supervisor
 from ordersite.webs import web_children
 
 
