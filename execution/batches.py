@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from solders.message import MessageV0
 
 from dex.errors import WalletError
+from dex.gathered import Gathered
 from dex.quoting import Wanted
 from dex.router import allowed_pools, wanted_swap
 from dex.solana.wallet import Wallet
@@ -17,7 +18,6 @@ from orders.models import Order, OrderEvent
 from orders.moves import Move
 from orders.transitions import Counted, transition, transition_all
 
-from .gathered import Gathered
 from .storage import CONNECTION_ERRORS, Database, Held, read_all_held
 
 FEW = 20  # orders in flight

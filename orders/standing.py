@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
+
+from dex.gathered import Gathered
 
 from .models import TERMINAL
 from .owners import visible_orders
@@ -21,40 +22,22 @@ class Standing:
 
 
 class StandingReader:
-    """Gathers who asks while a query is under way, and answers them with the next one."""
+    """Answers with one query whoever asks while the query before is under way."""
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[UUID, asyncio.Future[Standing | None]]] = []
-        self._reading: asyncio.Task[None] | None = None
+        self._asked = Gathered(_read_all)
 
     async def read(self, order_id: UUID) -> Standing | None:
         """Return how far an order is; None when a client can see no such order.
 
         Raises database errors.
         """
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Standing | None] = loop.create_future()
-        self._waiting.append((order_id, answer))
-        if self._reading is None:
-            self._reading = loop.create_task(self._answer_all())
-        return await answer
+        return await self._asked.call(order_id)
 
-    async def _answer_all(self) -> None:
-        try:
-            while self._waiting:
-                asked, self._waiting = self._waiting, []
-                try:
-                    found = await in_thread(_read, {order_id for order_id, _ in asked})
-                except Exception as error:
-                    for _, answer in asked:
-                        if not answer.done():  # its socket may be gone
-                            answer.set_exception(error)
-                else:
-                    for order_id, answer in asked:
-                        if not answer.done():
-                            answer.set_result(found.get(order_id))
-        finally:
-            self._reading = None
+
+async def _read_all(order_ids: list[UUID]) -> list[Standing | None]:
+    found = await in_thread(_read, set(order_ids))
+    return [found.get(order_id) for order_id in order_ids]
 
 
 def _read(order_ids: Collection[UUID]) -> dict[UUID, Standing]:

@@ -30,7 +30,5 @@ def make_plain() -> None:
         (websocket, ("hltype", "hlval")),
     ):
         for name in names:
-            getattr(
-                module, name
-            )  # AttributeError: another autobahn than the pinned one
+            getattr(module, name)  # raises with another autobahn than the pinned one
             setattr(module, name, Later)

@@ -35,19 +35,12 @@ def others(tmp_path: Path) -> Iterator[Layout]:
     shutil.rmtree(layout.sockets, ignore_errors=True)
 
 
-@pytest.mark.parametrize("folder", ["nothing-here", ""])
-@pytest.mark.parametrize(
-    "command", [["chaos"], ["bench", "--plan", json.dumps(planned("post").written())]]
-)
-def test_a_run_takes_no_folder_from_its_user(
-    others: Layout, command: list[str], folder: str
-):
+def run_in(layout: Layout, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of manage.py in somebody's installation."""
     environment = dict(os.environ)
-    isolate(environment, others.var_dir)
-    path = others.var_dir.parent / folder
-
-    run = subprocess.run(
-        [sys.executable, "manage.py", *command, "--folder", str(path)],
+    isolate(environment, layout.var_dir)
+    return subprocess.run(
+        [sys.executable, "manage.py", *command],
         cwd=settings.BASE_DIR,
         env=environment,
         capture_output=True,
@@ -55,6 +48,18 @@ def test_a_run_takes_no_folder_from_its_user(
         timeout=60,
         check=False,
     )
+
+
+@pytest.mark.parametrize("folder", ["nothing-here", ""])
+@pytest.mark.parametrize(
+    "command", [["chaos"], ["bench", "--plan", json.dumps(planned("post").written())]]
+)
+def test_a_run_takes_no_folder_from_its_user(
+    others: Layout, command: list[str], folder: str
+):
+    path = others.var_dir.parent / folder
+
+    run = run_in(others, *command, "--folder", str(path))
 
     assert run.returncode == 2
     assert "--folder" in run.stderr
@@ -66,18 +71,7 @@ def test_a_run_takes_no_folder_from_its_user(
 def test_a_plan_is_not_carried_out_in_an_installation_of_somebody_elses(
     others: Layout,
 ):
-    environment = dict(os.environ)
-    isolate(environment, others.var_dir)
-
-    run = subprocess.run(
-        [sys.executable, "manage.py", "bench", "--plan", "{}"],
-        cwd=settings.BASE_DIR,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    run = run_in(others, "bench", "--plan", "{}")
 
     assert run.returncode == 1
     assert "Traceback" not in run.stderr

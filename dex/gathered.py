@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
-from dex.solana.endpoint import look_at
+from .solana.endpoint import look_at
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
