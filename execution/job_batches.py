@@ -105,16 +105,17 @@ class JobBatches:
         `wait_s` 0 does not wait. Raises RedisError; then some may be taken that nobody
         has, and requeue_stuck() finds them.
         """
-        keys = self._queue.key, self._taken_key
-        if wait_s:
-            first = self._redis.blmove(*keys, wait_s)  # type: ignore[arg-type]
-        else:
-            first = self._redis.lmove(*keys)
-        if first is None:
-            return []
-        more = min(most, MAX_BATCH) - 1
+        jobs = self._take_more(min(most, MAX_BATCH))
+        if jobs or not wait_s:
+            return jobs
+        first = self._redis.blmove(self._queue.key, self._taken_key, wait_s)  # type: ignore[arg-type]
+        return [] if first is None else self._take_more(min(most, MAX_BATCH) - 1, first)
+
+    def _take_more(self, most: int, *taken: bytes | str) -> list[TakenJob]:
+        """Take what waits, at once; `taken` are ids that were taken before."""
         flat: list[bytes] = self._take(
-            keys=keys, args=[more, Job.redis_job_namespace_prefix, first]
+            keys=(self._queue.key, self._taken_key),
+            args=[most, Job.redis_job_namespace_prefix, *taken],
         )
         return [TakenJob(*pair) for pair in zip(flat[::2], flat[1::2], strict=True)]
 

@@ -18,6 +18,7 @@ from .hub import current_hub
 from .inputs import accept_order
 from .origins import EXECUTE_PATH, is_secure, may_connect, socket_host, ws_url
 from .parsers import parse_object
+from .patience import Patience
 from .problems import Problem, as_problem, internal_error, not_found, order_not_found
 from .services import Placement
 from .standing import Standing
@@ -55,14 +56,17 @@ class LeanConsumer(AsyncWebsocketConsumer):
 
 class OrderConsumer(LeanConsumer):
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self._tell = send  # without what Channels puts around it
         self._feed = Feed()
         self._hub = current_hub()
         self._watches = False
         self._sender: asyncio.Task[None] | None = None
+        self._patience = Patience(settings.SOCKET_STALL_S + SERVER_GRACE_S)
         try:
             await super().__call__(scope, receive, send)
         finally:
             self._hub.unsubscribe(self._feed)
+            self._patience.end()
             if self._sender is not None:
                 self._sender.cancel()
 
@@ -122,8 +126,8 @@ class OrderConsumer(LeanConsumer):
         while True:
             frame = await self._feed.take()
             try:
-                async with asyncio.timeout(settings.SOCKET_STALL_S + SERVER_GRACE_S):
-                    await self.send(text_data=frame.text)
+                with self._patience:
+                    await self._tell({"type": "websocket.send", "text": frame.text})
             except TimeoutError:
                 await self.close(CLOSE_STALLED)
                 return

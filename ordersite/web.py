@@ -18,6 +18,7 @@ from dex.collector import calm_collector
 from .bounded_request import BoundedRequest
 from .bounded_socket import BoundedSocket
 from .plain_autobahn import make_plain
+from .prompt_connection import PromptConnection
 
 logger = logging.getLogger("ordersite.web")  # as a program its name is __main__
 
@@ -51,13 +52,17 @@ class WebServer(Server):  # type: ignore[misc]
         self.ws_factory.closeHandshakeTimeout = CLOSE_HANDSHAKE_S
 
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
-        if message["type"] == "websocket.send" or message.get("more_body"):
+        if message["type"] == "websocket.send":
+            if not protocol.has_room:
+                await protocol.room()
+        elif message.get("more_body"):
             await protocol.room()
         elif self._is_stopping and message["type"] == "http.response.start":
             protocol.close_after()
         await super().handle_reply(protocol, message)
 
     def listen_success(self, port: Any) -> None:
+        port.transport = PromptConnection
         self._ports.append(port)
         super().listen_success(port)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 PROC = Path("/proc")
 TICK_MS = 1000 / os.sysconf("SC_CLK_TCK")
 PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
-SAMPLE_EVERY_S = 0.5
+SAMPLE_EVERY_S = 2.0  # each look costs tens of milliseconds of CPU
 GENERATOR = "generator"
 # By a word of the command line of a process or of the nearest one above it.
 ROLES = {
@@ -127,7 +127,7 @@ class Meter:
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
-        """Look twice a second until the block ends."""
+        """Look every two seconds until the block ends, and once more then."""
         self._thread.start()
         try:
             yield
@@ -136,10 +136,10 @@ class Meter:
             self._thread.join()
 
     def _sample_on(self) -> None:
-        while True:
+        while not self._stop.is_set():
             self.sample()
-            if self._stop.wait(SAMPLE_EVERY_S):
-                return
+            self._stop.wait(SAMPLE_EVERY_S)
+        self.sample()
 
     def _below(self, found: Mapping[int, Usage]) -> list[int]:
         children: dict[int, list[int]] = defaultdict(list)
