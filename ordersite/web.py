@@ -18,7 +18,7 @@ from dex.collector import calm_collector
 from .bounded_request import BoundedRequest
 from .bounded_socket import BoundedSocket
 from .plain_autobahn import make_plain
-from .prompt_connection import PromptConnection
+from .prompt_tcp import SharedPort
 
 logger = logging.getLogger("ordersite.web")  # as a program its name is __main__
 
@@ -62,7 +62,8 @@ class WebServer(Server):  # type: ignore[misc]
         await super().handle_reply(protocol, message)
 
     def listen_success(self, port: Any) -> None:
-        port.transport = PromptConnection
+        # daphne leaves no other way to choose what kind of port Twisted makes.
+        port.__class__ = SharedPort
         self._ports.append(port)
         super().listen_success(port)
 

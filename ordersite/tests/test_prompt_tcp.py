@@ -1,4 +1,4 @@
-"""The frames that a web process builds and writes by itself."""
+"""How a web process takes connections, and writes what it built itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from twisted.internet import reactor as chosen
 from twisted.internet.testing import StringTransport
 
 from ordersite.bounded_socket import text_frame
-from ordersite.prompt_connection import PromptConnection
+from ordersite.prompt_tcp import PromptConnection, SharedPort
 
 reactor: Any = chosen
 
@@ -75,3 +75,66 @@ def test_what_the_kernel_does_not_take_follows_in_order(
         received += theirs.recv(1_000_000)
         connection.doWrite()  # as the loop does while it can be written to
     assert received == b"".join(sent)
+
+
+class Greeter(protocol.Factory):
+    """Keeps the connections that were accepted."""
+
+    def __init__(self) -> None:
+        self.accepted: list[Any] = []
+
+    def buildProtocol(self, addr: Any) -> Any:
+        self.accepted.append(protocol.Protocol())
+        return self.accepted[-1]
+
+
+@pytest.fixture
+def port() -> Iterator[Any]:
+    make: Any = SharedPort
+    port = make(0, Greeter(), interface="127.0.0.1", reactor=reactor)
+    port.startListening()
+    yield port
+    for accepted in (port, *(one.transport for one in port.factory.accepted)):
+        accepted.stopReading()
+        accepted.socket.close()
+
+
+def turns(port: Any) -> list[Any]:
+    """Return what ends the turn of the others, as the loop would call it."""
+    return [c for c in reactor.getDelayedCalls() if c.func == port._go_on]
+
+
+def end_turn(port: Any) -> None:
+    (turn,) = turns(port)
+    turn.cancel()
+    turn.func()
+
+
+def test_of_connections_that_wait_it_leaves_the_next_to_the_other_processes(
+    port: Any,
+):
+    address = "127.0.0.1", port.getHost().port
+    with socket.create_connection(address), socket.create_connection(address):
+        port.doRead()
+        assert len(port.factory.accepted) == 1
+        assert port not in reactor.getReaders()
+
+        end_turn(port)
+        assert port in reactor.getReaders()
+
+        port.doRead()
+        assert len(port.factory.accepted) == 2
+        assert port in reactor.getReaders()
+        assert turns(port) == []
+
+
+def test_a_port_that_was_closed_meanwhile_stays_closed(port: Any):
+    address = "127.0.0.1", port.getHost().port
+    with socket.create_connection(address), socket.create_connection(address):
+        port.doRead()
+        (turn,) = reactor.getDelayedCalls()
+        port.stopListening()
+        turn.cancel()
+        turn.func()
+
+        assert port not in reactor.getReaders()
