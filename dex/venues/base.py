@@ -12,7 +12,11 @@ from dex.types import Account, Accounts, Quote, Snapshot
 
 
 class Venue(Protocol):
-    """One kind of pool of one program. Pure functions over account bytes: no I/O, no state."""
+    """One kind of pool of one program. Pure functions over account bytes: no I/O, no state.
+
+    What one has decoded of a snapshot it may keep in `snapshot.decoded`, under keys that
+    no other venue uses.
+    """
 
     name: str
     program_id: Pubkey

@@ -6,7 +6,8 @@ Source: MeteoraAg/dlmm-sdk fb02e51, `commons/src/extensions/bin_array_bitmap.rs`
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from solders.pubkey import Pubkey
 
@@ -21,8 +22,7 @@ EXTENSION_DISCRIMINATOR = bytes.fromhex("506f7c7137ed1205")
 _INTERNAL_MIN, _INTERNAL_MAX = -512, 511
 
 
-@dataclass(frozen=True, slots=True)
-class Bitmaps:
+class Bitmaps(NamedTuple):
     """Which bin arrays hold liquidity, as the pair and its extension say.
 
     Bit i of `internal` is array i - 512, of `positive` array 512 + i, of `negative`
@@ -99,6 +99,7 @@ def decode_bitmaps(pair: Pair, extension: bytes | None) -> Bitmaps:
     )
 
 
+@lru_cache(maxsize=4_096)
 def bitmap_extension_address(pair: Pubkey) -> Pubkey:
     """Derive the account of the bitmap extension, which most pairs do not have."""
     return program_address(PROGRAM_ID, b"bitmap", bytes(pair))

@@ -160,6 +160,7 @@ def decode_bin(data: bytes, offset: int) -> Bin:
     return Bin(x, y, high << 64 | low, opened, processing, remaining, ask != 0)
 
 
+@lru_cache(maxsize=4_096)
 def bin_array_address(pair: Pubkey, index: int) -> Pubkey:
     """Derive the account of bin array `index`."""
     return program_address(

@@ -6,7 +6,7 @@ Source: MeteoraAg/dlmm-sdk fb02e51, `commons/src/quote.rs`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from dex.errors import QuoteRefused
 from dex.types import Clock
@@ -36,8 +36,7 @@ _UNDETERMINED, _LIMIT_ORDERS = 0, 2
 _INPUT_ONLY, _ONLY_Y = 0, 1
 
 
-@dataclass(frozen=True, slots=True)
-class PairSwap:
+class PairSwap(NamedTuple):
     """One swap inside the pair, without transfer fees.
 
     `amount_in` arrives in the reserve and `amount_out` leaves it. `fee` is in X when
