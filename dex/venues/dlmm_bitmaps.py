@@ -43,6 +43,8 @@ class Bitmaps(NamedTuple):
                 return _INTERNAL_MAX + bits.bit_length()
             index = _INTERNAL_MAX
         if index >= _INTERNAL_MIN:
+            if self.internal >> (index - _INTERNAL_MIN) & 1:
+                return index
             bits = self.internal & ((1 << (index - _INTERNAL_MIN + 1)) - 1)
             if bits:
                 return _INTERNAL_MIN - 1 + bits.bit_length()
@@ -62,6 +64,8 @@ class Bitmaps(NamedTuple):
             index = _INTERNAL_MIN
         if index <= _INTERNAL_MAX:
             bits = self.internal >> (index - _INTERNAL_MIN)
+            if bits & 1:
+                return index
             if bits:
                 return index + _trailing_zeros(bits)
             index = _INTERNAL_MAX + 1

@@ -55,7 +55,9 @@ def swap_impact_bps(pair: Pair, swap: PairSwap) -> int:
     the swap is that of the active bin, whether or not it can pay. Raises QuoteRefused.
     """
     price = spot_price(pair)
-    net_in = sum(fill.net_in for fill in swap.fills)
-    gross_out = sum(fill.gross_out for fill in swap.fills)
+    net_in = gross_out = 0
+    for fill in swap.fills:
+        net_in += fill.net_in
+        gross_out += fill.gross_out
     spot_out = net_in * price >> 64 if swap.swap_for_y else (net_in << 64) // price
     return price_impact_bps(spot_out, gross_out)

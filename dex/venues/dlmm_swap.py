@@ -121,7 +121,11 @@ def compute_swap(
     while walk.left > 0:
         index = walk.next_array(bitmaps)
         walk.cross_array(index, read_array(index))
-    amount_out = sum(fill.paid for fill in walk.fills)
+    amount_out = fee = protocol_fee = 0
+    for fill in walk.fills:
+        amount_out += fill.paid
+        fee += fill.fee
+        protocol_fee += fill.protocol_fee
     if amount_out <= 0:
         raise QuoteRefused(
             "zero_output", "The amount is too small: the pool would pay nothing for it."
@@ -130,9 +134,9 @@ def compute_swap(
         swap_for_y=swap_for_y,
         amount_in=amount_in,
         amount_out=fit_u64(amount_out, "the output"),
-        fee=sum(fill.fee for fill in walk.fills),
+        fee=fee,
         fee_in_x=rules.fee_on_input and swap_for_y,
-        protocol_fee=sum(fill.protocol_fee for fill in walk.fills),
+        protocol_fee=protocol_fee,
         fills=tuple(walk.fills),
         array_indices=tuple(walk.indices),
         active_id=walk.active_id,
