@@ -165,20 +165,23 @@ class PendingSwaps:
         self._base = snapshot
         self._overlays.clear()
         for pool, swaps in list(self._swaps.items()):
-            for reservation in swaps:
-                if reservation.landed_slot is not None and not reservation.heard_slot:
-                    reservation.heard_slot = snapshot.slot
-            kept = {r: None for r in swaps if not r.is_old(snapshot.slot)}
-            if kept:
-                self._swaps[pool] = kept
-            else:
+            landed = [swap for swap in swaps if swap.landed_slot is not None]
+            for reservation in landed:
+                reservation.heard_slot = reservation.heard_slot or snapshot.slot
+                if reservation.is_old(snapshot.slot):
+                    del swaps[reservation]
+            if not swaps:
                 del self._swaps[pool]
 
     def _overlay(self, pool: PoolKey, snapshot: Snapshot) -> _Overlay:
         overlay = self._overlays.get(pool)
         if overlay is None:
             swaps = self._swaps.get(pool, ())
-            untried = [swap for swap in swaps if not swap.is_in(snapshot)]
+            untried = [
+                swap
+                for swap in swaps
+                if swap.landed_slot is None or not swap.is_in(snapshot)
+            ]
             overlay = _Overlay(untried, snapshot, {})
             self._overlays[pool] = overlay
         untried, overlay.untried = overlay.untried, []
