@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 from solders.pubkey import Pubkey
 
@@ -85,9 +85,8 @@ class _Overlay:
     """What the pending swaps that were tried so far change in one pool."""
 
     untried: list[Reservation]
-    # The accounts with these swaps; only while they are applied.
-    accounts: dict[Pubkey, Account | None]
-    changed: dict[Pubkey, Account] = field(default_factory=dict)
+    seen: Snapshot  # with these swaps
+    changed: dict[Pubkey, Account]
     applied: int = 0
     outdated: int = 0  # of those applied: they were in the accounts already
     is_unknown: bool = False  # what the last one leaves is not known: it ends there
@@ -145,9 +144,15 @@ class PendingSwaps:
         """Return the snapshot as it will be once the pending swaps of `pools` landed."""
         if snapshot is not self._base:
             self._begin(snapshot)
+        overlays = [self._overlay(pool, snapshot) for pool in pools]
+        moved = [overlay for overlay in overlays if overlay.changed]
+        if not moved:
+            return snapshot
+        if len(moved) == 1:
+            return moved[0].seen
         changed: dict[Pubkey, Account] = {}
-        for pool in pools:
-            changed |= self._overlay(pool, snapshot).changed
+        for overlay in moved:
+            changed |= overlay.changed
         return _with(snapshot, changed)
 
     def applied_in(self, pool: PoolKey) -> int:
@@ -160,35 +165,35 @@ class PendingSwaps:
         self._base = snapshot
         self._overlays.clear()
         for pool, swaps in list(self._swaps.items()):
-            for reservation in swaps:
-                if reservation.landed_slot is not None and not reservation.heard_slot:
-                    reservation.heard_slot = snapshot.slot
-            kept = {r: None for r in swaps if not r.is_old(snapshot.slot)}
-            if kept:
-                self._swaps[pool] = kept
-            else:
+            landed = [swap for swap in swaps if swap.landed_slot is not None]
+            for reservation in landed:
+                reservation.heard_slot = reservation.heard_slot or snapshot.slot
+                if reservation.is_old(snapshot.slot):
+                    del swaps[reservation]
+            if not swaps:
                 del self._swaps[pool]
 
     def _overlay(self, pool: PoolKey, snapshot: Snapshot) -> _Overlay:
         overlay = self._overlays.get(pool)
         if overlay is None:
             swaps = self._swaps.get(pool, ())
-            untried = [swap for swap in swaps if not swap.is_in(snapshot)]
-            overlay = _Overlay(untried, dict(snapshot.accounts))
+            untried = [
+                swap
+                for swap in swaps
+                if swap.landed_slot is None or not swap.is_in(snapshot)
+            ]
+            overlay = _Overlay(untried, snapshot, {})
             self._overlays[pool] = overlay
         untried, overlay.untried = overlay.untried, []
         for reservation in untried:
             if not overlay.is_unknown:
-                self._apply(reservation, overlay, snapshot)
+                self._apply(reservation, overlay)
         return overlay
 
-    def _apply(
-        self, reservation: Reservation, overlay: _Overlay, snapshot: Snapshot
-    ) -> None:
+    def _apply(self, reservation: Reservation, overlay: _Overlay) -> None:
         venue = self._venues[reservation.quote.venue]
-        seen = replace(snapshot, accounts=overlay.accounts)
         try:
-            changed = venue.after_swap(reservation.quote, seen)
+            changed = venue.after_swap(reservation.quote, overlay.seen)
         except QuoteRefused as refusal:
             # Where the program would refuse, the swap changes nothing in the pool.
             overlay.is_unknown = refusal.code == "unsupported"
@@ -199,10 +204,9 @@ class PendingSwaps:
         else:
             overlay.applied += 1
             overlay.changed |= changed
-            overlay.accounts |= changed
+            overlay.seen = _with(overlay.seen, changed)
 
 
 def _with(snapshot: Snapshot, changed: Mapping[Pubkey, Account]) -> Snapshot:
-    if not changed:
-        return snapshot
-    return replace(snapshot, accounts={**snapshot.accounts, **changed})
+    accounts = {**snapshot.accounts, **changed}
+    return Snapshot(snapshot.slot, snapshot.clock, accounts, snapshot.read_at)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from solders.pubkey import Pubkey
 
@@ -14,7 +15,7 @@ from .pending import PendingSwaps
 from .ranking import ImpactLimit, limit_impact, ranked
 from .solana.addresses import WRAPPED_SOL_MINT
 from .solana.market import PoolKey
-from .types import Route, Snapshot, VenueAnswer
+from .types import Quote, Route, Snapshot, VenueAnswer
 from .venues.base import Venue
 
 logger = logging.getLogger(__name__)
@@ -76,6 +77,14 @@ def choose_route(
     return Route(best.quote, best.raw_quote, (best, *losers, *refused))
 
 
+class _Said(NamedTuple):
+    """What a venue says of one pool: a quote, or why there is none."""
+
+    quote: Quote | None
+    code: str = ""
+    reason: str = ""
+
+
 class _Round:
     """All answers for one swap from one snapshot."""
 
@@ -91,9 +100,6 @@ class _Round:
         self._venues = venues
         self._pools = [pool for pool in wanted.pools if pool[0] in venues]
         self._pending = pending
-        self._expected = snapshot
-        if pending is not None:
-            self._expected = pending.applied_to(snapshot, self._pools)
 
     def answers(self) -> Iterator[VenueAnswer]:
         price = self._sol_price()
@@ -103,57 +109,69 @@ class _Round:
                 reason = f"No pool of {name} for this pair is on the allow-list."
                 yield VenueAnswer(name, None, None, "no_pool", reason)
             for pool in own:
-                yield self._judged(self._answer(pool), price)
+                yield self._answer(pool, price)
 
-    def _answer(self, pool: PoolKey) -> VenueAnswer:
-        """Quote a pool as it was read and, where swaps are under way, as it will be."""
-        raw = self._quote(pool, self._raw, self._wanted.swap)
-        applied = self._pending.applied_in(pool) if self._pending else 0
-        if raw.quote is None or not applied:
-            return replace(raw, raw_quote=raw.quote)
-        expected = self._quote(pool, self._expected, self._wanted.swap)
-        if expected.quote is None:
-            reason = f"Once {applied} swaps under way have landed: {expected.reason}"
-            expected = replace(expected, reason=reason)
-        return replace(expected, raw_quote=raw.quote, pending_swaps=applied)
+    def _answer(self, pool: PoolKey, price: SolPrice | None) -> VenueAnswer:
+        """Quote a pool as it was read and, where swaps are under way, as it will be.
 
-    def _judged(self, answer: VenueAnswer, price: SolPrice | None) -> VenueAnswer:
-        """Add what a quote's swap costs; refuse it when it moves the price too far."""
-        if answer.quote is None:
-            return answer
+        Add what the swap costs; refuse it when it moves the price too far.
+        """
+        seen, applied = self._expected(pool)
+        raw = said = self._quote(pool, self._raw, self._wanted.swap)
+        if raw.quote is None:
+            return VenueAnswer(*pool, None, raw.code, raw.reason)
+        if applied:
+            said = self._quote(pool, seen, self._wanted.swap)
+        quote, code, reason = said
+        if quote is None:
+            reason = f"Once {applied} swaps under way have landed: {reason}"
+            return VenueAnswer(*pool, None, code, reason, raw.quote, applied)
         costs = network_costs(
-            answer.quote,
+            quote,
             self._raw.accounts,
             account_out=self._wanted.account_out,
             unit_price=self._wanted.unit_price,
             price=price,
         )
-        return limit_impact(replace(answer, costs=costs), self._wanted.max_price_impact)
+        answer = VenueAnswer(*pool, quote, code, reason, raw.quote, applied, costs)
+        return limit_impact(answer, self._wanted.max_price_impact)
+
+    def _expected(self, pool: PoolKey) -> tuple[Snapshot, int]:
+        """Return a pool as it will be, and how many swaps under way that counts in."""
+        if self._pending is None:
+            return self._raw, 0
+        seen = self._pending.applied_to(self._raw, [pool])
+        return seen, self._pending.applied_in(pool)
 
     def _sol_price(self) -> SolPrice | None:
+        """Price SOL once for all orders that one snapshot pays in the same token."""
         mint_out = self._wanted.swap.mint_out
-        sold = Swap(WRAPPED_SOL_MINT, mint_out, PRICED_LAMPORTS)
-        pools = (pool for pool in self._wanted.sol_pools if pool[0] in self._venues)
-        quotes = (self._quote(pool, self._raw, sold).quote for pool in pools)
-        return sol_price(mint_out, filter(None, quotes))
+        pools = [pool for pool in self._wanted.sol_pools if pool[0] in self._venues]
+        key = SolPrice, mint_out, *pools
+        if key not in self._raw.decoded:
+            sold = Swap(WRAPPED_SOL_MINT, mint_out, PRICED_LAMPORTS)
+            quotes = (self._quote(pool, self._raw, sold).quote for pool in pools)
+            self._raw.decoded[key] = sol_price(mint_out, filter(None, quotes))
+        price: SolPrice | None = self._raw.decoded[key]
+        return price
 
-    def _quote(self, pool: PoolKey, snapshot: Snapshot, swap: Swap) -> VenueAnswer:
+    def _quote(self, pool: PoolKey, snapshot: Snapshot, swap: Swap) -> _Said:
         name, address = pool
         try:
             quote = self._venues[name].quote(
                 address, snapshot, swap.mint_in, swap.amount_in
             )
         except QuoteRefused as refusal:
-            return VenueAnswer(name, address, None, refusal.code, refusal.reason)
+            return _Said(None, refusal.code, refusal.reason)
         except Exception:
             # A pool that breaks the arithmetic must not keep the others from quoting.
             logger.exception("%s failed to quote pool %s", name, address)
             reason = "The quote failed unexpectedly; the log of the process says more."
-            return VenueAnswer(name, address, None, "venue_error", reason)
+            return _Said(None, "venue_error", reason)
         if quote.mint_out != swap.mint_out:
             reason = f"The pool pays {quote.mint_out}, not {swap.mint_out}."
-            return VenueAnswer(name, address, None, "wrong_pair", reason)
-        return VenueAnswer(name, address, quote)
+            return _Said(None, "wrong_pair", reason)
+        return _Said(quote)
 
 
 def _no_route(refused: list[VenueAnswer], limit: ImpactLimit) -> NoRoute:

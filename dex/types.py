@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from solders.pubkey import Pubkey
 
@@ -35,12 +36,17 @@ class Snapshot:
     """Accounts that one node returned for one slot, with the Clock of that slot.
 
     `read_at` is the time on the event loop's monotonic clock at which the reading began.
+    The accounts never change, so what was decoded of them is kept in `decoded` for the
+    next who asks. A copy made by `replace` begins without.
     """
 
     slot: int
     clock: Clock
     accounts: Accounts
     read_at: float = 0.0
+    decoded: dict[Any, Any] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
 
 @dataclass(frozen=True, slots=True)

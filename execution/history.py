@@ -16,10 +16,8 @@ from .failures import Failure
 
 def routed(order: Order, route: Route) -> dict[str, Any]:
     """The data of `building`: the route taken and every quote it was chosen from."""
-    return {
-        "route": answer_data(route.answers[0], order.token_in, order.token_out),
-        "quotes": _quotes(order, route.answers),
-    }
+    quotes = _quotes(order, route.answers)
+    return {"route": dict(quotes[0]), "quotes": quotes}
 
 
 def signed(order: Order, transaction: SignedTransaction, floor: int) -> dict[str, Any]:

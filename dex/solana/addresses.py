@@ -28,6 +28,7 @@ def program_address(program: Pubkey, *seeds: bytes) -> Pubkey:
     return Pubkey.find_program_address(list(seeds), program)[0]
 
 
+@lru_cache(maxsize=4_096)
 def associated_token_address(
     owner: Pubkey, mint: Pubkey, token_program: Pubkey = TOKEN_PROGRAM
 ) -> Pubkey:

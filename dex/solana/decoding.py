@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import struct
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, TypeGuard
 
 from solders.pubkey import Pubkey
@@ -16,6 +17,11 @@ from dex.types import Account, Clock
 # Token-2022 keeps these 165 bytes and appends its extensions.
 TOKEN_ACCOUNT_BYTES = 165
 TOKEN_AMOUNT_OFFSET = 64
+
+# Accounts of about the size of a bin array (10 kB) seldom change from one reading to the
+# next, and finding one again costs a quarter of decoding it. At most 4 MB are kept.
+_KEPT_TEXTS = range(4_096, 16_384)
+_KEPT_COUNT = 128
 
 # What a bigint of PostgreSQL holds.
 MAX_COUNT = 2**63 - 1
@@ -38,14 +44,22 @@ def decode_account(entry: Mapping[str, Any] | None) -> Account | None:
         if type(entry["lamports"]) is not int:
             raise ValueError("lamports")
         return Account(
-            owner=Pubkey.from_string(entry["owner"]),
+            owner=_owner(entry["owner"]),
             lamports=entry["lamports"],
-            data=base64.b64decode(text, validate=True),
+            data=_kept_data(text) if len(text) in _KEPT_TEXTS else _data(text),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise RpcUnavailable(
             f"A node returned an unreadable account: {error}"
         ) from error
+
+
+def _data(text: str) -> bytes:
+    return base64.b64decode(text, validate=True)
+
+
+_kept_data = lru_cache(maxsize=_KEPT_COUNT)(_data)
+_owner = lru_cache(maxsize=256)(Pubkey.from_string)
 
 
 def decode_clock(account: Account | None) -> Clock:

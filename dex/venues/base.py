@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Protocol
 
 from solders.instruction import AccountMeta, Instruction
@@ -12,7 +13,11 @@ from dex.types import Account, Accounts, Quote, Snapshot
 
 
 class Venue(Protocol):
-    """One kind of pool of one program. Pure functions over account bytes: no I/O, no state."""
+    """One kind of pool of one program. Pure functions over account bytes: no I/O, no state.
+
+    What one has decoded of a snapshot it may keep in `snapshot.decoded`, under keys that
+    no other venue uses.
+    """
 
     name: str
     program_id: Pubkey
@@ -78,11 +83,13 @@ def existing_account(accounts: Accounts, address: Pubkey, what: str) -> Account:
     return account
 
 
+@lru_cache(maxsize=4_096)
 def readonly(address: Pubkey) -> AccountMeta:
     """Name an account that an instruction only reads."""
     return AccountMeta(address, is_signer=False, is_writable=False)
 
 
+@lru_cache(maxsize=4_096)
 def writable(address: Pubkey) -> AccountMeta:
     """Name an account that an instruction writes."""
     return AccountMeta(address, is_signer=False, is_writable=True)

@@ -6,7 +6,8 @@ Source: MeteoraAg/dlmm-sdk fb02e51, `commons/src/extensions/bin_array_bitmap.rs`
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from solders.pubkey import Pubkey
 
@@ -21,8 +22,7 @@ EXTENSION_DISCRIMINATOR = bytes.fromhex("506f7c7137ed1205")
 _INTERNAL_MIN, _INTERNAL_MAX = -512, 511
 
 
-@dataclass(frozen=True, slots=True)
-class Bitmaps:
+class Bitmaps(NamedTuple):
     """Which bin arrays hold liquidity, as the pair and its extension say.
 
     Bit i of `internal` is array i - 512, of `positive` array 512 + i, of `negative`
@@ -43,6 +43,8 @@ class Bitmaps:
                 return _INTERNAL_MAX + bits.bit_length()
             index = _INTERNAL_MAX
         if index >= _INTERNAL_MIN:
+            if self.internal >> (index - _INTERNAL_MIN) & 1:
+                return index
             bits = self.internal & ((1 << (index - _INTERNAL_MIN + 1)) - 1)
             if bits:
                 return _INTERNAL_MIN - 1 + bits.bit_length()
@@ -62,6 +64,8 @@ class Bitmaps:
             index = _INTERNAL_MIN
         if index <= _INTERNAL_MAX:
             bits = self.internal >> (index - _INTERNAL_MIN)
+            if bits & 1:
+                return index
             if bits:
                 return index + _trailing_zeros(bits)
             index = _INTERNAL_MAX + 1
@@ -99,6 +103,7 @@ def decode_bitmaps(pair: Pair, extension: bytes | None) -> Bitmaps:
     )
 
 
+@lru_cache(maxsize=4_096)
 def bitmap_extension_address(pair: Pubkey) -> Pubkey:
     """Derive the account of the bitmap extension, which most pairs do not have."""
     return program_address(PROGRAM_ID, b"bitmap", bytes(pair))

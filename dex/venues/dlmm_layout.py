@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from solders.pubkey import Pubkey
 
@@ -27,8 +27,8 @@ BIN_SIZE = 144
 BINS_START = 56
 
 _PARAMETERS = struct.Struct("<4H2I8xH3B")  # from 8
-_VARIABLES = struct.Struct("<2Ii4xq")  # from 40
-_STATE = struct.Struct("<BiHB3xB")  # from 75
+_VARIABLES = struct.Struct("<2Ii4xq12xi")  # from 40
+_STATE = struct.Struct("<B4xHB3xB")  # from 75
 # amounts X and Y, price in two halves; skip liquidity, orders done and fees; open,
 # processing and remaining orders; skip their age; ask side
 _BIN = struct.Struct("<4Q80x3Q4xB")
@@ -47,7 +47,6 @@ class Pair(NamedTuple):
     base_fee_power: int
     function_type: int
     collect_fee_mode: int
-    last_update: int
     pair_type: int
     bin_step: int
     status: int
@@ -59,10 +58,12 @@ class Pair(NamedTuple):
     has_rewards: bool
     oracle: Pubkey
     bitmap: int
+    # The rest is what a swap changes.
     active_id: int
     volatility_accumulator: int
     volatility_reference: int
     index_reference: int
+    last_update: int
 
 
 class Bin(NamedTuple):
@@ -88,51 +89,42 @@ def decode_pair(data: bytes) -> Pair:
     """
     if len(data) < PAIR_SIZE or data[:8] != PAIR_DISCRIMINATOR:
         raise QuoteRefused("pool_unreadable", "The account is not a Meteora DLMM pair.")
-    (
-        base_factor,
-        filter_period,
-        decay_period,
-        reduction_factor,
-        variable_fee_control,
-        max_volatility_accumulator,
-        protocol_share,
-        base_fee_power,
-        function_type,
-        collect_fee_mode,
-    ) = _PARAMETERS.unpack_from(data, 8)
-    accumulator, reference, index_reference, last_update = _VARIABLES.unpack_from(
-        data, 40
+    accumulator, reference, index_reference, last_update, active_id = (
+        _VARIABLES.unpack_from(data, 40)
     )
-    pair_type, active_id, bin_step, status, activation_type = _STATE.unpack_from(
-        data, 75
+    # What a swap changes is left blank, so that the rest is found again after it.
+    lasting = b"".join(
+        (
+            data[:40],
+            bytes(35),
+            data[75:76],
+            bytes(4),
+            data[80:216],
+            bytes(16),
+            data[232:],
+        )
     )
-    return Pair(
-        base_factor=base_factor,
-        filter_period=filter_period,
-        decay_period=decay_period,
-        reduction_factor=reduction_factor,
-        variable_fee_control=variable_fee_control,
-        max_volatility_accumulator=max_volatility_accumulator,
-        protocol_share=protocol_share,
-        base_fee_power=base_fee_power,
-        function_type=function_type,
-        collect_fee_mode=collect_fee_mode,
-        last_update=last_update,
-        pair_type=pair_type,
-        bin_step=bin_step,
-        status=status,
-        activation_type=activation_type,
-        activation_point=int.from_bytes(data[816:824], "little"),
-        mints=(_key(data, 88), _key(data, 120)),
-        reserves=(_key(data, 152), _key(data, 184)),
-        token_2022=(data[880] == 1, data[881] == 1),
-        has_rewards=any(data[264:296]) or any(data[408:440]),
-        oracle=_key(data, 552),
-        bitmap=int.from_bytes(data[584:712], "little"),
-        active_id=active_id,
-        volatility_accumulator=accumulator,
-        volatility_reference=reference,
-        index_reference=index_reference,
+    changing = active_id, accumulator, reference, index_reference, last_update
+    return Pair._make((*_decode_lasting(lasting), *changing))
+
+
+@lru_cache(maxsize=256)
+def _decode_lasting(data: bytes) -> tuple[Any, ...]:
+    """Decode the fields of Pair that no swap changes, in their order."""
+    pair_type, bin_step, status, activation_type = _STATE.unpack_from(data, 75)
+    return (
+        *_PARAMETERS.unpack_from(data, 8),
+        pair_type,
+        bin_step,
+        status,
+        activation_type,
+        int.from_bytes(data[816:824], "little"),
+        (_key(data, 88), _key(data, 120)),
+        (_key(data, 152), _key(data, 184)),
+        (data[880] == 1, data[881] == 1),
+        any(data[264:296]) or any(data[408:440]),
+        _key(data, 552),
+        int.from_bytes(data[584:712], "little"),
     )
 
 
@@ -160,6 +152,7 @@ def decode_bin(data: bytes, offset: int) -> Bin:
     return Bin(x, y, high << 64 | low, opened, processing, remaining, ask != 0)
 
 
+@lru_cache(maxsize=4_096)
 def bin_array_address(pair: Pubkey, index: int) -> Pubkey:
     """Derive the account of bin array `index`."""
     return program_address(

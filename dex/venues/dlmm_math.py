@@ -6,7 +6,6 @@ base units, prices Y per X in Q64.64, fee rates parts per billion.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from dex.errors import QuoteRefused
@@ -110,8 +109,7 @@ def fee_rate(pair: Pair, base_rate: int, accumulator: int) -> int:
     return min(rate, MAX_FEE_RATE)
 
 
-@dataclass(frozen=True, slots=True)
-class FillRules:
+class FillRules(NamedTuple):
     """What holds for every bin of one swap."""
 
     swap_for_y: bool

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from solders.pubkey import Pubkey
 
@@ -28,8 +28,18 @@ from .vaults import read_vault_amount
 ARRAYS_READ_PER_SIDE = 5
 
 
-@dataclass(frozen=True, slots=True)
-class PoolSwap:
+class _Tokens(NamedTuple):
+    """A pair seen in one direction: its mints, and what its reserves hold."""
+
+    pair: Pair
+    side_in: int  # 0 for X, 1 for Y
+    mint_in: Mint
+    mint_out: Mint
+    reserve_in: int
+    reserve_out: int
+
+
+class PoolSwap(NamedTuple):
     """One swap with its transfer fees.
 
     `amount_in` leaves the trader, `inner.amount_in` of it arrives in the reserve;
@@ -48,32 +58,41 @@ class PoolSwap:
 def swap_exact_in(
     pool: Pubkey, snapshot: Snapshot, mint_in: Pubkey, amount_in: int
 ) -> PoolSwap:
-    """Compute `swap2`; raises QuoteRefused where the program fails."""
-    accounts, clock = snapshot.accounts, snapshot.clock
-    pair = read_pair(accounts, pool)
-    if mint_in not in pair.mints:
-        raise QuoteRefused("pool_unreadable", f"The pair does not trade {mint_in}.")
-    side_in, side_out = (0, 1) if mint_in == pair.mints[0] else (1, 0)
-    token_in, vault_in = _read_side(snapshot, pair, side_in)
-    token_out, vault_out = _read_side(snapshot, pair, side_out)
+    """Compute `swap2`; raises QuoteRefused where the program fails.
+
+    The last swap of a pair is remembered: what is quoted is often applied next.
+    """
+    asked = mint_in, amount_in
+    last = snapshot.decoded.get((PoolSwap, pool))
+    if last is not None and last[0] == asked:
+        return last[1]  # type: ignore[no-any-return]
+    swap = _swap_exact_in(pool, snapshot, _tokens(pool, snapshot, mint_in), amount_in)
+    snapshot.decoded[PoolSwap, pool] = asked, swap
+    return swap
+
+
+def _swap_exact_in(
+    pool: Pubkey, snapshot: Snapshot, tokens: _Tokens, amount_in: int
+) -> PoolSwap:
+    pair, token_in, token_out = tokens.pair, tokens.mint_in, tokens.mint_out
     fit_u64(amount_in, "the amount")
     arriving = amount_in - token_in.transfer_fee.of(amount_in)
     if arriving <= 0:
         raise QuoteRefused(
             "zero_output", "Nothing of this amount would reach the pool."
         )
-    fit_u64(vault_in + arriving, "the reserve's balance")
-    bitmaps = read_bitmaps(accounts, pool, pair)
-    walk = _Arrays(accounts, pool)
+    fit_u64(tokens.reserve_in + arriving, "the reserve's balance")
+    bitmaps = _bitmaps(pool, snapshot, pair)
+    walk = _Arrays(snapshot, pool)
     inner = compute_swap(
         pair,
         bitmaps,
         walk.read,
         amount_in=arriving,
-        swap_for_y=side_in == 0,
-        clock=clock,
+        swap_for_y=tokens.side_in == 0,
+        clock=snapshot.clock,
     )
-    if inner.amount_out > vault_out:
+    if inner.amount_out > tokens.reserve_out:
         raise QuoteRefused("no_liquidity", "The reserve holds less than its bins say.")
     received = inner.amount_out - token_out.transfer_fee.of(inner.amount_out)
     if received <= 0:
@@ -83,18 +102,52 @@ def swap_exact_in(
     return PoolSwap(pair, bitmaps, token_in, token_out, amount_in, received, inner)
 
 
-class _Arrays:
-    """The bin arrays of one pair in a snapshot, each checked when it is read."""
+def _tokens(pool: Pubkey, snapshot: Snapshot, mint_in: Pubkey) -> _Tokens:
+    key = _Tokens, pool, mint_in
+    tokens: _Tokens | None = snapshot.decoded.get(key)
+    if tokens is None:
+        tokens = snapshot.decoded[key] = _read_tokens(pool, snapshot, mint_in)
+    return tokens
 
-    def __init__(self, accounts: Accounts, pool: Pubkey) -> None:
-        self._accounts = accounts
+
+def _read_tokens(pool: Pubkey, snapshot: Snapshot, mint_in: Pubkey) -> _Tokens:
+    pair = read_pair(snapshot.accounts, pool)
+    if mint_in not in pair.mints:
+        raise QuoteRefused("pool_unreadable", f"The pair does not trade {mint_in}.")
+    side_in, side_out = (0, 1) if mint_in == pair.mints[0] else (1, 0)
+    token_in, reserve_in = _read_side(snapshot, pair, side_in)
+    token_out, reserve_out = _read_side(snapshot, pair, side_out)
+    return _Tokens(pair, side_in, token_in, token_out, reserve_in, reserve_out)
+
+
+def _bitmaps(pool: Pubkey, snapshot: Snapshot, pair: Pair) -> Bitmaps:
+    key = Bitmaps, pool
+    bitmaps: Bitmaps | None = snapshot.decoded.get(key)
+    if bitmaps is None:
+        bitmaps = snapshot.decoded[key] = read_bitmaps(snapshot.accounts, pool, pair)
+    return bitmaps
+
+
+class _Arrays:
+    """The bin arrays of one pair in a snapshot, each checked when it is read first."""
+
+    def __init__(self, snapshot: Snapshot, pool: Pubkey) -> None:
+        self._accounts = snapshot.accounts
+        self._checked = snapshot.decoded
         self._pool = pool
         self._count = 0
 
     def read(self, index: int) -> bytes:
         """Return bin array `index`; raises QuoteRefused."""
-        address = bin_array_address(self._pool, index)
         self._count += 1
+        key = _Arrays, self._pool, index
+        checked: bytes | None = self._checked.get(key)
+        if checked is None:
+            checked = self._checked[key] = self._read(index)
+        return checked
+
+    def _read(self, index: int) -> bytes:
+        address = bin_array_address(self._pool, index)
         if address not in self._accounts and self._count > ARRAYS_READ_PER_SIDE:
             raise QuoteRefused(
                 "too_many_bins", "The swap would cross more bin arrays than are read."

@@ -40,16 +40,24 @@ def bin_price(bin_step: int, bin_id: int) -> int:
     return U128_MAX // result
 
 
+def spot_price(pair: Pair) -> int:
+    """Return the price of the active bin; raises QuoteRefused where none can be told."""
+    price = bin_price(pair.bin_step, pair.active_id)
+    if not price:
+        raise overflow("the price")
+    return price
+
+
 def swap_impact_bps(pair: Pair, swap: PairSwap) -> int:
     """Return how far below the price of the active bin a swap pays, fees excluded.
 
     In basis points, rounded up. Bins without liquidity on the way count: the price before
     the swap is that of the active bin, whether or not it can pay. Raises QuoteRefused.
     """
-    price = bin_price(pair.bin_step, pair.active_id)
-    if not price:
-        raise overflow("the price")
-    net_in = sum(fill.net_in for fill in swap.fills)
-    gross_out = sum(fill.gross_out for fill in swap.fills)
+    price = spot_price(pair)
+    net_in = gross_out = 0
+    for fill in swap.fills:
+        net_in += fill.net_in
+        gross_out += fill.gross_out
     spot_out = net_in * price >> 64 if swap.swap_for_y else (net_in << 64) // price
     return price_impact_bps(spot_out, gross_out)

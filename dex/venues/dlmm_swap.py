@@ -6,7 +6,7 @@ Source: MeteoraAg/dlmm-sdk fb02e51, `commons/src/quote.rs`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from dex.errors import QuoteRefused
 from dex.types import Clock
@@ -36,8 +36,7 @@ _UNDETERMINED, _LIMIT_ORDERS = 0, 2
 _INPUT_ONLY, _ONLY_Y = 0, 1
 
 
-@dataclass(frozen=True, slots=True)
-class PairSwap:
+class PairSwap(NamedTuple):
     """One swap inside the pair, without transfer fees.
 
     `amount_in` arrives in the reserve and `amount_out` leaves it. `fee` is in X when
@@ -122,7 +121,11 @@ def compute_swap(
     while walk.left > 0:
         index = walk.next_array(bitmaps)
         walk.cross_array(index, read_array(index))
-    amount_out = sum(fill.paid for fill in walk.fills)
+    amount_out = fee = protocol_fee = 0
+    for fill in walk.fills:
+        amount_out += fill.paid
+        fee += fill.fee
+        protocol_fee += fill.protocol_fee
     if amount_out <= 0:
         raise QuoteRefused(
             "zero_output", "The amount is too small: the pool would pay nothing for it."
@@ -131,9 +134,9 @@ def compute_swap(
         swap_for_y=swap_for_y,
         amount_in=amount_in,
         amount_out=fit_u64(amount_out, "the output"),
-        fee=sum(fill.fee for fill in walk.fills),
+        fee=fee,
         fee_in_x=rules.fee_on_input and swap_for_y,
-        protocol_fee=sum(fill.protocol_fee for fill in walk.fills),
+        protocol_fee=protocol_fee,
         fills=tuple(walk.fills),
         array_indices=tuple(walk.indices),
         active_id=walk.active_id,

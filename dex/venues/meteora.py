@@ -9,7 +9,7 @@ the output with the price of the first bin that pays.
 from __future__ import annotations
 
 import struct
-from dataclasses import replace
+from functools import lru_cache
 
 from solders.instruction import AccountMeta, Instruction
 from solders.pubkey import Pubkey
@@ -19,7 +19,7 @@ from dex.solana.addresses import MEMO_PROGRAM, associated_token_address, program
 from dex.types import Account, Accounts, Quote, Snapshot
 
 from .base import existing_account, readonly, writable
-from .dlmm_bitmaps import bitmap_extension_address
+from .dlmm_bitmaps import Bitmaps, bitmap_extension_address
 from .dlmm_layout import BINS_PER_ARRAY, PROGRAM_ID, bin_array_address, decode_pair
 from .dlmm_math import BinFill
 from .dlmm_pool import (
@@ -29,7 +29,7 @@ from .dlmm_pool import (
     read_pair,
     swap_exact_in,
 )
-from .dlmm_price import swap_impact_bps
+from .dlmm_price import spot_price, swap_impact_bps
 from .dlmm_state import apply_swap, check_known_state
 from .dlmm_swap import MAX_BIN_ARRAYS, PairSwap, compute_swap
 from .integers import round_div
@@ -134,24 +134,33 @@ class MeteoraDlmm:
     def after_swap(self, quote: Quote, snapshot: Snapshot) -> dict[Pubkey, Account]:
         """Return the pair, its reserves and bin arrays after a swap like `quote`."""
         swap = swap_exact_in(quote.pool, snapshot, quote.mint_in, quote.amount_in)
+        inner, reserves = swap.inner, swap.pair.reserves
+        side_in, side_out = (0, 1) if inner.swap_for_y else (1, 0)
         held = {
             address: existing_account(snapshot.accounts, address, "bin array")
-            for index in swap.inner.array_indices
+            for index in inner.array_indices
             for address in (bin_array_address(quote.pool, index),)
         }
         pair = existing_account(snapshot.accounts, quote.pool, "pair")
         data, arrays = apply_swap(
             pair.data,
             {address: account.data for address, account in held.items()},
-            swap.inner,
+            inner,
             snapshot.clock,
         )
-        moved = self._quote(quote.pool, snapshot, swap)
-        return {
-            quote.pool: replace(pair, data=data),
-            **{a: replace(held[a], data=changed) for a, changed in arrays.items()},
-            **vaults_after(moved, snapshot.accounts),
-        }
+        spot_price(swap.pair)  # no quote, and so no swap of ours, is without one
+        changed = vaults_after(
+            snapshot.accounts,
+            reserves[side_in],
+            reserves[side_out],
+            arriving=inner.amount_in,
+            withheld=swap.amount_in - inner.amount_in,
+            leaving=inner.amount_out,
+        )
+        for address, account in ((quote.pool, pair), *held.items()):
+            written = arrays.get(address, data)
+            changed[address] = Account(account.owner, account.lamports, written)
+        return changed
 
     def swap_instruction(
         self, quote: Quote, snapshot: Snapshot, *, user: Pubkey, min_amount_out: int
@@ -197,9 +206,18 @@ def _route_accounts(pool: Pubkey, swap: PoolSwap) -> tuple[Pubkey, ...]:
     """List the bin arrays of the swap, then spare ones in case the price moves on."""
     inner = swap.inner
     spare = min(SPARE_ARRAYS, MAX_BIN_ARRAYS - len(inner.array_indices))
-    indices = swap.bitmaps.nearest(
+    return _nearest_arrays(
+        pool,
+        swap.bitmaps,
         inner.array_indices[0],
-        below=inner.swap_for_y,
-        count=len(inner.array_indices) + spare,
+        inner.swap_for_y,
+        len(inner.array_indices) + spare,
     )
+
+
+@lru_cache(maxsize=256)
+def _nearest_arrays(
+    pool: Pubkey, bitmaps: Bitmaps, index: int, below: bool, count: int
+) -> tuple[Pubkey, ...]:
+    indices = bitmaps.nearest(index, below=below, count=count)
     return tuple(bin_array_address(pool, index) for index in indices)

@@ -9,7 +9,6 @@ in the input token. A creator's fee on the output lowers the output and is part 
 from __future__ import annotations
 
 import struct
-from dataclasses import replace
 
 from solders.instruction import AccountMeta, Instruction
 from solders.pubkey import Pubkey
@@ -116,11 +115,17 @@ class RaydiumCpmm:
         """Return the pool and its vaults after a swap like `quote`."""
         swap = swap_exact_in(quote.pool, snapshot, quote.mint_in, quote.amount_in)
         pool = existing_account(snapshot.accounts, quote.pool, "pool")
-        moved = self._quote(quote.pool, snapshot, swap)
-        return {
-            quote.pool: replace(pool, data=apply_swap(pool.data, swap)),
-            **vaults_after(moved, snapshot.accounts),
-        }
+        data = apply_swap(pool.data, swap)
+        changed = vaults_after(
+            snapshot.accounts,
+            swap.view.side_in.vault,
+            swap.view.side_out.vault,
+            arriving=swap.curve.amount_in,
+            withheld=swap.amount_in - swap.curve.amount_in,
+            leaving=swap.curve.amount_out,
+        )
+        changed[quote.pool] = Account(pool.owner, pool.lamports, data)
+        return changed
 
     def swap_instruction(
         self, quote: Quote, snapshot: Snapshot, *, user: Pubkey, min_amount_out: int

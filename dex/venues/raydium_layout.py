@@ -7,8 +7,8 @@ offsets count the 8 bytes of the account discriminator.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from solders.pubkey import Pubkey
 
@@ -25,6 +25,7 @@ CONFIG_SIZE = 236
 CONFIG_DISCRIMINATOR = bytes.fromhex("daf42168cbcb2b6f")
 SWAP_DISABLED = 0b100
 
+_KEYS_END = 328
 _FEES = 341  # protocol, fund of tokens 0 and 1; open time; recent epoch
 _RECENT_EPOCH = 381
 _CREATOR_FEE_ON = 389
@@ -32,8 +33,7 @@ _ENABLE_CREATOR_FEE = 390
 _CREATOR_FEES = 397
 
 
-@dataclass(frozen=True, slots=True)
-class PoolState:
+class PoolState(NamedTuple):
     """A decoded pool. `accrued_fees` of each token lie in its vault but are not reserves."""
 
     config: Pubkey
@@ -69,11 +69,7 @@ def decode_pool(data: bytes) -> PoolState:
             "pool_unreadable", "The pool has a creator fee of an unknown kind."
         )
     return PoolState(
-        config=_key(data, 8),
-        vaults=(_key(data, 72), _key(data, 104)),
-        mints=(_key(data, 168), _key(data, 200)),
-        token_programs=(_key(data, 232), _key(data, 264)),
-        observation=_key(data, 296),
+        *_decode_keys(data[:_KEYS_END]),
         status=data[329],
         open_time=open_time,
         creator_fee_on=data[_CREATOR_FEE_ON],
@@ -85,21 +81,37 @@ def decode_pool(data: bytes) -> PoolState:
     )
 
 
+@lru_cache(maxsize=256)
+def _decode_keys(
+    data: bytes,
+) -> tuple[
+    Pubkey, tuple[Pubkey, Pubkey], tuple[Pubkey, Pubkey], tuple[Pubkey, Pubkey], Pubkey
+]:
+    """Decode the addresses, which no swap changes, in the order of PoolState."""
+    return (
+        _key(data, 8),
+        (_key(data, 72), _key(data, 104)),
+        (_key(data, 168), _key(data, 200)),
+        (_key(data, 232), _key(data, 264)),
+        _key(data, 296),
+    )
+
+
 def decode_rates(data: bytes, pool: PoolState, *, zero_for_one: bool) -> FeeRates:
     """Decode the AmmConfig account of `pool`; raises QuoteRefused `pool_unreadable`."""
+    on_input = pool.creator_fee_on_input(zero_for_one=zero_for_one)
+    return _decode_config(data, pool.creator_fee_enabled, on_input)
+
+
+@lru_cache(maxsize=256)
+def _decode_config(data: bytes, creator_enabled: bool, on_input: bool) -> FeeRates:
     if len(data) < CONFIG_SIZE or data[:8] != CONFIG_DISCRIMINATOR:
         raise QuoteRefused(
             "pool_unreadable", "The pool's fee tier is not a Raydium AmmConfig."
         )
     trade, protocol, fund = struct.unpack_from("<3Q", data, 12)
     (creator,) = struct.unpack_from("<Q", data, 108)
-    return FeeRates(
-        trade=trade,
-        protocol=protocol,
-        fund=fund,
-        creator=creator if pool.creator_fee_enabled else 0,
-        creator_on_input=pool.creator_fee_on_input(zero_for_one=zero_for_one),
-    )
+    return FeeRates(trade, protocol, fund, creator if creator_enabled else 0, on_input)
 
 
 def write_swap(
@@ -112,9 +124,13 @@ def write_swap(
     state = bytearray(data)
     side_in = 0 if zero_for_one else 1
     side_creator = side_in if swap.creator_fee_on_input else 1 - side_in
-    _add_u64(state, _FEES + 8 * side_in, swap.protocol_fee)
-    _add_u64(state, _FEES + 16 + 8 * side_in, swap.fund_fee)
-    _add_u64(state, _CREATOR_FEES + 8 * side_creator, swap.creator_fee)
+    for offset, fee in (
+        (_FEES + 8 * side_in, swap.protocol_fee),
+        (_FEES + 16 + 8 * side_in, swap.fund_fee),
+        (_CREATOR_FEES + 8 * side_creator, swap.creator_fee),
+    ):
+        if fee:
+            _add_u64(state, offset, fee)
     struct.pack_into("<Q", state, _RECENT_EPOCH, epoch)
     return bytes(state)
 

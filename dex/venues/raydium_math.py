@@ -6,7 +6,7 @@ base units, all rates are parts per million.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from dex.errors import QuoteRefused
 
@@ -15,8 +15,7 @@ from .integers import ceil_div, fit_u64, fit_u128, overflow
 RATE_DENOMINATOR = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class FeeRates:
+class FeeRates(NamedTuple):
     """Rates of one swap; `creator` is zero when the pool's creator takes no fee."""
 
     trade: int
@@ -26,8 +25,7 @@ class FeeRates:
     creator_on_input: bool
 
 
-@dataclass(frozen=True, slots=True)
-class CurveSwap:
+class CurveSwap(NamedTuple):
     """One swap on the curve, without transfer fees.
 
     `amount_in` arrives in the input vault and `amount_out` leaves the output vault.

@@ -5,7 +5,7 @@ Source: raydium-io/raydium-cp-swap 609780f, `instructions/swap_base_{input,outpu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from solders.pubkey import Pubkey
 
@@ -32,8 +32,7 @@ from .token_2022 import Mint, TransferFee, read_mint
 from .vaults import read_vault_amount
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
+class Side(NamedTuple):
     """One token of a pool: `reserve` is what the vault holds beyond accrued fees."""
 
     mint: Pubkey
@@ -43,8 +42,7 @@ class Side:
     reserve: int
 
 
-@dataclass(frozen=True, slots=True)
-class PoolView:
+class PoolView(NamedTuple):
     """A pool that is open, seen in one direction."""
 
     zero_for_one: bool
@@ -54,8 +52,7 @@ class PoolView:
     rates: FeeRates
 
 
-@dataclass(frozen=True, slots=True)
-class PoolSwap:
+class PoolSwap(NamedTuple):
     """One swap with its transfer fees.
 
     `amount_in` leaves the trader, `curve.amount_in` of it arrives in the vault;
@@ -71,8 +68,20 @@ class PoolSwap:
 def swap_exact_in(
     pool: Pubkey, snapshot: Snapshot, mint_in: Pubkey, amount_in: int
 ) -> PoolSwap:
-    """Compute `swap_base_input`; raises QuoteRefused where the program fails."""
-    view = _view(pool, snapshot, mint_in)
+    """Compute `swap_base_input`; raises QuoteRefused where the program fails.
+
+    The last swap of a pool is remembered: what is quoted is often applied next.
+    """
+    asked = mint_in, amount_in
+    last = snapshot.decoded.get((PoolSwap, pool))
+    if last is not None and last[0] == asked:
+        return last[1]  # type: ignore[no-any-return]
+    swap = _swap_exact_in(_view(pool, snapshot, mint_in), amount_in)
+    snapshot.decoded[PoolSwap, pool] = asked, swap
+    return swap
+
+
+def _swap_exact_in(view: PoolView, amount_in: int) -> PoolSwap:
     side_in, side_out = view.side_in, view.side_out
     fit_u64(amount_in, "the amount")
     arriving = amount_in - side_in.terms.transfer_fee.of(amount_in)
@@ -129,6 +138,14 @@ def read_pool(accounts: Accounts, pool: Pubkey) -> PoolState:
 
 
 def _view(pool: Pubkey, snapshot: Snapshot, mint_in: Pubkey) -> PoolView:
+    key = PoolView, pool, mint_in
+    view: PoolView | None = snapshot.decoded.get(key)
+    if view is None:
+        view = snapshot.decoded[key] = _read_view(pool, snapshot, mint_in)
+    return view
+
+
+def _read_view(pool: Pubkey, snapshot: Snapshot, mint_in: Pubkey) -> PoolView:
     state = read_pool(snapshot.accounts, pool)
     _check_open(state, snapshot.clock)
     if mint_in not in state.mints:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from solders.pubkey import Pubkey
 
@@ -94,6 +95,9 @@ class Mint:
     transfer_fee: TransferFee
 
 
+_WRAPPED_SOL = Mint(TOKEN_PROGRAM, NO_TRANSFER_FEE)
+
+
 def read_mint(accounts: Accounts, address: Pubkey, epoch: int) -> Mint:
     """Read the mint at `address`, with the transfer fee that holds in `epoch`.
 
@@ -103,12 +107,16 @@ def read_mint(accounts: Accounts, address: Pubkey, epoch: int) -> Mint:
     if (
         address == WRAPPED_SOL_MINT
     ):  # fixed by the token program, the same on every chain
-        return Mint(TOKEN_PROGRAM, NO_TRANSFER_FEE)
+        return _WRAPPED_SOL
     account = existing_account(accounts, address, "mint")
-    data = account.data
-    if account.owner == TOKEN_PROGRAM and len(data) == MINT_SIZE and data[45] == 1:
+    return _decode_mint(account.owner, account.data, address, epoch)
+
+
+@lru_cache(maxsize=256)
+def _decode_mint(owner: Pubkey, data: bytes, address: Pubkey, epoch: int) -> Mint:
+    if owner == TOKEN_PROGRAM and len(data) == MINT_SIZE and data[45] == 1:
         return Mint(TOKEN_PROGRAM, NO_TRANSFER_FEE)
-    if account.owner == TOKEN_2022_PROGRAM and len(data) >= MINT_SIZE and data[45] == 1:
+    if owner == TOKEN_2022_PROGRAM and len(data) >= MINT_SIZE and data[45] == 1:
         return Mint(TOKEN_2022_PROGRAM, _read_extensions(data, address, epoch))
     raise QuoteRefused(
         "pool_unreadable", f"{address} is not a mint of a known token program."

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from dataclasses import replace
 
 from solders.pubkey import Pubkey
 
 from dex.errors import QuoteRefused
 from dex.solana.addresses import TOKEN_2022_PROGRAM, TOKEN_PROGRAM
-from dex.types import Account, Accounts, Quote
+from dex.types import Account, Accounts
 
 from .base import existing_account
 from .token_2022 import TOKEN_ACCOUNT_SIZE, extensions
@@ -54,7 +53,7 @@ def read_vault_amount(
             "vault_frozen",
             f"The issuer of {mint} froze the pool's vault {address}. Use another pool.",
         )
-    for kind, _, _ in extensions(data):
+    for kind, _, _ in extensions(data) if len(data) > TOKEN_ACCOUNT_SIZE else ():
         if kind not in (_TRANSFER_FEE_AMOUNT, _IMMUTABLE_OWNER):
             feature = _UNSAFE_EXTENSIONS.get(kind, f"extension {kind}")
             raise QuoteRefused(
@@ -65,35 +64,48 @@ def read_vault_amount(
     return int.from_bytes(data[64:72], "little")
 
 
-def vaults_after(quote: Quote, accounts: Accounts) -> dict[Pubkey, Account]:
-    """Return both vaults as the token programs leave them after the swap of `quote`."""
-    vault_in = existing_account(accounts, quote.vault_in, "vault")
-    vault_out = existing_account(accounts, quote.vault_out, "vault")
-    withheld = quote.amount_in - quote.vault_in_delta
+def vaults_after(
+    accounts: Accounts,
+    vault_in: Pubkey,
+    vault_out: Pubkey,
+    *,
+    arriving: int,
+    withheld: int,
+    leaving: int,
+) -> dict[Pubkey, Account]:
+    """Return both vaults as the token programs leave them after a swap, in base units.
+
+    `arriving` is added to `vault_in`, beside what is `withheld` there as transfer fee;
+    `leaving` is taken from `vault_out`.
+    """
+    filled = _move(existing_account(accounts, vault_in, "vault"), arriving)
+    emptied = _move(existing_account(accounts, vault_out, "vault"), -leaving)
     return {
-        quote.vault_in: _withhold(_move(vault_in, quote.vault_in_delta), withheld),
-        quote.vault_out: _move(vault_out, -quote.vault_out_delta),
+        vault_in: _withhold(filled, withheld) if withheld else filled,
+        vault_out: emptied,
     }
 
 
 def _move(account: Account, amount: int) -> Account:
     """Change what a token account holds; wrapped SOL holds it as lamports too."""
-    data = bytearray(account.data)
+    data = account.data
     held = int.from_bytes(data[64:72], "little") + amount
-    data[64:72] = held.to_bytes(8, "little")
     is_native = data[109] == 1
-    lamports = account.lamports + (amount if is_native else 0)
-    return replace(account, data=bytes(data), lamports=lamports)
+    return Account(
+        account.owner,
+        account.lamports + (amount if is_native else 0),
+        b"".join((data[:64], held.to_bytes(8, "little"), data[72:])),
+    )
 
 
 def _withhold(account: Account, fee: int) -> Account:
     """Add a transfer fee to what Token-2022 keeps in the receiving account."""
     data = bytearray(account.data)
     for kind, start, _ in extensions(account.data):
-        if fee and kind == _TRANSFER_FEE_AMOUNT:
+        if kind == _TRANSFER_FEE_AMOUNT:
             (held,) = struct.unpack_from("<Q", data, start)
             struct.pack_into("<Q", data, start, held + fee)
-    return replace(account, data=bytes(data))
+    return Account(account.owner, account.lamports, bytes(data))
 
 
 def _is_token_account(account: Account) -> bool:
