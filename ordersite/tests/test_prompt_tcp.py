@@ -106,8 +106,9 @@ def turns(port: Any) -> list[Any]:
 
 def end_turn(port: Any) -> None:
     (turn,) = turns(port)
+    go_on = turn.func
     turn.cancel()
-    turn.func()
+    go_on()
 
 
 def test_of_connections_that_wait_it_leaves_the_next_to_the_other_processes(
@@ -132,9 +133,7 @@ def test_a_port_that_was_closed_meanwhile_stays_closed(port: Any):
     address = "127.0.0.1", port.getHost().port
     with socket.create_connection(address), socket.create_connection(address):
         port.doRead()
-        (turn,) = reactor.getDelayedCalls()
         port.stopListening()
-        turn.cancel()
-        turn.func()
+        end_turn(port)
 
         assert port not in reactor.getReaders()
