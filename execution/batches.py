@@ -21,7 +21,7 @@ from orders.transitions import Counted, transition, transition_all
 from .storage import CONNECTION_ERRORS, Database, Held, read_all_held
 
 FEW = 20  # orders in flight
-PAUSE_PER_ORDER_S, LONGEST_PAUSE_S = 0.0005, 0.05
+PAUSE_PER_ORDER_S, LONGEST_PAUSE_S = 0.00025, 0.05
 
 
 class Batches:
