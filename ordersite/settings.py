@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,8 @@ LOGGING = logging_settings(
 )
 
 INSTALLED_APPS = [
-    "daphne",
+    # Only for its `runserver`: as an app it brings Twisted, 24 MB, into every process.
+    *(["daphne"] if "runserver" in sys.argv else []),
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
