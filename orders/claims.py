@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Greatest, Now
 
-from .models import OPEN, Order, Status, WaitingCode
+from .models import STILL_OPEN, Order, Status, WaitingCode
 
 LEASE = timedelta(seconds=10)
 SUSPECT_AFTER = 2  # claims without progress: taken alone, by a keeper only
@@ -68,7 +68,10 @@ def claim_suspect(*, owner: str) -> Claim | None:
 def claim_for_watching(*, limit: int, owner: str) -> list[Claim]:
     """Claim submitted orders that need review: to watch their live attempt only."""
     waiting = Order.objects.filter(
-        _unleased(), status=Status.SUBMITTED, needs_review_at__isnull=False
+        STILL_OPEN,
+        _unleased(),
+        status=Status.SUBMITTED,
+        needs_review_at__isnull=False,
     )
     return _claim(waiting, limit, owner, watch_only=True)
 
@@ -79,7 +82,7 @@ def renew(claims: Collection[Claim], *, owner: str) -> set[UUID]:
     Rows that somebody locks come last, alone: they must not cost the others their leases.
     """
     fences = {claim.order_id: claim.fence for claim in claims}
-    mine = Order.objects.filter(id__in=fences, lease_owner=owner, status__in=OPEN)
+    mine = Order.objects.filter(STILL_OPEN, id__in=fences, lease_owner=owner)
     with transaction.atomic():
         unlocked = mine.select_for_update(skip_locked=True, of=("self",))
         held = dict(unlocked.values_list("id", "fence"))
@@ -94,7 +97,7 @@ def release(claims: Iterable[Claim], *, owner: str) -> None:
     """Give claims back on a planned stop, so that others take the orders at once."""
     for claim in claims:
         Order.objects.filter(
-            id=claim.order_id, fence=claim.fence, lease_owner=owner, status__in=OPEN
+            STILL_OPEN, id=claim.order_id, fence=claim.fence, lease_owner=owner
         ).update(
             lease_until=None,
             lease_owner="",
@@ -113,9 +116,7 @@ def _unleased() -> Q:
 
 
 def _free() -> QuerySet[Order]:
-    return Order.objects.filter(
-        _unleased(), status__in=OPEN, needs_review_at__isnull=True
-    )
+    return Order.objects.filter(STILL_OPEN, _unleased(), needs_review_at__isnull=True)
 
 
 def _claim(
@@ -151,7 +152,7 @@ def set_aside(order_ids: Collection[UUID]) -> None:
     For orders that were carried out elsewhere: nothing may be signed for them here.
     """
     Order.objects.filter(
-        id__in=order_ids, status__in=OPEN, needs_review_at__isnull=True
+        STILL_OPEN, id__in=order_ids, needs_review_at__isnull=True
     ).update(
         fence=F("fence") + 1,
         lease_owner="",
