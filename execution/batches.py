@@ -9,7 +9,7 @@ from solders.message import MessageV0
 from dex.errors import WalletError
 from dex.gathered import Gathered
 from dex.quoting import Wanted
-from dex.router import allowed_pools, wanted_swap
+from dex.router import allowed_pools_of, wanted_swap
 from dex.solana.wallet import Wallet
 from dex.types import SignedTransaction
 from orders.claims import Claim
@@ -108,8 +108,7 @@ class Batches:
         return await self.database.run(transition_all, moves)
 
     def _want_all(self, orders: Sequence[Order]) -> list[Wanted]:
-        pairs = {(order.token_in, order.token_out) for order in orders}
-        allowed = {pair: allowed_pools(*pair) for pair in pairs}
+        allowed = allowed_pools_of({(o.token_in, o.token_out) for o in orders})
         return [
             wanted_swap(
                 order.token_in,
