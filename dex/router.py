@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db.models import Q
 from django.utils.module_loading import import_string
 from solders.pubkey import Pubkey
 
@@ -20,6 +20,8 @@ from .solana.addresses import WRAPPED_SOL_MINT, associated_token_address
 from .solana.market import Market, PoolKey
 from .types import Route, Snapshot
 from .venues.base import Venue
+
+Pair = tuple[Token, Token]  # what is paid in, and what is paid out
 
 
 def load_venues() -> dict[str, Venue]:
@@ -37,17 +39,33 @@ class AllowedPools:
 
 def allowed_pools(token_in: Token, token_out: Token) -> AllowedPools:
     """Read the allowed pools of a pair: enabled ones of enabled tokens."""
+    return allowed_pools_of([(token_in, token_out)])[token_in, token_out]
+
+
+def allowed_pools_of(pairs: Collection[Pair]) -> dict[Pair, AllowedPools]:
+    """Read the allowed pools of many pairs in one query."""
     sol = str(WRAPPED_SOL_MINT)
-    return AllowedPools(
-        _allowed(
-            Q(token_a=token_in, token_b=token_out)
-            | Q(token_a=token_out, token_b=token_in)
-        ),
-        _allowed(
-            Q(token_a__mint=sol, token_b=token_out)
-            | Q(token_a=token_out, token_b__mint=sol)
-        ),
+    mints = {sol, *(token.mint for pair in pairs for token in pair)}
+    pools = Pool.objects.filter(
+        enabled=True,
+        token_a__enabled=True,
+        token_b__enabled=True,
+        token_a__mint__in=mints,
+        token_b__mint__in=mints,
     )
+    by_mints: dict[frozenset[str], list[PoolKey]] = defaultdict(list)
+    for mint_a, mint_b, venue, address in pools.values_list(
+        "token_a__mint", "token_b__mint", "venue", "address"
+    ):
+        key = (venue, Pubkey.from_string(address))
+        by_mints[frozenset((mint_a, mint_b))].append(key)
+    return {
+        (token_in, token_out): AllowedPools(
+            by_mints[frozenset((token_in.mint, token_out.mint))],
+            by_mints[frozenset((sol, token_out.mint))],
+        )
+        for token_in, token_out in pairs
+    }
 
 
 def impact_limit(max_price_impact_bps: int | None) -> ImpactLimit:
@@ -113,10 +131,3 @@ async def find_route(
         reason = f"The pools could not be read in time: it took over {timeout_s:g} s."
         raise RpcUnavailable(reason) from error
     return choose_route(wanted, snapshot, venues, pending), snapshot
-
-
-def _allowed(which: Q) -> list[PoolKey]:
-    pools = Pool.objects.filter(
-        which, enabled=True, token_a__enabled=True, token_b__enabled=True
-    )
-    return [(pool.venue, Pubkey.from_string(pool.address)) for pool in pools]

@@ -9,16 +9,17 @@ from solders.message import MessageV0
 from dex.errors import WalletError
 from dex.gathered import Gathered
 from dex.quoting import Wanted
-from dex.router import allowed_pools, wanted_swap
+from dex.router import allowed_pools_of, wanted_swap
 from dex.solana.wallet import Wallet
 from dex.types import SignedTransaction
 from orders.claims import Claim
 from orders.errors import StaleTransition
+from orders.held import Held, read_all_held
 from orders.models import Order, OrderEvent
 from orders.moves import Move
 from orders.transitions import Counted, transition, transition_all
 
-from .storage import CONNECTION_ERRORS, Database, Held, read_all_held
+from .storage import CONNECTION_ERRORS, Database
 
 FEW = 20  # orders in flight
 PAUSE_PER_ORDER_S, LONGEST_PAUSE_S = 0.00025, 0.05
@@ -108,8 +109,7 @@ class Batches:
         return await self.database.run(transition_all, moves)
 
     def _want_all(self, orders: Sequence[Order]) -> list[Wanted]:
-        pairs = {(order.token_in, order.token_out) for order in orders}
-        allowed = {pair: allowed_pools(*pair) for pair in pairs}
+        allowed = allowed_pools_of({(o.token_in, o.token_out) for o in orders})
         return [
             wanted_swap(
                 order.token_in,

@@ -28,6 +28,7 @@ from .statuses import (
 
 __all__ = [
     "OPEN",
+    "STILL_OPEN",
     "TERMINAL",
     "TRANSITIONS",
     "Attempt",
@@ -41,6 +42,11 @@ __all__ = [
     "base_units",
 ]
 
+# What a query must say to be answered by the index of open orders. Not by their status: a
+# column in an index's condition counts as indexed, and then each step of an order would
+# have to write into every index of the table.
+STILL_OPEN = Q(closed_at__isnull=True)
+
 
 def base_units(**options: Any) -> models.DecimalField[Any, Any]:
     """A column of base units. A u64 does not fit a bigint."""
@@ -49,8 +55,9 @@ def base_units(**options: Any) -> models.DecimalField[Any, Any]:
 
 class Order(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    # Not indexed by itself: order_owner_newest begins with it.
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="orders"
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="orders", db_index=False
     )
     idempotency_key = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 - unique where present
     request_hash = models.CharField(max_length=64)
@@ -92,7 +99,8 @@ class Order(models.Model):
     venue = models.CharField(max_length=16, choices=VenueName.choices, blank=True)
     amount_in_filled = base_units(null=True, blank=True)
     amount_out = base_units(null=True, blank=True)
-    signature = models.CharField(max_length=88, blank=True, db_index=True)
+    # Not indexed, because a step writes it: it is found by its attempt.
+    signature = models.CharField(max_length=88, blank=True)
     slot = models.BigIntegerField(null=True, blank=True)
     failure_code = models.CharField(max_length=64, blank=True)
     failure_message = models.TextField(blank=True)
@@ -119,10 +127,12 @@ class Order(models.Model):
                 name="order_owner_newest",
             ),
             models.Index(
-                fields=("due_at",), condition=Q(status__in=OPEN), name="order_open_due"
+                fields=("due_at",), condition=STILL_OPEN, name="order_open_due"
             ),
-            # For the auditor: what is open (null) or ended lately.
-            models.Index(fields=("closed_at",), name="order_closed"),
+            # For the auditor: what ended lately.
+            models.Index(
+                fields=("closed_at",), condition=~STILL_OPEN, name="order_closed"
+            ),
         )
         constraints = (
             models.UniqueConstraint(
@@ -189,7 +199,10 @@ class Order(models.Model):
 class OrderEvent(models.Model):
     """One step of an order. The history row is the event that clients see."""
 
-    order = models.ForeignKey(Order, models.PROTECT, related_name="events")
+    # Not indexed by itself: event_sequence_once_per_order begins with it.
+    order = models.ForeignKey(
+        Order, models.PROTECT, related_name="events", db_index=False
+    )
     sequence = models.PositiveIntegerField()
     status = models.CharField(max_length=16, choices=Status.choices)
     attempt = models.PositiveSmallIntegerField()
@@ -222,7 +235,10 @@ class OrderEvent(models.Model):
 class Attempt(models.Model):
     """One signed transaction of an order, saved before it was first sent."""
 
-    order = models.ForeignKey(Order, models.PROTECT, related_name="attempts")
+    # Not indexed by itself: attempt_number_once_per_order begins with it.
+    order = models.ForeignKey(
+        Order, models.PROTECT, related_name="attempts", db_index=False
+    )
     number = models.PositiveSmallIntegerField()
     state = models.CharField(
         max_length=16, choices=AttemptState.choices, default=AttemptState.LIVE
@@ -231,7 +247,7 @@ class Attempt(models.Model):
     pool = models.CharField(max_length=44)
     vault_in = models.CharField(max_length=44)
     vault_out = models.CharField(max_length=44)
-    signature = models.CharField(max_length=88, unique=True)
+    signature = models.CharField(max_length=88)
     raw_transaction = models.BinaryField()
     blockhash = models.CharField(max_length=44)
     last_valid_block_height = models.BigIntegerField()
@@ -252,6 +268,10 @@ class Attempt(models.Model):
         constraints = (
             models.UniqueConstraint(
                 fields=("order", "number"), name="attempt_number_once_per_order"
+            ),
+            # Not by unique=True, which adds an index for searches by LIKE.
+            models.UniqueConstraint(
+                fields=("signature",), name="attempt_signature_is_unique"
             ),
             models.UniqueConstraint(
                 fields=("order",),

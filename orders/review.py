@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from . import waiting
 from .errors import ReviewRefused
-from .models import OPEN, Order, Status
+from .models import STILL_OPEN, Order, Status
 from .services import end_unsigned
 
 FAILED_BY_OPERATOR = "failed_by_operator"
@@ -23,7 +23,7 @@ def clear_review(order: Order) -> Order:
     Raises ReviewRefused when it is not in review.
     """
     cleared = Order.objects.filter(
-        id=order.id, status__in=OPEN, needs_review_at__isnull=False
+        STILL_OPEN, id=order.id, needs_review_at__isnull=False
     ).update(
         needs_review_at=None,
         idle_claims=0,

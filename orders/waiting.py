@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 
 from .claims import Claim
 from .errors import StaleTransition
-from .models import OPEN, Order, WaitingCode
+from .models import STILL_OPEN, Order, WaitingCode
 
 COLUMNS = ("waiting_code", "waiting_message", "waiting_since")
 CLEARED: Mapping[str, Any] = {
@@ -66,6 +66,6 @@ def waited_for(row: Mapping[str, Any], until: Any) -> dict[str, Any]:
 
 
 def _write(claim: Claim, **columns: Any) -> None:
-    mine = Order.objects.filter(id=claim.order_id, fence=claim.fence, status__in=OPEN)
+    mine = Order.objects.filter(STILL_OPEN, id=claim.order_id, fence=claim.fence)
     if mine.update(**columns) != 1:
         raise StaleTransition(f"order {claim.order_id} is somebody else's by now")

@@ -30,7 +30,7 @@ from dex.chain import known_chain
 from dex.errors import DexError
 from dex.models import AuditRun
 from execution.audit.findings import TABLES, WALLET
-from orders.models import OPEN, Order
+from orders.models import STILL_OPEN, Order
 
 logger = logging.getLogger(__name__)
 
@@ -192,7 +192,7 @@ def check_chain() -> dict[str, Result]:
 
 def check_review() -> dict[str, Result]:
     """Say how many orders wait for an operator. They take nothing from the others."""
-    count = Order.objects.filter(status__in=OPEN, needs_review_at__isnull=False).count()
+    count = Order.objects.filter(STILL_OPEN, needs_review_at__isnull=False).count()
     return {"orders in review": Result(True, str(count))}
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -12,8 +13,14 @@ from dex.errors import NoRoute, RpcUnavailable
 from dex.models import Pool, Token
 from dex.quoting import Swap, Wanted
 from dex.ranking import ImpactLimit
-from dex.router import allowed_pools, find_route, load_venues
-from dex.solana.addresses import TOKEN_PROGRAM
+from dex.router import (
+    AllowedPools,
+    allowed_pools,
+    allowed_pools_of,
+    find_route,
+    load_venues,
+)
+from dex.solana.addresses import TOKEN_PROGRAM, WRAPPED_SOL_MINT
 from dex.solana.market import Market, PoolKey
 from dex.solana.rpc import RpcClient
 from dex.types import Route, Snapshot
@@ -188,11 +195,10 @@ async def test_a_chain_that_cannot_be_read_is_unavailable(chain: PaperChain):
 
 def make_token(symbol: str, **columns: Any) -> Token:
     return Token.objects.create(
-        mint=str(key(symbol)),
         symbol=symbol,
         decimals=6,
         token_program=str(TOKEN_PROGRAM),
-        **columns,
+        **({"mint": str(key(symbol))} | columns),
     )
 
 
@@ -225,6 +231,35 @@ def test_a_disabled_token_has_no_pools():
     make_pool("ab", a, b)
 
     assert allowed_pools(a, b).of_pair == []
+
+
+@pytest.mark.django_db
+def test_the_pools_of_many_pairs_are_those_of_each_read_by_one_query(
+    django_assert_num_queries,
+):
+    a, b, c = (make_token(symbol) for symbol in "ABC")
+    sol = make_token("SOL", mint=str(WRAPPED_SOL_MINT))
+    tokens = (a, b, c, sol)
+    for number, (one, other) in enumerate([*permutations(tokens, 2)] * 2):
+        make_pool(f"pool {number}", one, other, enabled=number % 5 > 0)
+    pairs = [*permutations(tokens, 2)]
+
+    with django_assert_num_queries(1):
+        found = allowed_pools_of(pairs)
+
+    for token_in, token_out in pairs:
+        between, of_sol = (
+            Pool.objects.filter(enabled=True, token_a__in=two, token_b__in=two)
+            for two in ((token_in, token_out), (sol, token_out))
+        )
+        assert found[token_in, token_out] == AllowedPools(
+            *(
+                [(pool.venue, Pubkey.from_string(pool.address)) for pool in pools]
+                for pools in (between, of_sol)
+            )
+        )
+        assert found[token_in, token_out] == allowed_pools(token_in, token_out)
+    assert found[a, sol].of_sol == []
 
 
 def test_the_settings_name_the_venues():

@@ -17,7 +17,7 @@ from django.db.models.functions import Coalesce, Concat, Lag, Now
 
 from dex.halting import Violation
 from orders.models import (
-    OPEN,
+    STILL_OPEN,
     TERMINAL,
     TRANSITIONS,
     Attempt,
@@ -72,9 +72,7 @@ def every_order() -> Orders:
 
 def current_orders() -> Orders:
     """Return the orders that are open or ended lately; found over indexes."""
-    return every_order().filter(
-        Q(closed_at__isnull=True) | Q(closed_at__gt=Now() - RECENT)
-    )
+    return every_order().filter(STILL_OPEN | Q(closed_at__gt=Now() - RECENT))
 
 
 def broken_rules(orders: Orders) -> Iterator[Violation]:
@@ -170,7 +168,7 @@ def _closed_but_held(orders: Orders) -> Rows:
 
 def _not_carried(orders: Orders) -> Rows:
     late = Q(due_at__lt=Now() - UNTAKEN) | Q(deadline__lt=Now() - UNDECIDED)
-    waiting = orders.filter(late, status__in=OPEN, needs_review_at__isnull=True)
+    waiting = orders.filter(STILL_OPEN, late, needs_review_at__isnull=True)
     return _shown(waiting, "status", "due_at", "deadline")
 
 

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from orders.models import OPEN, Order
+from orders.models import STILL_OPEN, Order
 from orders.review import clear_review, fail_order
 
 MAX_REASON = 500
@@ -31,7 +31,7 @@ class ReviewFilter(admin.SimpleListFilter):
     ) -> QuerySet[Order]:
         if self.value() != "needed":
             return queryset
-        return queryset.filter(status__in=OPEN, needs_review_at__isnull=False)
+        return queryset.filter(STILL_OPEN, needs_review_at__isnull=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,111 @@
+"""Which index answers a query, and which writes touch none."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.db import connection
+from django.db.models import UniqueConstraint
+from django.test.utils import CaptureQueriesContext
+
+from orders import claims
+from orders.models import Order, Status
+
+from .helpers import HAPPY_PATH, WORKER, claim, make_order, make_order_at, move
+
+pytestmark = pytest.mark.django_db
+
+OPEN_ORDERS = "order_open_due"
+
+
+@pytest.fixture
+def large_table() -> None:
+    """Many orders that ended, some that are open, and statistics that know of them."""
+    ended, _ = make_order_at(Status.CONFIRMED)
+    for order, count in ((ended, 3_000), (make_order(), 20)):
+        columns = {f.attname: getattr(order, f.attname) for f in Order._meta.fields}
+        Order.objects.bulk_create(
+            Order(**columns | {"id": uuid.uuid4()}) for _ in range(count)
+        )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE orders_order")
+
+
+def plan_of(ask: Callable[[], Any]) -> str:
+    """Return how PostgreSQL answers the first SELECT that `ask` makes."""
+    with CaptureQueriesContext(connection) as asked:
+        ask()
+    select = next(q["sql"] for q in asked if q["sql"].startswith("SELECT"))
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {select}")
+        return "\n".join(line for (line,) in cursor.fetchall())
+
+
+def hot_updates() -> int:
+    """Return how many updates of this transaction wrote into no index of orders."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_stat_get_xact_tuples_hot_updated('orders_order'::regclass)"
+        )
+        (count,) = cursor.fetchone()
+        return int(count)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda: claims.claim_overdue(limit=10, owner=WORKER),
+        lambda: claims.claim_suspect(owner=WORKER),
+        lambda: claims.claim_for_watching(limit=10, owner=WORKER),
+    ],
+    ids=["overdue", "suspect", "to be watched"],
+)
+def test_a_keeper_looks_at_the_index_of_open_orders_alone(ask, large_table):
+    plan = plan_of(ask)
+
+    assert re.search(f"Index Scan (using|on) {OPEN_ORDERS} ", plan)
+    assert "Seq Scan" not in plan
+
+
+def test_what_is_overdue_is_read_in_the_order_of_the_index(large_table):
+    plan = plan_of(lambda: claims.claim_overdue(limit=10, owner=WORKER))
+
+    assert re.search(r"Index Cond: \(due_at < ", plan)
+    assert "Sort" not in plan
+
+
+def test_no_step_but_the_last_writes_into_an_index_of_orders():
+    held = claim(make_order())
+    counts = {}
+    for old, to in pairwise(HAPPY_PATH):
+        before = hot_updates()
+        move(held, old, to)
+        counts[to] = hot_updates() - before
+
+    assert counts == {
+        Status.ROUTING: 1,
+        Status.BUILDING: 1,
+        Status.SUBMITTED: 1,
+        Status.CONFIRMED: 0,  # it leaves the open orders
+    }
+
+
+def test_the_database_has_every_index_and_constraint_of_the_models():
+    """Django drops unique indexes on the column of a foreign key that loses its index."""
+    for model in apps.get_app_config("orders").get_models():
+        with connection.cursor() as cursor:
+            there = connection.introspection.get_constraints(
+                cursor, model._meta.db_table
+            )
+        unique = {
+            c.name for c in model._meta.constraints if isinstance(c, UniqueConstraint)
+        }
+        declared = {c.name for c in (*model._meta.constraints, *model._meta.indexes)}
+        assert declared - there.keys() == set()
+        assert {name for name in unique if not there[name]["unique"]} == set()
