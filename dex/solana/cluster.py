@@ -81,7 +81,9 @@ class Cluster:
             allow_single=allow_single_rpc,
         )
         self._sockets = {
-            name: SignatureSocket(self._tracker, name, url)
+            name: SignatureSocket(
+                self._tracker, name, url, on_landed=self._shown.expect
+            )
             for name, url in (socket_urls or {}).items()
         }
         self._loops: list[asyncio.Task[None]] = []

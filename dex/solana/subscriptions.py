@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import aiohttp
@@ -64,7 +64,8 @@ def _beside(endpoint: URL) -> URL:
 class SignatureSocket:
     """Subscribes to every open signature over one connection, kept up with back-off.
 
-    `hint` is set when something may have landed. The URL may hold a key: it is not shown.
+    `hint` is set when something may have landed, and `on_landed` is called with its
+    signature. The URL may hold a key: it is not shown.
     """
 
     def __init__(
@@ -73,12 +74,14 @@ class SignatureSocket:
         endpoint: str,
         url: URL,
         *,
+        on_landed: Callable[[str], None] = lambda signature: None,
         first_pause_s: float = FIRST_PAUSE_S,
     ) -> None:
         self.hint = asyncio.Event()
         self._tracker = tracker
         self._endpoint = endpoint
         self._url = url
+        self._on_landed = on_landed
         self._first_pause_s = first_pause_s
         self._pause_s = first_pause_s
         self._last_id = 0
@@ -197,9 +200,11 @@ class SignatureSocket:
                 "params": {"subscription": int(subscription)},
             } if subscription in self._signatures:
                 # The node has ended the subscription with it.
-                del self._subscribed[self._signatures.pop(subscription)]
+                signature = self._signatures.pop(subscription)
+                del self._subscribed[signature]
                 self._missed_one = False
                 self.hint.set()
+                self._on_landed(signature)
 
     def _note_subscribed(self, signature: str, subscription: int) -> None:
         self._pause_s = self._first_pause_s
