@@ -14,11 +14,12 @@ from dex.solana.wallet import Wallet
 from dex.types import SignedTransaction
 from orders.claims import Claim
 from orders.errors import StaleTransition
+from orders.held import Held, read_all_held
 from orders.models import Order, OrderEvent
 from orders.moves import Move
 from orders.transitions import Counted, transition, transition_all
 
-from .storage import CONNECTION_ERRORS, Database, Held, read_all_held
+from .storage import CONNECTION_ERRORS, Database
 
 FEW = 20  # orders in flight
 PAUSE_PER_ORDER_S, LONGEST_PAUSE_S = 0.0005, 0.05

@@ -19,6 +19,7 @@ from dex.types import (
     VenueAnswer,
 )
 from orders.claims import Claim
+from orders.held import Held
 from orders.models import AttemptState, Order, Status
 from orders.moves import AttemptClosing, AttemptOpening
 
@@ -27,7 +28,7 @@ from .build import Plan
 from .failures import AttemptFailed, Failure, VenueMismatch, too_late
 from .holder import Holder
 from .routing import route_order
-from .storage import Held, read_live_attempt
+from .storage import read_live_attempt
 from .waiting import Waits, WalletUnmatched
 
 if TYPE_CHECKING:

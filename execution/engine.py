@@ -21,11 +21,12 @@ from dex.solana.wallet import Wallet
 from dex.venues.base import Venue
 from orders.claims import Claim
 from orders.errors import StaleTransition
+from orders.held import Held
 
 from .batches import Batches
 from .build import TransactionBuilder
 from .carrier import Carrier
-from .storage import CONNECTION_ERRORS, Database, Held
+from .storage import CONNECTION_ERRORS, Database
 from .waiting import reason_of
 
 logger = logging.getLogger(__name__)
@@ -74,26 +75,36 @@ class Engine:
         self.may_sign = asyncio.Event()
 
     async def carry_out(
-        self, claim: Claim, *, stepped: Callable[[], None] = lambda: None
+        self,
+        claim: Claim,
+        *,
+        held: Held | None = None,
+        stepped: Callable[[], None] = lambda: None,
     ) -> None:
         """Carry one claimed order as far as it goes; return when it is closed or lost.
 
+        `held` is the order as it was read with the claim; without it, it is read first.
         `stepped` is called after every step that was written and is not only a former
         holder's, done again.
         """
         carrier = Carrier(self, claim)
         self.batches.in_flight += 1
         try:
-            await self._carry(carrier, claim, stepped)
+            await self._carry(carrier, claim, held, stepped)
         finally:
             self.batches.in_flight -= 1
             # It is closed, or somebody else's now: its swap counts here no more.
             carrier.drop_plan()
 
     async def _carry(
-        self, carrier: Carrier, claim: Claim, stepped: Callable[[], None]
+        self,
+        carrier: Carrier,
+        claim: Claim,
+        held: Held | None,
+        stepped: Callable[[], None],
     ) -> None:
-        held: Held | None = None
+        if held is not None:
+            carrier.waits.read(held.order)
         fruitless = 0
         while fruitless < 3:
             try:

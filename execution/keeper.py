@@ -7,7 +7,7 @@ import logging
 from functools import partial
 
 from orders import claims
-from orders.claims import Claim
+from orders.claims import Claimed
 
 from .runner import Runner
 from .storage import CONNECTION_ERRORS
@@ -59,6 +59,6 @@ async def keeper_round(runner: Runner) -> bool:
     return await runner.adopt(partial(_claim_suspect, runner.owner)) > 0
 
 
-def _claim_suspect(owner: str) -> list[Claim]:
+def _claim_suspect(owner: str) -> list[Claimed]:
     suspect = claims.claim_suspect(owner=owner)
     return [suspect] if suspect else []

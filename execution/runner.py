@@ -15,7 +15,8 @@ from uuid import UUID
 from dex.errors import WrongChain
 from dex.solana.endpoint import look_at
 from orders import claims
-from orders.claims import Claim
+from orders.claims import Claim, Claimed
+from orders.held import Held
 
 from .engine import Engine
 from .storage import CONNECTION_ERRORS
@@ -131,7 +132,7 @@ class Runner:
         """Claim what jobs brought, together: what comes meanwhile is the next batch."""
         while self._wanted:
             wanted, self._wanted = self._wanted, []
-            claimed: list[Claim] = []
+            claimed: list[Claimed] = []
             try:
                 if not self._stopping:
                     claimed = await self.run(
@@ -142,13 +143,13 @@ class Runner:
             except Exception:
                 # Their places must be given back all the same.
                 logger.exception("%d orders are left to a keeper", len(wanted))
-            for claim in claimed:
-                self._start(claim)
+            for one in claimed:
+                self._start(one)
             self._unclaimed -= len(wanted)
             for _ in range(len(wanted) - len(claimed)):
                 self._places.release()
 
-    async def adopt(self, claim: Callable[[], Iterable[Claim]]) -> int:
+    async def adopt(self, claim: Callable[[], Iterable[Claimed]]) -> int:
         """Claim orders by calling `claim` in a thread, and carry them; return how many.
 
         A caller who is cancelled leaves no claim behind: stop() gives it back.
@@ -159,16 +160,18 @@ class Runner:
         adopting.add_done_callback(look_at)
         return await asyncio.shield(adopting)
 
-    async def _adopt(self, claim: Callable[[], Iterable[Claim]]) -> int:
+    async def _adopt(self, claim: Callable[[], Iterable[Claimed]]) -> int:
         claimed = list(await self.run(claim))
         for one in claimed:
             await self._places.acquire()
             self._start(one)
         return len(claimed)
 
-    def _start(self, claim: Claim) -> None:
+    def _start(self, claimed: Claimed) -> None:
+        claim = claimed.claim
         self._unproven[claim] = asyncio.get_running_loop().time()
-        task = asyncio.create_task(self._carry(claim), name=str(claim.order_id))
+        carrying = self._carry(claim, claimed.held)
+        task = asyncio.create_task(carrying, name=str(claim.order_id))
         self._tasks[claim] = task
         task.add_done_callback(lambda _: self._end(claim))
 
@@ -210,9 +213,11 @@ class Runner:
             # Their leases run out by themselves.
             logger.warning("%d orders could not be given back: %s", len(held), error)
 
-    async def _carry(self, claim: Claim) -> None:
+    async def _carry(self, claim: Claim, held: Held) -> None:
         try:
-            await self.engine.carry_out(claim, stepped=partial(self._proved, claim))
+            await self.engine.carry_out(
+                claim, held=held, stepped=partial(self._proved, claim)
+            )
         except WrongChain as error:
             if not self.fatal.done():
                 self.fatal.set_exception(error)

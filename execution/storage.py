@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import partial
 from typing import ParamSpec, TypeVar
 from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connection
-from django.db.models import BooleanField, ExpressionWrapper, Q
-from django.db.models.functions import Now
 
-from orders.claims import Claim
 from orders.errors import StaleTransition
-from orders.models import Attempt, AttemptState, Order
+from orders.models import Attempt, AttemptState
 from orders.moves import AttemptOpening
 
 P = ParamSpec("P")
@@ -64,36 +61,6 @@ def _guarded(call: Callable[[], T]) -> T:
     except CONNECTION_ERRORS:
         connection.close()
         raise
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """An order as its holder reads it, with what the database's clock says of it."""
-
-    order: Order
-    is_past_deadline: bool
-
-
-def read_held(claim: Claim) -> Held | None:
-    """Read the order while the claim still holds it; None when somebody took it over."""
-    (held,) = read_all_held([claim])
-    return held
-
-
-def read_all_held(claims: Sequence[Claim]) -> list[Held | None]:
-    """Read the orders of many claims; None for each that somebody took over."""
-    past = ExpressionWrapper(Q(deadline__lte=Now()), output_field=BooleanField())
-    orders = Order.objects.annotate(is_past_deadline=past).select_related(
-        "token_in", "token_out"
-    )
-    found = orders.in_bulk([claim.order_id for claim in claims])
-    mine = [(claim, found.get(claim.order_id)) for claim in claims]
-    return [
-        Held(order, order.is_past_deadline)
-        if order is not None and order.fence == claim.fence
-        else None
-        for claim, order in mine
-    ]
 
 
 def read_live_attempt(order_id: UUID) -> AttemptOpening:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Greatest, Now
 
+from .held import Held, rows_to_hold
 from .models import STILL_OPEN, Order, Status, WaitingCode
 
 LEASE = timedelta(seconds=10)
@@ -38,34 +39,42 @@ class Claim:
     is_suspect: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A claim, and the order as it stood then. Only a write tells whether it still does."""
+
+    claim: Claim
+    held: Held
+
+
 def claim_order(order_id: UUID, *, owner: str) -> Claim | None:
     """Claim one order for a job, at once. None when it is held, closed or suspect."""
-    claims = claim_orders([order_id], owner=owner)
-    return claims[0] if claims else None
+    claimed = claim_orders([order_id], owner=owner)
+    return claimed[0].claim if claimed else None
 
 
-def claim_orders(order_ids: Collection[UUID], *, owner: str) -> list[Claim]:
+def claim_orders(order_ids: Collection[UUID], *, owner: str) -> list[Claimed]:
     """Claim those of the orders of several jobs that are free and not suspect."""
     wanted = _free().filter(id__in=order_ids, idle_claims__lt=SUSPECT_AFTER)
     return _claim(wanted, len(order_ids), owner)
 
 
-def claim_overdue(*, limit: int, owner: str) -> list[Claim]:
+def claim_overdue(*, limit: int, owner: str) -> list[Claimed]:
     """Claim up to `limit` orders that nobody carried out in time, for a keeper."""
     overdue = _free().filter(due_at__lt=Now(), idle_claims__lt=SUSPECT_AFTER)
     return _claim(overdue, limit, owner)
 
 
-def claim_suspect(*, owner: str) -> Claim | None:
+def claim_suspect(*, owner: str) -> Claimed | None:
     """Claim one order that was claimed twice without progress, for an idle keeper."""
     suspects = _free().filter(
         due_at__lt=Now(), idle_claims__gte=SUSPECT_AFTER, idle_claims__lt=REVIEW_AFTER
     )
-    claims = _claim(suspects, 1, owner)
-    return replace(claims[0], is_suspect=True) if claims else None
+    claimed = _claim(suspects, 1, owner, is_suspect=True)
+    return claimed[0] if claimed else None
 
 
-def claim_for_watching(*, limit: int, owner: str) -> list[Claim]:
+def claim_for_watching(*, limit: int, owner: str) -> list[Claimed]:
     """Claim submitted orders that need review: to watch their live attempt only."""
     waiting = Order.objects.filter(
         STILL_OPEN,
@@ -120,25 +129,37 @@ def _free() -> QuerySet[Order]:
 
 
 def _claim(
-    orders: QuerySet[Order], limit: int, owner: str, *, watch_only: bool = False
-) -> list[Claim]:
-    counted = {} if watch_only else {"idle_claims": F("idle_claims") + 1}
+    orders: QuerySet[Order],
+    limit: int,
+    owner: str,
+    *,
+    watch_only: bool = False,
+    is_suspect: bool = False,
+) -> list[Claimed]:
+    counted = int(not watch_only)
     with transaction.atomic():
-        ids = list(
-            orders.order_by("due_at")
-            .select_for_update(skip_locked=True, of=("self",))
-            .values_list("id", flat=True)[:limit]
-        )
-        if not ids:
+        free = rows_to_hold(orders).annotate(now=Now()).order_by("due_at")
+        rows = list(free.select_for_update(skip_locked=True, of=("self",))[:limit])
+        if not rows:
             return []
-        Order.objects.filter(id__in=ids).update(
+        leased_until = rows[0].now + LEASE
+        Order.objects.filter(id__in=[row.id for row in rows]).update(
             fence=F("fence") + 1,
             lease_owner=owner,
-            **_new_lease(),
-            **counted,
+            lease_until=leased_until,
+            due_at=leased_until,
+            idle_claims=F("idle_claims") + counted,
         )
-        claimed = Order.objects.filter(id__in=ids).values_list("id", "fence")
-        return [Claim(order_id, fence, watch_only) for order_id, fence in claimed]
+    for row in rows:
+        # They are locked, so this is what the update has written.
+        row.fence += 1
+        row.lease_owner = owner
+        row.lease_until = row.due_at = leased_until
+        row.idle_claims += counted
+    return [
+        Claimed(Claim(row.id, row.fence, watch_only, is_suspect), Held.of(row))
+        for row in rows
+    ]
 
 
 def mark_for_review() -> None:

@@ -10,7 +10,7 @@ from solders.pubkey import Pubkey
 from dex.solana.addresses import TOKEN_PROGRAM
 from dex.types import Account
 from execution.carrier import Carrier
-from execution.storage import read_held
+from orders.held import read_held
 
 BIN_ARRAY_BYTES = 10_136
 HAPPY = ["pending", "routing", "building", "submitted", "confirmed"]

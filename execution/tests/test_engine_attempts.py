@@ -151,7 +151,7 @@ async def test_a_claim_to_watch_never_starts_another_attempt(stage):
         order_id, needs_review_at=Now(), lease_until=Now() - timedelta(seconds=1)
     )
     (watch,) = await stage.database.run(claim_for_watching, limit=5, owner="keeper")
-    watching = asyncio.create_task(stage.engine.carry_out(watch))
+    watching = asyncio.create_task(stage.engine.carry_out(watch.claim))
     stage.let_blockhash_expire()
     await watching
 

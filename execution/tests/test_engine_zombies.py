@@ -12,8 +12,9 @@ from django.db.models.functions import Now
 from execution.carrier import Carrier
 from execution.failures import Failure
 from execution.holder import Holder
-from execution.storage import read_held
+from orders.claims import claim_orders
 from orders.errors import StaleTransition
+from orders.held import read_held
 from orders.models import AttemptState, Status
 from orders.moves import AttemptClosing
 
@@ -39,6 +40,21 @@ async def test_a_holder_that_wakes_late_changes_nothing_and_is_silent(
     assert (await stage.history(order_id), await stage.landed()) == before
     assert len(before[1]) == 1
     assert caplog.text == ""
+
+
+async def test_an_order_that_was_taken_over_right_after_its_claim_is_left_alone(
+    stage,
+):
+    order_id = await stage.place()
+    (mine,) = await stage.database.run(claim_orders, [order_id], owner="slow")
+    await stage.change(order_id, lease_until=Now() - timedelta(seconds=1))
+    theirs = await stage.claim(order_id)
+
+    await stage.engine.carry_out(mine.claim, held=mine.held)
+
+    order = await stage.order(order_id)
+    assert (order.status, order.fence) == (Status.PENDING, theirs.fence)
+    assert len(await stage.history(order_id)) == 1
 
 
 async def test_the_end_of_one_attempt_never_ends_the_next(stage):

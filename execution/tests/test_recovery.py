@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 from datetime import timedelta
-from functools import partial
 
 import pytest
 from django.db.models import F
@@ -13,8 +12,8 @@ from django.db.models.functions import Now
 
 from execution.carrier import Carrier
 from execution.keeper import keeper_round
-from execution.storage import read_held
 from orders.claims import claim_order, claim_suspect
+from orders.held import read_held
 from orders.models import Attempt, Order, Status
 from orders.review import clear_review
 
@@ -59,8 +58,11 @@ async def claimed_by_anyone(stage, order_id):
     """Claim an order as a job would, or as a keeper does once it is suspect."""
 
     def claim():
-        suspect = partial(claim_suspect, owner="keeper")
-        return [claim_order(order_id, owner="worker") or suspect()]
+        if mine := claim_order(order_id, owner="worker"):
+            return mine
+        suspect = claim_suspect(owner="keeper")
+        assert suspect is not None
+        return suspect.claim
 
     return await stage.database.run(claim)
 
@@ -176,7 +178,7 @@ async def test_an_order_that_kills_its_holder_while_it_is_built_is_set_aside(
     order_id = await left_at(stage, Status.BUILDING)
     for died in range(20):
         await let_lease_run_out(stage, order_id)
-        (claim,) = await claimed_by_anyone(stage, order_id)
+        claim = await claimed_by_anyone(stage, order_id)
         carrier = Carrier(stage.engine, claim)
         for _ in (Status.ROUTING, Status.BUILDING):
             held = await stage.database.run(read_held, claim)

@@ -7,6 +7,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from execution.keeper import keep, keeper_round
+from execution.storage import Database
 from orders import claims
 from orders.models import Order, Status
 
@@ -36,6 +37,22 @@ async def test_a_hundred_orders_at_once_are_a_hundred_swaps(stage, make_runner):
     landed = await stage.landed()
     assert {entry["signature"] for entry in landed} == {o.signature for o in orders}
     assert len(landed) == 100
+
+
+async def test_what_was_read_with_the_claim_is_not_read_again(stage, make_runner):
+    runner = await make_runner()
+    asked = []
+
+    async def run(call, *args, **kwargs):
+        asked.append(getattr(call, "__name__", ""))
+        return await Database.run(stage.database, call, *args, **kwargs)
+
+    stage.database.run = run
+    await runner.take(await stage.place())
+    await runner.finished()
+
+    assert "transition_all" in asked
+    assert "read_all_held" not in asked
 
 
 async def test_a_job_that_comes_twice_carries_the_order_once(stage, make_runner):

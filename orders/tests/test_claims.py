@@ -10,8 +10,10 @@ from django.db.models.functions import Now
 from orders.claims import (
     REVIEW_AFTER,
     Claim,
+    Claimed,
     claim_for_watching,
     claim_order,
+    claim_orders,
     claim_overdue,
     claim_suspect,
     mark_for_review,
@@ -45,8 +47,17 @@ def seconds_left(order: Order, column: str = "lease_until"):
     return left.get(id=order.id).total_seconds()
 
 
-def ids(claims: list[Claim]) -> set[object]:
-    return {held.order_id for held in claims}
+def ids(claimed: list[Claimed]) -> set[object]:
+    return {one.claim.order_id for one in claimed}
+
+
+def overdue(limit: int = 10) -> list[Claim]:
+    return [one.claim for one in claim_overdue(limit=limit, owner=KEEPER)]
+
+
+def suspect() -> Claim | None:
+    claimed = claim_suspect(owner=KEEPER)
+    return claimed.claim if claimed else None
 
 
 def test_a_claim_takes_the_lease_for_10_s_and_raises_the_fence():
@@ -61,11 +72,31 @@ def test_a_claim_takes_the_lease_for_10_s_and_raises_the_fence():
     assert 9 < seconds_left(order, "due_at") <= 10
 
 
+def test_a_claim_brings_the_order_as_it_stands_with_it(django_assert_num_queries):
+    orders = [make_order(), make_order(deadline=Now(), idle_claims=1)]
+
+    with django_assert_num_queries(2 + 2):  # the transaction is a savepoint here
+        claimed = claim_orders([order.id for order in orders], owner=WORKER)
+
+    assert {one.claim.order_id: one.held.is_past_deadline for one in claimed} == {
+        orders[0].id: False,
+        orders[1].id: True,
+    }
+    for one in claimed:
+        stored = Order.objects.get(id=one.claim.order_id)
+        for field in Order._meta.concrete_fields:
+            name = field.attname
+            assert getattr(one.held.order, name) == getattr(stored, name), name
+        with django_assert_num_queries(0):
+            assert one.held.order.token_in.symbol == "A"
+            assert one.held.order.token_out.symbol == "B"
+
+
 def test_a_job_may_claim_before_the_order_is_due():
     order = make_order()
     assert seconds_left(order, "due_at") > 0
 
-    assert claim_overdue(limit=10, owner=KEEPER) == []
+    assert overdue() == []
     assert claim_order(order.id, owner=WORKER) is not None
 
 
@@ -75,7 +106,7 @@ def test_a_held_order_is_claimed_by_nobody_else():
     change(order, due_at=Now() - timedelta(seconds=1))
 
     assert claim_order(order.id, owner="worker-2") is None
-    assert claim_overdue(limit=10, owner=KEEPER) == []
+    assert overdue() == []
 
 
 def test_an_order_whose_lease_ran_out_is_claimed_with_a_higher_fence():
@@ -83,7 +114,7 @@ def test_an_order_whose_lease_ran_out_is_claimed_with_a_higher_fence():
     first = claim(order)
     let_lease_run_out(order)
 
-    assert claim_overdue(limit=10, owner=KEEPER) == [Claim(order.id, first.fence + 1)]
+    assert overdue() == [Claim(order.id, first.fence + 1)]
 
 
 @pytest.mark.parametrize(
@@ -94,8 +125,8 @@ def test_a_closed_order_is_claimed_by_nobody(status):
     change(order, due_at=Now() - timedelta(seconds=1))
 
     assert claim_order(order.id, owner=WORKER) is None
-    assert claim_overdue(limit=10, owner=KEEPER) == []
-    assert claim_suspect(owner=KEEPER) is None
+    assert overdue() == []
+    assert suspect() is None
     assert claim_for_watching(limit=10, owner=KEEPER) == []
 
 
@@ -156,7 +187,7 @@ def test_a_release_frees_the_order_at_once_and_does_not_count():
 
     stored = Order.objects.get(id=order.id)
     assert (stored.lease_until, stored.lease_owner, stored.idle_claims) == (None, "", 0)
-    assert claim_overdue(limit=1, owner=KEEPER) == [Claim(order.id, held.fence + 1)]
+    assert overdue(1) == [Claim(order.id, held.fence + 1)]
 
 
 def test_a_release_after_an_event_counts_nothing_below_zero():
@@ -185,15 +216,15 @@ def test_an_order_claimed_twice_without_an_event_is_left_to_an_idle_keeper():
         let_lease_run_out(order)
 
     assert claim_order(order.id, owner=WORKER) is None
-    assert claim_overdue(limit=10, owner=KEEPER) == []
-    assert claim_suspect(owner=KEEPER) == Claim(order.id, fence=3, is_suspect=True)
+    assert overdue() == []
+    assert suspect() == Claim(order.id, fence=3, is_suspect=True)
 
 
 def test_suspects_are_taken_one_at_a_time():
     for _ in range(3):
         make_order(idle_claims=2, due_at=Now() - timedelta(seconds=1))
 
-    first, second = claim_suspect(owner=KEEPER), claim_suspect(owner=KEEPER)
+    first, second = suspect(), suspect()
 
     assert first is not None
     assert second is not None
@@ -203,18 +234,18 @@ def test_suspects_are_taken_one_at_a_time():
 def test_after_20_claims_without_an_event_an_order_needs_review():
     order = make_order(due_at=Now() - timedelta(seconds=1))
     for count in range(REVIEW_AFTER):
-        taken = claim_order(order.id, owner=WORKER) or claim_suspect(owner=KEEPER)
+        taken = claim_order(order.id, owner=WORKER) or suspect()
         assert taken == Claim(order.id, fence=count + 1, is_suspect=count >= 2)
         let_lease_run_out(order)
 
     mark_for_review()
 
-    assert claim_suspect(owner=KEEPER) is None
+    assert suspect() is None
     stored = Order.objects.get(id=order.id)
     assert (stored.idle_claims, stored.fence) == (20, 20)
     assert stored.needs_review_at is not None
     assert claim_order(order.id, owner=WORKER) is None
-    assert claim_overdue(limit=10, owner=KEEPER) == []
+    assert overdue() == []
 
 
 def test_a_submitted_order_that_needs_review_is_watched_only_and_not_counted():
@@ -222,7 +253,7 @@ def test_a_submitted_order_that_needs_review_is_watched_only_and_not_counted():
     let_lease_run_out(order)
     change(order, needs_review_at=Now(), idle_claims=20)
 
-    (watching,) = claim_for_watching(limit=10, owner=KEEPER)
+    (watching,) = (one.claim for one in claim_for_watching(limit=10, owner=KEEPER))
 
     assert watching == Claim(order.id, fence=2, watch_only=True)
     assert Order.objects.get(id=order.id).idle_claims == 20

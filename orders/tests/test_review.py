@@ -46,7 +46,7 @@ def test_whoever_watched_a_cleared_order_holds_it_no_more(admin_client):
 
     act(admin_client, "clear_reviews", order, reason=WHY)
 
-    assert renew([watching], owner="watcher") == set()
+    assert renew([watching.claim], owner="watcher") == set()
     carrying = claim_order(order.id, owner=WORKER)
     assert carrying is not None
     assert not carrying.watch_only

@@ -12,9 +12,9 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from execution import batches, carrier, routing, storage
+from execution import batches, carrier, routing
 from execution.build import TransactionBuilder
-from orders import claims, queue, services, transitions
+from orders import claims, held, queue, services, transitions
 from orders.errors import CancelConflict
 from orders.models import Order, OrderEvent, Status
 
@@ -22,7 +22,7 @@ from orders.models import Order, OrderEvent, Status
 @contextlib.contextmanager
 def no_fence() -> Iterator[None]:
     """Reads and writes ask who holds the order now, not whether it is still the same."""
-    is_holder, read = transitions._is_holder, storage.read_all_held
+    is_holder, read = transitions._is_holder, held.read_all_held
 
     def is_somebody(move, row):
         return move.fence is not None or is_holder(move, row)
