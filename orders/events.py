@@ -11,7 +11,7 @@ import asyncio
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from functools import cache
 
@@ -57,6 +57,12 @@ def publish(event: OrderEvent) -> None:
             logger.exception("a listener failed on event %s", event)
     if event.sequence > 1:
         _sender().send(str(event.order_id), event.sequence)
+
+
+def publish_all(events: Iterable[OrderEvent]) -> None:
+    """Publish events of different orders. Never blocks, never raises."""
+    for event in events:
+        publish(event)
 
 
 def flush(timeout_s: float) -> bool:

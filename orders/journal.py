@@ -5,9 +5,8 @@ Called by transition() alone, with the rows locked and the steps checked.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -15,7 +14,7 @@ from django.db.models import F, Model
 
 from . import waiting
 from .models import TERMINAL, Attempt, Order, OrderEvent
-from .moves import Move
+from .moves import AttemptClosing, AttemptOpening, Move
 from .per_row import per_row
 
 # What is known of an order once its row is locked, and when that was.
@@ -45,7 +44,7 @@ def write(steps: Sequence[Step]) -> dict[UUID, OrderEvent]:
         Attempt(
             order_id=step.move.order_id,
             created_at=step.row["now"],
-            **asdict(step.move.opens),
+            **_members(step.move.opens),
         )
         for step in steps
         if step.move.opens is not None
@@ -53,7 +52,10 @@ def write(steps: Sequence[Step]) -> dict[UUID, OrderEvent]:
     _update(
         Attempt,
         {
-            step.attempt_id: asdict(step.move.closes) | {"closed_at": step.row["now"]}
+            step.attempt_id: {
+                **_members(step.move.closes),
+                "closed_at": step.row["now"],
+            }
             for step in steps
             if step.move.closes is not None
         },
@@ -61,6 +63,10 @@ def write(steps: Sequence[Step]) -> dict[UUID, OrderEvent]:
     events = [_event(step) for step in steps]
     OrderEvent.objects.bulk_create(events)
     return {event.order_id: event for event in events}
+
+
+def _members(of: AttemptOpening | AttemptClosing) -> dict[str, Any]:
+    return {field.name: getattr(of, field.name) for field in fields(of)}
 
 
 def _columns(step: Step) -> dict[str, Any]:
@@ -101,12 +107,8 @@ def _event(step: Step) -> OrderEvent:
 
 
 def _update(model: type[Model], rows: Mapping[Key, Mapping[str, Any]]) -> None:
-    """Give each row its columns: one statement for all that write the same ones."""
-    alike: dict[Iterable[str], dict[Key, Mapping[str, Any]]] = defaultdict(dict)
-    for key, columns in rows.items():
-        alike[tuple(columns)][key] = columns
-    for group in alike.values():
-        changed = model._default_manager.filter(pk__in=group).update(
-            **per_row(model, group)
-        )
-        assert changed == len(group), "locked rows stay where they are"
+    """Give each row its columns in one statement, whatever each of them writes."""
+    if rows:
+        mine = model._default_manager.filter(pk__in=rows)
+        changed = mine.update(**per_row(model, rows))
+        assert changed == len(rows), "locked rows stay where they are"

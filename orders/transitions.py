@@ -61,8 +61,8 @@ def _transition(moves: Sequence[Move], *, skip_locked: bool) -> list[Counted]:
             if move.order_id not in objections
         ]
         written = journal.write(steps) if steps else {}
-        for event in written.values():
-            transaction.on_commit(partial(events.publish, event), robust=True)
+        publish = partial(events.publish_all, [*written.values()])
+        transaction.on_commit(publish, robust=True)
     return [(objections | written)[move.order_id] for move in moves]
 
 
@@ -78,6 +78,7 @@ def _live_attempts(order_ids: Collection[UUID]) -> dict[UUID, int]:
     if not order_ids:
         return {}
     live = Attempt.objects.filter(order_id__in=order_ids, state=AttemptState.LIVE)
+    live = live.order_by()  # by default it would be by columns of their orders
     return dict(live.values_list("order_id", "id"))
 
 

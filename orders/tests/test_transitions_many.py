@@ -96,6 +96,52 @@ def test_a_batch_stores_what_its_moves_would_store_one_by_one():
 
 
 @pytest.mark.django_db
+def test_steps_of_every_kind_are_one_update_of_orders_and_one_of_attempts():
+    moves = make_moves()
+
+    with CaptureQueriesContext(connection) as queries:
+        transition_all(moves)
+
+    updated = [q["sql"].split()[1] for q in queries if q["sql"].startswith("UPDATE")]
+    assert updated == ['"orders_order"', '"orders_attempt"']
+
+
+@pytest.mark.django_db
+def test_a_step_leaves_alone_what_only_its_neighbours_write():
+    claimed = [make_order_at(old)[1] for old in (Status.PENDING, Status.SUBMITTED)]
+    going_on, ending = claimed
+    cancelled, _ = make_order_at(Status.PENDING)
+    waits, waiting = make_order_at(Status.PENDING)
+    note_waiting(waiting, WaitingCode.CHAIN_UNREACHABLE, "No node answers.")
+    Order.objects.filter(id=going_on.order_id).update(venue="raydium", slot=5)
+    before = Order.objects.get(id=going_on.order_id)
+
+    transition_all(
+        [
+            step(going_on, Status.PENDING, Status.ROUTING),
+            step(
+                ending, Status.SUBMITTED, Status.CONFIRMED, closes=LANDED, columns=FILL
+            ),
+            step(waiting, Status.PENDING, Status.ROUTING),
+            Move(cancelled.id, Status.CANCELLED, (Status.PENDING,), None, 0, {}),
+        ]
+    )
+
+    after = Order.objects.get(id=before.id)
+    changed = {"status", "attempt", "last_sequence", "idle_claims"}
+    for field in Order._meta.concrete_fields:
+        is_same = getattr(after, field.attname) == getattr(before, field.attname)
+        assert is_same == (field.attname not in changed), field.attname
+    ended = Order.objects.get(id=ending.order_id)
+    assert (ended.fence, ended.lease_until, ended.lease_owner) == (1, None, "")
+    assert ended.closed_at is not None
+    assert Order.objects.get(id=cancelled.id).fence == 2
+    waits.refresh_from_db()
+    assert (waits.waiting_code, waits.waiting_since) == ("", None)
+    assert waits.lease_until is not None
+
+
+@pytest.mark.django_db
 def test_twenty_orders_take_as_many_statements_as_two():
     counts = []
     for number in (2, 20):

@@ -23,6 +23,7 @@ from django.conf import settings
 from django.db.backends.postgresql import base
 from psycopg.abc import PQGen
 
+from .arrays import QuotingListDumper
 from .client import DatabaseClient
 
 RV = TypeVar("RV")
@@ -137,9 +138,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         silence.refuse()
         began = time.monotonic()
         try:
-            return super().get_new_connection(conn_params)
+            connection = super().get_new_connection(conn_params)
         except psycopg.OperationalError:
             # A server that is away refuses at once; only silence takes this long.
             if time.monotonic() - began >= SILENT_CONNECT_S:
                 silence.waited_in_vain(began)
             raise
+        connection.adapters.register_dumper(list, QuotingListDumper)
+        return connection
