@@ -29,6 +29,9 @@ MESSAGE_TYPE = "orders.moved"
 MAX_WAITING = 10_000  # orders whose hint is not sent yet; further hints are dropped
 MAX_IN_MESSAGE = 500
 SEND_TIMEOUT_S = 2.0
+# Each message costs every web process a look at PostgreSQL. A busy worker's next one waits
+# a little for more orders, so that they share it; that of a lone order does not.
+PAUSE_PER_ORDER_S, LONGEST_PAUSE_S = 0.002, 0.05
 
 Listener = Callable[[OrderEvent], None]
 _listeners: list[Listener] = []
@@ -117,6 +120,7 @@ class HintSender:
             except Exception as error:  # whatever it is, the gap query heals it
                 self.lost += len(batch)
                 logger.warning("%d hints were lost: %r", len(batch), error)
+            await asyncio.sleep(min(len(batch) * PAUSE_PER_ORDER_S, LONGEST_PAUSE_S))
 
     def _take(self) -> dict[str, int]:
         with self._lock:

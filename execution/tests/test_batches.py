@@ -200,7 +200,7 @@ async def test_few_orders_wait_for_nobody_and_many_up_to_50_ms(stage, batches):
     for batches.in_flight in (0, 20, 21, 60, 120, 2_000):
         pauses[batches.in_flight] = round(batches.pause_s(), 6)
 
-    assert pauses == {0: 0, 20: 0, 21: 0.0005, 60: 0.02, 120: 0.05, 2_000: 0.05}
+    assert pauses == {0: 0, 20: 0, 21: 0.00025, 60: 0.01, 120: 0.025, 2_000: 0.05}
 
 
 async def test_a_message_for_another_signer_is_refused_and_its_neighbours_are_signed(
