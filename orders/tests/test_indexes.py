@@ -43,6 +43,10 @@ def plan_of(ask: Callable[[], Any]) -> str:
         ask()
     select = next(q["sql"] for q in asked if q["sql"].startswith("SELECT"))
     with connection.cursor() as cursor:
+        # How many tokens other tests leave must not change how orders are read.
+        cursor.execute(
+            "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
+        )
         cursor.execute(f"EXPLAIN {select}")
         return "\n".join(line for (line,) in cursor.fetchall())
 
@@ -70,7 +74,7 @@ def test_a_keeper_looks_at_the_index_of_open_orders_alone(ask, large_table):
     plan = plan_of(ask)
 
     assert re.search(f"Index Scan (using|on) {OPEN_ORDERS} ", plan)
-    assert "Seq Scan" not in plan
+    assert "Seq Scan on orders_order" not in plan
 
 
 def test_what_is_overdue_is_read_in_the_order_of_the_index(large_table):
