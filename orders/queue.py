@@ -1,8 +1,8 @@
 """The hint to a worker that an order waits. It may be lost; the keeper finds the order.
 
 An accepted order must never wait for Redis, whatever state Redis is in. So one kept
-thread talks to it, the caller waits for that thread half a second at most, and after a
-failure nobody tries again for a moment.
+thread talks to it and nobody waits for that thread; after a failure it does not try again
+for a moment.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import logging
 import os
 import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Collection
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import cache
 from uuid import UUID
 
@@ -27,14 +28,16 @@ logger = logging.getLogger(__name__)
 JOB = "execution.jobs.execute_order"
 QUEUE = "orders"
 
-WAIT_S = 0.45  # a caller's whole wait, whatever Redis and the name service do
+MAX_WAITING = (
+    10_000  # orders that are not sent yet; further ones are left to the keeper
+)
 REDIS_TIMEOUT_S = 0.3  # of one connect or one answer
 PAUSE_S = 2.0  # after a failure, before Redis is tried again
 FAILURE_TTL_S = 24 * 3600
 
 
 class QueueSender:
-    """Sends order ids to the RQ queue; counts those that it could not send in time.
+    """Sends order ids to the RQ queue; counts those that it could not send.
 
     Orders that come while the thread is busy share its next round trip.
     """
@@ -46,41 +49,47 @@ class QueueSender:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="order-queue")
         self._lock = threading.Lock()
         self._waiting: list[str] = []
-        self._next: Future[None] | None = None
-        self._busy_since = 0.0
+        self._sending: Future[None] | None = None
         self._paused_until = 0.0
 
     def enqueue(self, order_id: UUID) -> None:
-        """Queue an order; within WAIT_S, and a counted warning instead of an error."""
-        if time.monotonic() < self._paused_until:
-            self._count(order_id, "Redis failed a moment ago")
-            return
-        try:
-            self._share_round_trip(str(order_id)).result(WAIT_S)
-        except TimeoutError as error:
-            # Late because many came at once is no reason to pause; a thread that hangs
-            # in one call is.
-            if time.monotonic() - self._busy_since >= REDIS_TIMEOUT_S:
-                self._pause()
-            self._count(order_id, repr(error))
-        except Exception as error:  # the order is committed: nothing may fail it now
-            self._pause()
-            self._count(order_id, repr(error))
-
-    def _share_round_trip(self, order_id: str) -> Future[None]:
+        """Queue an order soon, and a counted warning instead of an error."""
         with self._lock:
-            self._waiting.append(order_id)
-            if self._next is None:
-                self._next = self._thread.submit(self._send_waiting)
-            return self._next
+            is_full = len(self._waiting) >= MAX_WAITING
+            if not is_full:
+                self._waiting.append(str(order_id))
+                if self._sending is None:
+                    self._sending = self._thread.submit(self._send_waiting)
+        if is_full:
+            self._count([str(order_id)], "Redis has not answered for long")
 
-    def _pause(self) -> None:
-        self._paused_until = time.monotonic() + PAUSE_S
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until every order is queued or counted as lost; False: not in time."""
+        with self._lock:
+            sending = self._sending
+        if sending is not None:
+            wait([sending], timeout_s)
+        return sending is None or sending.done()
 
     def _send_waiting(self) -> None:
+        while order_ids := self._take():
+            if time.monotonic() < self._paused_until:
+                self._count(order_ids, "Redis failed a moment ago")
+                continue
+            try:
+                self._send(order_ids)
+            except Exception as error:  # the orders are committed: nothing may fail now
+                self._paused_until = time.monotonic() + PAUSE_S
+                self._count(order_ids, repr(error))
+
+    def _take(self) -> list[str]:
         with self._lock:
-            order_ids, self._waiting, self._next = self._waiting, [], None
-            self._busy_since = time.monotonic()
+            order_ids, self._waiting = self._waiting, []
+            if not order_ids:
+                self._sending = None
+            return order_ids
+
+    def _send(self, order_ids: list[str]) -> None:
         queue = self._connected_queue()
         # One pipeline, so one round trip for all of them.
         with queue.connection.pipeline() as pipeline:
@@ -110,13 +119,12 @@ class QueueSender:
             )
         return self._queue
 
-    def _count(self, order_id: UUID, reason: str) -> None:
-        self.lost += 1
-        logger.warning(
-            "order %s was not queued in time (%s): the keeper takes it",
-            order_id,
-            reason,
-        )
+    def _count(self, order_ids: Collection[str], reason: str) -> None:
+        self.lost += len(order_ids)
+        for order_id in order_ids:
+            logger.warning(
+                "order %s was not queued (%s): the keeper takes it", order_id, reason
+            )
 
 
 @cache
@@ -129,8 +137,13 @@ os.register_at_fork(after_in_child=_sender.cache_clear)
 
 
 def enqueue(order_id: UUID) -> None:
-    """Queue an order for a worker. Never raises, never takes longer than half a second."""
+    """Queue an order for a worker, soon. Never waits and never raises."""
     _sender().enqueue(order_id)
+
+
+def flush(timeout_s: float) -> bool:
+    """Wait until every order of this process is queued or lost; False: not in time."""
+    return _sender().flush(timeout_s)
 
 
 def lost() -> int:

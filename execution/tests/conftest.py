@@ -24,6 +24,7 @@ from dex.solana.wallet import Wallet, create_wallet
 from execution.engine import Engine, Intervals
 from execution.runner import Runner
 from execution.storage import Database
+from orders import queue as order_queue
 from orders.claims import Claim, claim_order
 from orders.models import Order, Status
 from orders.owners import local_owner
@@ -128,13 +129,16 @@ def _place(
         slippage_bps=slippage_bps,
         max_price_impact_bps=max_price_impact_bps,
     )
-    return place_order(request, owner=local_owner()).order_id
+    order_id = place_order(request, owner=local_owner()).order_id
+    assert order_queue.flush(5)
+    return order_id
 
 
 @pytest.fixture
 def queue() -> Iterator[Queue]:
     """The queue of orders, in a Redis that is empty before and after the test."""
     queue = django_rq.get_queue("orders", commit_mode="auto")
+    order_queue.flush(5)  # what other tests placed
     queue.connection.flushdb()
     yield queue
     queue.connection.flushdb()

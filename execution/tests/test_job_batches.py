@@ -34,6 +34,7 @@ def add_orders(queue, count):
     sender = QueueSender(f"unix://{queue.connection.get_connection_kwargs()['path']}")
     for order_id in order_ids:
         sender.enqueue(order_id)
+    assert sender.flush(5)
     return order_ids
 
 

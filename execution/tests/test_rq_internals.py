@@ -54,6 +54,7 @@ def test_rq_is_the_version_that_was_read():
 
 def test_a_queued_job_is_an_id_in_a_list_and_a_hash_with_its_data(queue):
     order_queue.enqueue(order := uuid4())
+    assert order_queue.flush(5)
     order_id, redis = str(order), queue.connection
 
     assert (queue.key, redis.lrange(queue.key, 0, -1)) == (

@@ -200,6 +200,7 @@ def test_an_order_is_accepted_while_redis_is_down(redis_at, caplog):
 
     assert answer.status_code == 201
     assert Order.objects.filter(id=answer.json()["orderId"]).exists()
+    assert sender.flush(5)
     assert sender.lost == 1
     assert "the keeper takes it" in caplog.text
 
@@ -209,6 +210,8 @@ def test_an_order_is_accepted_while_redis_is_silent(redis_at):
         sender = redis_at(f"redis://127.0.0.1:{port}/0")
 
         assert post(order_text()).status_code == 201
+        assert not sender.flush(0)  # it was answered before Redis was
+        assert sender.flush(5)
         assert sender.lost == 1
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 import django_rq
 from channels.layers import BaseChannelLayer
 
-from orders import events
+from orders import events, queue
 from orders.queue import QUEUE
 
 
@@ -56,9 +56,11 @@ class JobQueue:
         self.flush()
 
     def take(self) -> UUID | None:
+        assert queue.flush(5)
         job_id = self._queue.connection.lpop(self._queue.key)
         return UUID(job_id.decode()) if isinstance(job_id, bytes) else None
 
     def flush(self) -> None:
         """Lose everything, as a restarted Redis does."""
+        assert queue.flush(5)
         self._queue.connection.flushdb()

@@ -96,6 +96,7 @@ def enqueue_before_commit() -> Iterator[None]:
     def insert_and_enqueue(order_id, *arguments):
         insert(order_id, *arguments)
         queue.enqueue(order_id)
+        queue.flush(5)
 
     with patch.object(services, "_insert", insert_and_enqueue):
         yield
