@@ -31,7 +31,7 @@ MAX_IN_MESSAGE = 500
 SEND_TIMEOUT_S = 2.0
 # Each message costs every web process a look at PostgreSQL. A busy worker's next one waits
 # a little for more orders, so that they share it; that of a lone order does not.
-PAUSE_PER_ORDER_S, LONGEST_PAUSE_S = 0.002, 0.05
+PAUSE_PER_ORDER_S, LONGEST_PAUSE_S = 0.002, 0.03
 
 Listener = Callable[[OrderEvent], None]
 _listeners: list[Listener] = []
