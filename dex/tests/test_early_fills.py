@@ -11,7 +11,7 @@ from dex.solana.cluster import Cluster
 from dex.solana.shown import EARLY_KEPT, ShownTransactions
 from dex.types import Fill, Landed, SignedTransaction
 
-from .chain_node import ChainNode, settling, stage, status, transaction
+from .chain_node import ChainNode, settling, stage, status, transaction, until
 from .scripted_socket import ScriptedSocket, scripted_socket
 from .test_transactions_fill import (
     PAID,
@@ -49,7 +49,7 @@ async def settled_fill(cluster: Cluster, tx: SignedTransaction) -> Fill:
     )
 
 
-async def test_one_request_asks_for_the_status_and_for_what_the_swap_moved(
+async def test_what_a_swap_moved_is_asked_for_once_and_before_anybody_wants_it(
     listening: tuple[Cluster, ChainNode, ScriptedSocket],
 ):
     cluster, node, socket = listening
@@ -59,14 +59,12 @@ async def test_one_request_asks_for_the_status_and_for_what_the_swap_moved(
         show(node, tx, landed(VAULT_IN, VAULT_OUT, PAID, RECEIVED))
         await socket.notify(tx.signature)
         assert await outcome == Landed(5_001)
+    await until(lambda: node.node.asked("getTransaction") == 1)
 
     fill = await settled_fill(cluster, tx)
 
     assert fill == Fill(tx.signature, 321, 1_000, 2_000, 5_000, 42_000)
-    asked = [body for body in node.node.bodies if "getTransaction" in body]
-    assert [sorted(body) for body in asked] == [
-        ["getSignatureStatuses", "getTransaction"]
-    ]
+    assert node.node.asked("getTransaction") == 1
 
 
 async def test_what_was_not_shown_yet_is_asked_for_again_once_it_has_landed(
