@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from solders.pubkey import Pubkey
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,13 @@ class Snapshot:
     decoded: dict[Any, Any] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+
+    def once(self, key: object, decode: Callable[..., T], *arguments: Any) -> T:
+        """Return what `decode` makes of these accounts; it is made once for a key."""
+        if key not in self.decoded:
+            self.decoded[key] = decode(*arguments)
+        found: T = self.decoded[key]
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,10 +52,7 @@ class WebServer(Server):  # type: ignore[misc]
         self.ws_factory.closeHandshakeTimeout = CLOSE_HANDSHAKE_S
 
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
-        if message["type"] == "websocket.send":
-            if not protocol.has_room:
-                await protocol.room()
-        elif message.get("more_body"):
+        if message["type"] == "websocket.send" or message.get("more_body"):
             await protocol.room()
         elif self._is_stopping and message["type"] == "http.response.start":
             protocol.close_after()

@@ -104,10 +104,7 @@ def _swap_exact_in(
 
 def _tokens(pool: Pubkey, snapshot: Snapshot, mint_in: Pubkey) -> _Tokens:
     key = _Tokens, pool, mint_in
-    tokens: _Tokens | None = snapshot.decoded.get(key)
-    if tokens is None:
-        tokens = snapshot.decoded[key] = _read_tokens(pool, snapshot, mint_in)
-    return tokens
+    return snapshot.once(key, _read_tokens, pool, snapshot, mint_in)
 
 
 def _read_tokens(pool: Pubkey, snapshot: Snapshot, mint_in: Pubkey) -> _Tokens:
@@ -122,10 +119,7 @@ def _read_tokens(pool: Pubkey, snapshot: Snapshot, mint_in: Pubkey) -> _Tokens:
 
 def _bitmaps(pool: Pubkey, snapshot: Snapshot, pair: Pair) -> Bitmaps:
     key = Bitmaps, pool
-    bitmaps: Bitmaps | None = snapshot.decoded.get(key)
-    if bitmaps is None:
-        bitmaps = snapshot.decoded[key] = read_bitmaps(snapshot.accounts, pool, pair)
-    return bitmaps
+    return snapshot.once(key, read_bitmaps, snapshot.accounts, pool, pair)
 
 
 class _Arrays:
@@ -133,7 +127,7 @@ class _Arrays:
 
     def __init__(self, snapshot: Snapshot, pool: Pubkey) -> None:
         self._accounts = snapshot.accounts
-        self._checked = snapshot.decoded
+        self._snapshot = snapshot
         self._pool = pool
         self._count = 0
 
@@ -141,10 +135,7 @@ class _Arrays:
         """Return bin array `index`; raises QuoteRefused."""
         self._count += 1
         key = _Arrays, self._pool, index
-        checked: bytes | None = self._checked.get(key)
-        if checked is None:
-            checked = self._checked[key] = self._read(index)
-        return checked
+        return self._snapshot.once(key, self._read, index)
 
     def _read(self, index: int) -> bytes:
         address = bin_array_address(self._pool, index)

@@ -139,10 +139,7 @@ def read_pool(accounts: Accounts, pool: Pubkey) -> PoolState:
 
 def _view(pool: Pubkey, snapshot: Snapshot, mint_in: Pubkey) -> PoolView:
     key = PoolView, pool, mint_in
-    view: PoolView | None = snapshot.decoded.get(key)
-    if view is None:
-        view = snapshot.decoded[key] = _read_view(pool, snapshot, mint_in)
-    return view
+    return snapshot.once(key, _read_view, pool, snapshot, mint_in)
 
 
 def _read_view(pool: Pubkey, snapshot: Snapshot, mint_in: Pubkey) -> PoolView:
