@@ -14,8 +14,8 @@ from django.db import connection
 from django.db.models import UniqueConstraint
 from django.test.utils import CaptureQueriesContext
 
-from orders import claims
-from orders.models import Order, Status
+from orders import claims, history
+from orders.models import Order, OrderEvent, Status
 
 from .helpers import HAPPY_PATH, WORKER, claim, make_order, make_order_at, move
 
@@ -24,15 +24,19 @@ pytestmark = pytest.mark.django_db
 OPEN_ORDERS = "order_open_due"
 
 
+def make_orders(like: Order, count: int) -> None:
+    columns = {f.attname: getattr(like, f.attname) for f in Order._meta.fields}
+    Order.objects.bulk_create(
+        Order(**columns | {"id": uuid.uuid4()}) for _ in range(count)
+    )
+
+
 @pytest.fixture
 def large_table() -> None:
     """Many orders that ended, some that are open, and statistics that know of them."""
     ended, _ = make_order_at(Status.CONFIRMED)
     for order, count in ((ended, 3_000), (make_order(), 20)):
-        columns = {f.attname: getattr(order, f.attname) for f in Order._meta.fields}
-        Order.objects.bulk_create(
-            Order(**columns | {"id": uuid.uuid4()}) for _ in range(count)
-        )
+        make_orders(order, count)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE orders_order")
 
@@ -82,6 +86,26 @@ def test_what_is_overdue_is_read_in_the_order_of_the_index(large_table):
 
     assert re.search(r"Index Cond: \(due_at < ", plan)
     assert "Sort" not in plan
+
+
+def test_what_sockets_miss_is_found_by_the_index_before_there_are_any_statistics():
+    """A young database was never analyzed, and grows by the thousand."""
+    make_orders(make_order(), 3_000)
+    order_ids = Order.objects.order_by().values_list("id", flat=True)
+    OrderEvent.objects.bulk_create(
+        OrderEvent(order_id=order_id, sequence=number, status=status, attempt=1)
+        for order_id in order_ids
+        for number, status in enumerate(HAPPY_PATH[:-1], start=2)
+    )
+    with connection.cursor() as cursor:
+        seen = (list(order_ids[:10]), [3] * 10)
+        cursor.execute(
+            f"EXPLAIN {history.MISSED}", [*seen, history.PAGE_BYTES, history.PAGE_ROWS]
+        )
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+
+    assert re.search("Index Scan (using|on) event_sequence_once_per_order", plan)
+    assert "Seq Scan" not in plan
 
 
 def test_no_step_but_the_last_writes_into_an_index_of_orders():
