@@ -19,8 +19,8 @@ from .inputs import accept_order
 from .origins import EXECUTE_PATH, is_secure, may_connect, socket_host, ws_url
 from .parsers import parse_object
 from .patience import Patience
+from .placing import Placement
 from .problems import Problem, as_problem, internal_error, not_found, order_not_found
-from .services import Placement
 from .standing import Standing
 from .threads import in_thread
 

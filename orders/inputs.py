@@ -23,8 +23,8 @@ from .fields import (
 )
 from .owners import local_owner
 from .parsers import Number
+from .placing import OrderRequest, Placement, place_order
 from .problems import FieldError, Problem, invalid
-from .services import OrderRequest, Placement, place_order
 
 MAX_ERRORS = 20  # in one answer
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")

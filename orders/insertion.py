@@ -1,4 +1,4 @@
-"""A new order and its first event in one statement.
+"""New orders and their first events in one statement, whatever their number.
 
 The ORM builds each INSERT anew from every field of the model, which takes most of the CPU
 of a placed order. Here that is done once per process, from the same model: what a caller
@@ -7,7 +7,7 @@ does not give has the model's default.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -26,45 +26,66 @@ GIVEN = (
 )
 
 
-def insert_order(columns: Mapping[str, Any]) -> OrderEvent:
-    """Insert an order, given all of GIVEN by name, and return its first event.
+def insert_orders(orders: Sequence[Mapping[str, Any]]) -> list[OrderEvent]:
+    """Insert orders, given all of GIVEN by name; return the first events of those stored.
 
-    `TIMES` are timedeltas from now. To be called in a transaction; raises database errors.
+    `TIMES` are timedeltas from now. An order whose key or predecessor (`retry_of`) another
+    order has is left out. To be called in a transaction; raises database errors.
     """
+    # Two that insert the same keys must not wait for each other in a ring.
+    ordered = sorted(orders, key=lambda columns: columns["idempotency_key"] or "")
     with connection.cursor() as cursor:
-        cursor.execute(_statement(), [columns[name] for name in GIVEN])
-        number, created_at = cursor.fetchone()
-    return OrderEvent(
-        id=number,
-        order_id=columns["id"],
-        sequence=1,
-        status=Status.PENDING,
-        attempt=0,
-        data={},
-        created_at=created_at,
-    )
+        cursor.execute(
+            _statement(), [[columns[name] for columns in ordered] for name in GIVEN]
+        )
+        stored = cursor.fetchall()
+    return [
+        OrderEvent(
+            id=number,
+            order_id=order_id,
+            sequence=1,
+            status=Status.PENDING,
+            attempt=0,
+            data={},
+            created_at=created_at,
+        )
+        for number, order_id, created_at in stored
+    ]
 
 
 @cache
 def _statement() -> str:
-    names = [*GIVEN]
-    values = ["STATEMENT_TIMESTAMP() + %s" if name in TIMES else "%s" for name in GIVEN]
+    quote = connection.ops.quote_name
+    names, values, arrays = [*GIVEN], [], []
+    for name in GIVEN:
+        moment = "STATEMENT_TIMESTAMP() + " if name in TIMES else ""
+        values.append(f"{moment}given.{quote(name)}")
+        arrays.append(f"%s::{_array_type(name)}[]")
     for field in Order._meta.concrete_fields:
         if field.attname not in GIVEN and field.db_default is NOT_PROVIDED:
             names.append(field.attname)
             values.append(_literal(field))
-    quote = connection.ops.quote_name
     return f"""
         WITH placed AS (
             INSERT INTO {quote(Order._meta.db_table)} ({", ".join(map(quote, names))})
-            VALUES ({", ".join(values)})
+            SELECT {", ".join(values)}
+            FROM unnest({", ".join(arrays)}) AS given ({", ".join(map(quote, GIVEN))})
+            ON CONFLICT DO NOTHING
             RETURNING id
         )
         INSERT INTO {quote(OrderEvent._meta.db_table)}
             (order_id, sequence, status, attempt, data)
         SELECT id, 1, '{Status.PENDING}', 0, '{{}}' FROM placed
-        RETURNING id, created_at
+        RETURNING id, order_id, created_at
     """
+
+
+def _array_type(attname: str) -> str:
+    if attname in TIMES:
+        return "interval"
+    column = Order._meta.get_field(attname.removesuffix("_id") or "id")
+    # Without its length: a cast would cut what is too long, where the table refuses it.
+    return str(column.db_type(connection)).split("(")[0]
 
 
 def _literal(field: models.Field[Any, Any]) -> str:

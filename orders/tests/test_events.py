@@ -15,7 +15,7 @@ from channels_redis.pubsub import (  # type: ignore[import-untyped]
 from orders import events
 from orders.events import GROUP, HintSender
 from orders.models import Order, OrderEvent, Status
-from orders.services import OrderRequest, place_order
+from orders.placing import OrderRequest, place_order
 from orders.threads import in_thread
 
 from .faults import silent_server

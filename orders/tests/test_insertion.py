@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from orders.insertion import GIVEN, insert_order
+from orders.insertion import GIVEN, insert_orders
 from orders.models import Order, OrderEvent
 
 from .helpers import make_order, make_owner, make_token
@@ -33,7 +33,7 @@ def columns_of_a_request(**overrides):
 
 def test_what_is_not_given_is_stored_as_the_orm_would_store_it():
     by_orm = make_order()
-    event = insert_order(columns := columns_of_a_request())
+    (event,) = insert_orders([columns := columns_of_a_request()])
 
     inserted = Order.objects.get(id=columns["id"])
     differs = {"id", "created_at", "deadline", "due_at"}
@@ -53,7 +53,7 @@ def test_every_value_that_is_given_is_stored():
         amount_in=2**64 - 1,
         max_price_impact_bps=7,
     )
-    insert_order(given)
+    insert_orders([given])
 
     row = Order.objects.get(id=given["id"])
     for name in GIVEN[:-2]:
@@ -62,7 +62,7 @@ def test_every_value_that_is_given_is_stored():
     assert times == (given["deadline"], given["due_at"])
 
 
-def test_order_and_event_are_one_statement(django_assert_num_queries):
-    columns = columns_of_a_request()
+def test_orders_and_events_are_one_statement(django_assert_num_queries):
+    orders = [columns_of_a_request() for _ in range(4)]
     with django_assert_num_queries(1):
-        insert_order(columns)
+        insert_orders(orders)

@@ -9,10 +9,7 @@ from orders.errors import (
     RetryRefused,
 )
 from orders.models import Order, Status
-from orders.services import (
-    cancel_order,
-    retry_order,
-)
+from orders.services import cancel_order, retry_order
 
 from .helpers import (
     ERRORED,

@@ -21,11 +21,11 @@ from pytest_django.fixtures import Settings
 
 from orders.errors import DatabaseUnavailable, OutcomeUnknown
 from orders.models import Order
-from orders.services import place_order
+from orders.placing import place_order
 from orders.tests.clients import PATH, order_text
 from orders.tests.faults import frozen, frozen_database
 from orders.tests.helpers import make_owner, make_token
-from orders.tests.test_services import make_request
+from orders.tests.test_placing import make_request
 from ordersite.postgres import base
 from ordersite.postgres.base import Silence
 

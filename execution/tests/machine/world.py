@@ -15,9 +15,10 @@ from django.contrib.auth.models import AbstractBaseUser
 from dex.models import Token
 from orders import services
 from orders.errors import CancelConflict, IdempotencyConflict
+from orders.intake import PROCESS_INTAKE, Intake
 from orders.models import Order
 from orders.owners import local_owner
-from orders.services import OrderRequest, Placement, place_order
+from orders.placing import OrderRequest, Placement, place_order
 
 from .chain import Chain
 from .complaints import complaints
@@ -117,12 +118,12 @@ class World:
 
     def race_places(self, key: str, request: OrderRequest, stop_at: int) -> None:
         """Place one order twice at once; a worker looks at the queue in between."""
-        place = partial(self._place, key, request)
         process = self.processes[0]
         outcomes = race(
             self.records,
-            place,
-            place,
+            # Each in a web process of its own.
+            partial(self._place, key, request, Intake()),
+            partial(self._place, key, request, Intake()),
             stop_at=stop_at,
             meanwhile=partial(self.take_job, process),
         )
@@ -132,8 +133,12 @@ class World:
             else:
                 self.note_conflict(key, request, contender.error)
 
-    def _place(self, key: str, request: OrderRequest) -> Placement:
-        return place_order(request, owner=self._owner, idempotency_key=key)
+    def _place(
+        self, key: str, request: OrderRequest, intake: Intake = PROCESS_INTAKE
+    ) -> Placement:
+        return place_order(
+            request, owner=self._owner, idempotency_key=key, intake=intake
+        )
 
     def note_conflict(self, key: str, request: OrderRequest, error: Exception) -> None:
         earlier = self.placed.get(key)

@@ -16,6 +16,7 @@ from execution import batches, carrier, routing
 from execution.build import TransactionBuilder
 from orders import claims, held, queue, services, transitions
 from orders.errors import CancelConflict
+from orders.insertion import insert_orders
 from orders.models import Order, OrderEvent, Status
 
 
@@ -91,14 +92,15 @@ def floor_lowered_on_retry() -> Iterator[None]:
 @contextlib.contextmanager
 def enqueue_before_commit() -> Iterator[None]:
     """The queue hears of an order before the database has it for good."""
-    insert = services._insert
 
-    def insert_and_enqueue(order_id, *arguments):
-        insert(order_id, *arguments)
-        queue.enqueue(order_id)
+    def insert_and_enqueue(orders):
+        stored = insert_orders(orders)
+        for event in stored:
+            queue.enqueue(event.order_id)
         queue.flush(5)
+        return stored
 
-    with patch.object(services, "_insert", insert_and_enqueue):
+    with patch("orders.intake.insert_orders", insert_and_enqueue):
         yield
 
 

@@ -18,11 +18,7 @@ from orders.errors import (
 )
 from orders.models import Order, OrderEvent
 from orders.owners import local_owner
-from orders.services import (
-    OrderRequest,
-    Placement,
-    place_order,
-)
+from orders.placing import OrderRequest, Placement, place_order
 
 from .helpers import (
     make_owner,
@@ -184,7 +180,7 @@ def test_a_commit_whose_answer_was_lost_is_looked_up_on_a_new_connection(
         raise OperationalError("server closed the connection unexpectedly")
 
     monkeypatch.setattr(connection, "_commit", commit_and_lose_the_answer)
-    with caplog.at_level(logging.WARNING, "orders.services"):
+    with caplog.at_level(logging.WARNING, "orders.placing"):
         placement = place_order(request, owner=owner)
 
     assert placement == Placement(Order.objects.get().id, created=True)

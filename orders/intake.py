@@ -1,0 +1,128 @@
+"""Orders that are placed at the same moment share one transaction, so one COMMIT.
+
+The first thread stores its order at once. Those that come while it waits for the database
+line up, and the first of them then stores what all of them brought. Nobody waits for
+company: an order that is alone is stored alone.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.db import Error, InterfaceError, OperationalError, connection, transaction
+
+from . import events, queue
+from .errors import DatabaseUnavailable
+from .insertion import insert_orders
+
+Columns = Mapping[str, Any]
+
+
+class CommitUnanswered(Exception):
+    """The answer to COMMIT was lost: the order is stored, or it is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one transaction: which orders it stored, or why it failed."""
+
+    stored: frozenset[UUID] = frozenset()
+    error: Error | None = None
+    was_committing: bool = False
+
+    @property
+    def is_unknown(self) -> bool:
+        return self.was_committing and _is_of_the_connection(self.error)
+
+
+@dataclass(slots=True, eq=False)
+class Waiting:
+    """An order in line. Called without an outcome, its thread is the next to store."""
+
+    columns: Columns
+    called: threading.Event = field(default_factory=threading.Event)
+    outcome: Outcome | None = None
+    company: int = 1
+
+
+class Intake:
+    """Stores orders, of all threads of a process in one transaction at a time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._line: list[Waiting] = []
+        self._is_busy = False
+
+    def store(self, columns: Columns) -> bool:
+        """Store an order with its first event; queue and publish it once committed.
+
+        `columns` are those of `insert_orders`. False when another order has its key or
+        its predecessor. Raises CommitUnanswered; DatabaseUnavailable or another database
+        error when nothing was stored. What is wrong with one order fails no other.
+        """
+        if connection.in_atomic_block:  # others must not wait for, or end with, that
+            return _result(_store_all([columns]), columns)
+        mine = Waiting(columns)
+        with self._lock:
+            self._line.append(mine)
+            is_first, self._is_busy = not self._is_busy, True
+        if not is_first:
+            mine.called.wait()
+        outcome = mine.outcome or self._store_line()
+        if outcome.error is not None and mine.company > 1 and not outcome.is_unknown:
+            outcome = _store_all([columns])
+        return _result(outcome, columns)
+
+    def _store_line(self) -> Outcome:
+        with self._lock:
+            batch, self._line = self._line, []
+        outcome = Outcome(error=Error("the thread that stored it was stopped"))
+        try:
+            outcome = _store_all([waiting.columns for waiting in batch])
+        finally:
+            for waiting in batch:
+                waiting.outcome, waiting.company = outcome, len(batch)
+                waiting.called.set()
+            with self._lock:
+                self._is_busy = bool(self._line)
+                if self._line:
+                    self._line[0].called.set()
+        return outcome
+
+
+def _store_all(orders: Sequence[Columns]) -> Outcome:
+    committing = False
+    try:
+        with transaction.atomic(durable=True):
+            stored = insert_orders(orders)
+            transaction.on_commit(partial(events.publish_all, stored), robust=True)
+            for event in stored:
+                transaction.on_commit(
+                    partial(queue.enqueue, event.order_id), robust=True
+                )
+            committing = True
+    except Error as error:
+        return Outcome(error=error, was_committing=committing)
+    return Outcome(frozenset(event.order_id for event in stored))
+
+
+def _result(outcome: Outcome, columns: Columns) -> bool:
+    if outcome.is_unknown:
+        raise CommitUnanswered from outcome.error
+    if _is_of_the_connection(outcome.error):
+        raise DatabaseUnavailable("The database did not answer.") from outcome.error
+    if outcome.error is not None:
+        raise outcome.error
+    return columns["id"] in outcome.stored
+
+
+def _is_of_the_connection(error: Error | None) -> bool:
+    return isinstance(error, OperationalError | InterfaceError)
+
+
+PROCESS_INTAKE = Intake()
