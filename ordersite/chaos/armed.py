@@ -33,7 +33,7 @@ def arm(reach: Callable[[str], None]) -> Callable[[], None]:
     """
     from dex.solana.sender import Sender
     from dex.solana.wallet import Wallet
-    from orders import claims, events, journal, queue, services
+    from orders import claims, events, intake, journal, queue
     from orders.views import ExecuteView
 
     put_back = [
@@ -43,7 +43,7 @@ def arm(reach: Callable[[str], None]) -> Callable[[], None]:
         wrap(Wallet, "_signed", reach, after=_named("signed")),
         wrap(Sender, "send", reach, before=_first_send),
         wrap_async(Sender, "_send", reach, after=_named("after_first_send")),
-        wrap(services, "_insert", reach, after=_named("before_commit_pending")),
+        wrap(intake, "insert_orders", reach, after=_named("before_commit_pending")),
         wrap(queue, "enqueue", reach, before=_named("before_enqueue")),
         wrap(ExecuteView, "post", reach, after=_named("before_answer")),
     ]
