@@ -14,6 +14,9 @@ from solders.transaction import VersionedTransaction
 COLUMNS = "id, signature, slot, block_time, raw, error, memo, meta"
 # Addresses whose number is remembered; the others are looked up.
 KNOWN_ADDRESSES = 10_000
+# Whoever sent a transaction asks for it as soon as it has landed: so many of the newest
+# are at hand, at about 8 kB each, and need not be read back.
+NEWEST_RECORDS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class History:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
         self._address_ids: dict[Pubkey, int] = {}
+        self._newest: dict[str, Record] = {}
 
     def add(self, record: Record, mentions: Sequence[Pubkey]) -> None:
         """Append a landed transaction and index it under the addresses it mentions.
@@ -59,8 +63,13 @@ class History:
             "INSERT INTO mentions VALUES (?, ?)",
             [(address, cursor.lastrowid) for address in addresses],
         )
+        if len(self._newest) >= NEWEST_RECORDS:
+            del self._newest[next(iter(self._newest))]
+        self._newest[record.signature] = record
 
     def transaction(self, signature: str) -> Record | None:
+        if signature in self._newest:
+            return self._newest[signature]
         row = self._db.execute(
             f"SELECT {COLUMNS} FROM transactions WHERE signature = ?", (signature,)
         ).fetchone()
@@ -128,7 +137,8 @@ class History:
         """Delete what `payer` paid for before a slot, but for the newest `keep`."""
         self._delete(
             self._db.execute(
-                "SELECT id, raw, meta FROM transactions WHERE slot < ? AND id IN "
+                "SELECT id, signature, raw, meta FROM transactions "
+                "WHERE slot < ? AND id IN "
                 "(SELECT id FROM transactions WHERE payer = ? "
                 " ORDER BY id DESC LIMIT -1 OFFSET ?)",
                 (before_slot, self._address_id(payer), keep),
@@ -138,16 +148,17 @@ class History:
     def take_back(self, slot: int) -> list[tuple[str, bytes]]:
         """Delete what landed after `slot`; return signatures and bytes in their order."""
         rows = self._db.execute(
-            "SELECT id, raw, meta, signature FROM transactions WHERE slot > ? "
+            "SELECT id, signature, raw, meta FROM transactions WHERE slot > ? "
             "ORDER BY id",
             (slot,),
         ).fetchall()
         self._delete(rows)
-        return [(signature, raw) for _, raw, _, signature in rows]
+        return [(signature, raw) for _, signature, raw, _ in rows]
 
     def _delete(self, rows: Sequence[Sequence[Any]]) -> None:
-        """Delete transactions by (id, raw, meta, …), with what mentions them."""
-        for identity, raw, meta, *_ in rows:
+        """Delete transactions by (id, signature, raw, meta), with what mentions them."""
+        for identity, signature, raw, meta in rows:
+            self._newest.pop(signature, None)
             loaded = json.loads(meta)["loadedAddresses"]
             keys = [
                 *VersionedTransaction.from_bytes(raw).message.account_keys,

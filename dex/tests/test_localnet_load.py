@@ -56,6 +56,7 @@ def test_what_localnet_holds_in_memory_does_not_grow_with_its_history(
     tmp_path, monkeypatch
 ):
     monkeypatch.setattr("dex.localnet.ledger.REMEMBERED_STATUSES", 300)
+    monkeypatch.setattr("dex.localnet.store_history.NEWEST_RECORDS", 200)
     network = open_network(tmp_path)
     ledger, clock = network.ledger, network.ledger.clock
     instructions = swaps(ledger)
@@ -72,13 +73,14 @@ def test_what_localnet_holds_in_memory_does_not_grow_with_its_history(
             len(list(ledger.store.accounts.replaced())),
             len(ledger.store.history._address_ids),
             len(ledger._recent),
+            len(ledger.store.history._newest),
         )
 
     first = run(range(500))
     second = run(range(500, 1_000))
 
     assert second == first
-    assert first[3] == 300
+    assert first[3:] == (300, 200)
     assert len(clock._blockhash_slots) <= 700
     network.advance(clock.kept_slots + 1, None)
     ledger.commit()
@@ -102,6 +104,27 @@ def test_statuses_beyond_those_remembered_are_found_in_the_file(tmp_path, monkey
 
     assert len(ledger._recent) == 10
     assert all(status is not None and status.error is None for status in statuses)
+    network.ledger.close()
+
+
+def test_transactions_beyond_those_at_hand_are_shown_alike_from_the_file(tmp_path):
+    network = open_network(tmp_path)
+    ledger = network.ledger
+    blockhash = ledger.clock.blockhash(ledger.clock.slot())
+    orders = list(signed_orders(swaps(ledger), blockhash, range(20)))
+    assert land(network, orders) == 20
+
+    def shown(order) -> str:
+        options = {"commitment": "confirmed", "maxSupportedTransactionVersion": 0}
+        call = {"jsonrpc": "2.0", "id": 1, "method": "getTransaction"}
+        call["params"] = [order.signature, options]
+        return answer_body(METHODS, network.nodes[0], call) or ""
+
+    at_hand = [shown(order) for order in orders]
+    ledger.store.history._newest.clear()
+
+    assert [shown(order) for order in orders] == at_hand
+    assert all('"meta":{"err":null' in text for text in at_hand)
     network.ledger.close()
 
 

@@ -8,6 +8,7 @@ from dex.localnet import genesis
 from dex.localnet.ledger import STATUS_CACHE_SLOTS
 from dex.localnet.market import VENUES, read_snapshot
 from dex.localnet.network import Network
+from dex.localnet.store import Record
 from dex.localnet.testing import land
 
 from .ledger_client import SOL, WALLET, pay
@@ -75,16 +76,19 @@ def test_same_seed_makes_the_same_trades(tmp_path):
     assert results[0] != results[2]
 
 
-def kept_memos(network: Network) -> list[str]:
-    """Return the memos of what mentions the market's wallet, newest first."""
-    kept = network.ledger.store.history.mentioning(
+def kept(network: Network) -> list[Record]:
+    """Return what mentions the market's wallet, newest first."""
+    return network.ledger.store.history.mentioning(
         network.market.wallet.pubkey(),
         before=None,
         until=None,
         newest_slot=network.ledger.clock.slot(),
         limit=1_000,
     )
-    return [str(record.memo).split("] ")[1] for record in kept]
+
+
+def kept_memos(network: Network) -> list[str]:
+    return [str(record.memo).split("] ")[1] for record in kept(network)]
 
 
 def trades(numbers: range) -> list[str]:
@@ -101,6 +105,23 @@ def test_old_trades_are_deleted_but_for_the_newest(tmp_path, monkeypatch):
     network.market.trade()
 
     assert kept_memos(network) == trades(range(31, 21, -1))
+    network.ledger.close()
+
+
+def test_a_deleted_trade_is_not_shown_any_more(tmp_path, monkeypatch):
+    monkeypatch.setattr("dex.localnet.market.KEPT_TRADES", 1)
+    network = open_market(tmp_path)
+    for _ in range(2):
+        network.market.trade()
+    history = network.ledger.store.history
+    landed = kept(network)
+    assert all(history.transaction(record.signature) for record in landed)
+    network.advance(STATUS_CACHE_SLOTS + 1, None)
+
+    network.market.trade()
+
+    shown = [history.transaction(record.signature) for record in landed]
+    assert shown == [None, None]
     network.ledger.close()
 
 
