@@ -129,7 +129,7 @@ class Invocation:
         self.check_written()
         for meta in accounts:
             self._check_privileges(meta, signed_by)
-        if all(meta.pubkey != program for meta in self.accounts):
+        if program not in self._rights:
             self.execution.logs.append(f"Unknown program {program}")
             raise InstructionError("MissingAccount")
         if self.depth == MAX_DEPTH:
@@ -164,15 +164,14 @@ class Invocation:
         if address not in self._rights:
             raise InstructionError("MissingAccount")
         writable, signed = self._rights[address]
-        signed = signed or address in signed_by
-        for kind, escalates in (
-            ("writable", wanted.is_writable > writable),
-            ("signer", wanted.is_signer > signed),
-        ):
-            if escalates:
-                text = f"{wanted.pubkey}'s {kind} privilege escalated"
-                self.execution.logs.append(text)
-                raise InstructionError("PrivilegeEscalation")
+        if wanted.is_writable and not writable:
+            kind = "writable"
+        elif wanted.is_signer and not (signed or address in signed_by):
+            kind = "signer"
+        else:
+            return
+        self.execution.logs.append(f"{address}'s {kind} privilege escalated")
+        raise InstructionError("PrivilegeEscalation")
 
     @cached_property
     def _rights(self) -> dict[Pubkey, tuple[bool, bool]]:
@@ -184,9 +183,10 @@ class Invocation:
         return rights
 
     def _meta(self, position: int) -> AccountMeta:
-        if position >= len(self.accounts):
-            raise InstructionError("NotEnoughAccountKeys")
-        return self.accounts[position]
+        try:
+            return self.accounts[position]
+        except IndexError:
+            raise InstructionError("NotEnoughAccountKeys") from None
 
 
 def run(invocation: Invocation) -> None:

@@ -6,7 +6,7 @@ solana-program/token-2022, `program/src/processor.rs`.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dex.types import Account
 
 from . import token_layout as layout
 from .invocation import Invocation
@@ -146,7 +146,6 @@ def _move(
             raise refuse(call, INVALID_STATE)
         received = withhold(received, fee)
     paid = layout.with_amount(source, layout.amount_of(source) - amount)
-    call.write(0, replace(payer, data=paid, lamports=payer.lamports - lamports))
-    call.write(
-        target, replace(receiver, data=received, lamports=receiver.lamports + lamports)
-    )
+    # Not by `replace`, which takes three times as long: all swaps come through here.
+    call.write(0, Account(payer.owner, payer.lamports - lamports, paid))
+    call.write(target, Account(receiver.owner, receiver.lamports + lamports, received))
