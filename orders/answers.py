@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable
+from random import getrandbits
 from typing import Any, cast
-from uuid import uuid4
 
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -25,12 +25,18 @@ _OF_API = re.compile(r"/+api(/|$)", re.IGNORECASE)
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
+def _new_request_id() -> str:
+    # It is no secret. uuid4() would ask the kernel, and let go of the interpreter's lock
+    # for that, for which the thread would then have to wait again.
+    return f"{getrandbits(128):032x}"
+
+
 def request_id_middleware(get_response: GetResponse) -> GetResponse:
     """Name each request, so that an answer can be found in the log; keep a caller's name."""
 
     def answer(request: HttpRequest) -> HttpResponse:
         given = request.headers.get(REQUEST_ID, "")
-        request_id = given if _OWN_REQUEST_ID.fullmatch(given) else uuid4().hex
+        request_id = given if _OWN_REQUEST_ID.fullmatch(given) else _new_request_id()
         request.META["REQUEST_ID"] = request_id
         response = get_response(request)
         response[REQUEST_ID] = request_id
