@@ -47,9 +47,14 @@ class WebServer(Server):  # type: ignore[misc]
             return protocol
 
         self.http_factory.buildProtocol = build_bounded
+        # It would format a line for each request, for Twisted's log, which goes nowhere.
+        self.http_factory.log = lambda request: None
         self.ws_factory.protocol = BoundedSocket
         # Not by setProtocolOptions(), which would reset others to autobahn's defaults.
         self.ws_factory.closeHandshakeTimeout = CLOSE_HANDSHAKE_S
+        # No timer per socket: its handshake came as a whole by HTTP, and daphne itself
+        # looks for sockets that the application has not accepted.
+        self.ws_factory.openHandshakeTimeout = 0
 
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
         if message["type"] == "websocket.send" or message.get("more_body"):
