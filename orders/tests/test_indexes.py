@@ -42,16 +42,15 @@ def large_table() -> None:
 
 
 def plan_of(ask: Callable[[], Any]) -> str:
-    """Return how PostgreSQL answers the first SELECT that `ask` makes."""
+    """Return how PostgreSQL carries out the first statement that `ask` makes."""
     with CaptureQueriesContext(connection) as asked:
         ask()
-    select = next(q["sql"] for q in asked if q["sql"].startswith("SELECT"))
     with connection.cursor() as cursor:
         # How many tokens other tests leave must not change how orders are read.
         cursor.execute(
             "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
         )
-        cursor.execute(f"EXPLAIN {select}")
+        cursor.execute(f"EXPLAIN {asked[0]['sql']}")
         return "\n".join(line for (line,) in cursor.fetchall())
 
 
@@ -78,6 +77,13 @@ def test_a_keeper_looks_at_the_index_of_open_orders_alone(ask, large_table):
     plan = plan_of(ask)
 
     assert re.search(f"Index Scan (using|on) {OPEN_ORDERS} ", plan)
+    assert "Seq Scan on orders_order" not in plan
+
+
+def test_a_worker_looks_orders_up_by_their_ids(large_table):
+    plan = plan_of(lambda: claims.claim_orders([uuid.uuid4()], owner=WORKER))
+
+    assert plan.count("orders_order_pkey") == 2  # to find them free, and to write them
     assert "Seq Scan on orders_order" not in plan
 
 
