@@ -10,12 +10,13 @@ from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db.models import F, Model
+from django.db.models import Model
 
 from . import waiting
+from .bulk_insert import insert_all
 from .models import TERMINAL, Attempt, Order, OrderEvent
 from .moves import AttemptClosing, AttemptOpening, Move
-from .per_row import per_row
+from .per_row import update_each
 
 # What is known of an order once its row is locked, and when that was.
 Row = Mapping[str, Any]
@@ -23,8 +24,6 @@ READ = (
     *("id", "status", "fence", "live_attempt", "last_sequence"),
     *("cancel_requested_at", "deadline", *waiting.COLUMNS),
 )
-ONE_MORE = {name: F(name) + 1 for name in ("last_sequence", "fence")}
-
 Key = TypeVar("Key")
 
 
@@ -40,14 +39,16 @@ class Step:
 def write(steps: Sequence[Step]) -> dict[UUID, OrderEvent]:
     """Write steps of different orders, few statements for all; return their events."""
     _update(Order, {step.move.order_id: _columns(step) for step in steps})
-    Attempt.objects.bulk_create(
-        Attempt(
-            order_id=step.move.order_id,
-            created_at=step.row["now"],
-            **_members(step.move.opens),
-        )
-        for step in steps
-        if step.move.opens is not None
+    insert_all(
+        [
+            Attempt(
+                order_id=step.move.order_id,
+                created_at=step.row["now"],
+                **_members(step.move.opens),
+            )
+            for step in steps
+            if step.move.opens is not None
+        ]
     )
     _update(
         Attempt,
@@ -61,7 +62,7 @@ def write(steps: Sequence[Step]) -> dict[UUID, OrderEvent]:
         },
     )
     events = [_event(step) for step in steps]
-    OrderEvent.objects.bulk_create(events)
+    insert_all(events)
     return {event.order_id: event for event in events}
 
 
@@ -75,7 +76,8 @@ def _columns(step: Step) -> dict[str, Any]:
     columns = {
         "status": move.to,
         "attempt": move.attempt,
-        "last_sequence": ONE_MORE["last_sequence"],
+        # The row is locked, so this number is ours alone.
+        "last_sequence": row["last_sequence"] + 1,
         **(move.columns or {}),
     }
     if move.is_progress:
@@ -83,7 +85,7 @@ def _columns(step: Step) -> dict[str, Any]:
     if row["waiting_code"]:
         columns |= waiting.CLEARED
     if move.fence is None:
-        columns["fence"] = ONE_MORE["fence"]
+        columns["fence"] = row["fence"] + 1
     if move.opens is not None:
         columns["live_attempt"] = move.opens.number
     elif move.closes is not None:
@@ -97,7 +99,6 @@ def _event(step: Step) -> OrderEvent:
     move, row = step.move, step.row
     return OrderEvent(
         order_id=move.order_id,
-        # The row is locked, so this number is ours alone.
         sequence=row["last_sequence"] + 1,
         status=move.to,
         attempt=move.attempt,
@@ -109,6 +110,5 @@ def _event(step: Step) -> OrderEvent:
 def _update(model: type[Model], rows: Mapping[Key, Mapping[str, Any]]) -> None:
     """Give each row its columns in one statement, whatever each of them writes."""
     if rows:
-        mine = model._default_manager.filter(pk__in=rows)
-        changed = mine.update(**per_row(model, rows))
+        changed = update_each(model, rows)
         assert changed == len(rows), "locked rows stay where they are"

@@ -83,7 +83,7 @@ def test_a_keeper_looks_at_the_index_of_open_orders_alone(ask, large_table):
 def test_a_worker_looks_orders_up_by_their_ids(large_table):
     plan = plan_of(lambda: claims.claim_orders([uuid.uuid4()], owner=WORKER))
 
-    assert plan.count("orders_order_pkey") == 2  # to find them free, and to write them
+    assert "orders_order_pkey" in plan
     assert "Seq Scan on orders_order" not in plan
 
 
