@@ -1,4 +1,4 @@
-"""RQ jobs by the batch: taken in one round trip, and removed in one more.
+"""RQ jobs by the batch: taken in one round trip, and removed in the next one.
 
 Leans on how RQ 2.12 stores jobs; test_rq_internals.py says what on. A job waits in its
 queue's list and in a hash. Who takes it moves its id to the intermediate queue, a list
@@ -28,11 +28,20 @@ logger = logging.getLogger(__name__)
 # One script call holds up every other client of Redis for as long as it runs.
 MAX_BATCH = 500
 
-# KEYS: queue, intermediate queue. ARGV: how many, and what job keys begin with; then
-# ids that are in the intermediate queue already. Whoever stored something else under
-# the key of a job must not cost the others theirs, hence pcall.
+# KEYS: queue, intermediate queue, worker. ARGV: how many to take, what job keys begin with,
+# and how many jobs are done; their ids; then ids that are in the intermediate queue already.
+# Whoever stored something else under the key of a job must not cost the others theirs,
+# hence pcall.
 TAKE = """
-local ids = {unpack(ARGV, 3)}
+local done = tonumber(ARGV[3])
+for i = 4, 3 + done do
+    redis.call('DEL', ARGV[2] .. ARGV[i])
+    redis.call('LREM', KEYS[2], 1, ARGV[i])
+end
+if done > 0 then
+    redis.call('HINCRBY', KEYS[3], 'successful_job_count', done)
+end
+local ids = {unpack(ARGV, 4 + done)}
 local more = tonumber(ARGV[1]) > 0 and redis.call('LPOP', KEYS[1], ARGV[1])
 if more then
     redis.call('RPUSH', KEYS[2], unpack(more))
@@ -96,14 +105,14 @@ class JobBatches:
         self._worker_name = worker_name
         self._taken_key = queue.intermediate_queue_key
         self._take = self._redis.register_script(TAKE)
-        # Handed over, and not removed because Redis was away.
-        self._unfinished: list[bytes] = []
+        # Handed over, and not removed yet.
+        self._over: list[bytes] = []
 
     def take(self, most: int, *, wait_s: float) -> list[TakenJob]:
         """Take 1 to `most` jobs, the oldest first; wait up to `wait_s` for the first.
 
-        `wait_s` 0 does not wait. Raises RedisError; then some may be taken that nobody
-        has, and requeue_stuck() finds them.
+        `wait_s` 0 does not wait. Removes what is over, too. Raises RedisError; then some
+        may be taken that nobody has, and requeue_stuck() finds them.
         """
         jobs = self._take_more(min(most, MAX_BATCH))
         if jobs or not wait_s:
@@ -113,29 +122,27 @@ class JobBatches:
 
     def _take_more(self, most: int, *taken: bytes | str) -> list[TakenJob]:
         """Take what waits, at once; `taken` are ids that were taken before."""
+        over = self._over
         flat: list[bytes] = self._take(
-            keys=(self._queue.key, self._taken_key),
-            args=[most, Job.redis_job_namespace_prefix, *taken],
+            keys=(self._queue.key, self._taken_key, self._worker_key),
+            args=[most, Job.redis_job_namespace_prefix, len(over), *over, *taken],
+            client=self._redis,
         )
+        self._over = []
         return [TakenJob(*pair) for pair in zip(flat[::2], flat[1::2], strict=True)]
 
+    def note_over(self, job_ids: Iterable[bytes]) -> None:
+        """Let the next take() or finish() remove jobs that are done."""
+        self._over += job_ids
+
     def finish(self, job_ids: Iterable[bytes] = ()) -> None:
-        """Remove jobs that are done, in one round trip.
+        """Remove jobs that are done, and those noted before, in one round trip.
 
         Raises RedisError; then the next call removes them.
         """
-        self._unfinished += job_ids
-        if not self._unfinished:
-            return
-        with self._redis.pipeline() as pipeline:
-            pipeline.delete(*map(_key, self._unfinished))
-            for job_id in self._unfinished:
-                pipeline.lrem(self._taken_key, 1, job_id)  # type: ignore[arg-type]
-            pipeline.hincrby(
-                self._worker_key, "successful_job_count", len(self._unfinished)
-            )
-            pipeline.execute()
-        self._unfinished.clear()
+        self.note_over(job_ids)
+        if self._over:
+            self._take_more(0)
 
     def refuse(self, job_id: bytes, reason: str) -> None:
         """Put a job into the FailedJobRegistry; remove it when RQ cannot read it."""

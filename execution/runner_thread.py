@@ -35,6 +35,11 @@ class RunnerThread:
         """Whether no order is carried now."""
         return not self._runner.done() or self._runner.result().is_idle
 
+    @property
+    def is_full(self) -> bool:
+        """Whether no order fits now; there is no place before the chain was met."""
+        return not (self._runner.done() and self._runner.result().free_places)
+
     def free_places(self, wait_s: float) -> int:
         """Return how many orders fit now; wait up to `wait_s` for the first place.
 

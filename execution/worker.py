@@ -64,8 +64,9 @@ class OrderWorker(SteadyWorker):
             taken = self._take_jobs(burst, max_jobs, max_idle_time)
         finally:
             self._runner.stop()
-            # Without Redis its key runs out by itself.
+            # Without Redis its key runs out by itself, and others end its jobs.
             with suppress(redis.RedisError):
+                self._batches.finish()
                 self.teardown()  # type: ignore[no-untyped-call]
         if self._fatal is not None:
             raise SystemExit(f"The worker stopped: {self._fatal}")
@@ -89,8 +90,7 @@ class OrderWorker(SteadyWorker):
         taken, busy_at = 0, time.monotonic()
         while not self._stop_requested and (max_jobs is None or taken < max_jobs):
             try:
-                if self.keep_up():
-                    self._batches.finish()  # what an outage left
+                self.keep_up()
                 most = self._places()
                 if max_jobs is not None:
                     most = min(most, max_jobs - taken)
@@ -114,6 +114,8 @@ class OrderWorker(SteadyWorker):
 
     def _places(self) -> int:
         """Return how many jobs may be taken now; 0 after a while without any."""
+        if self.is_suspended or self._runner.is_full:
+            self._batches.finish()  # the next take() may be long in coming
         if self.is_suspended:
             time.sleep(WAIT_S)
             return 0
@@ -134,7 +136,7 @@ class OrderWorker(SteadyWorker):
         except RunnerStopped:
             self._batches.put_back([job.job_id for job in jobs])
             raise
-        self._batches.finish(over)
+        self._batches.note_over(over)
         for job_id in refused:
             logger.warning("job %r is refused: it names no order", job_id)
             self._batches.refuse(job_id, REFUSED)

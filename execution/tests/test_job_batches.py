@@ -87,9 +87,36 @@ def test_a_batch_is_removed_in_one_round_trip_and_leaves_nothing(queue, batches)
         name: stats["calls"] - before.get(name, {"calls": 0})["calls"]
         for name, stats in after.items()
     }
-    assert (calls["cmdstat_exec"], calls["cmdstat_del"]) == (1, 1)
+    assert (calls["cmdstat_evalsha"], calls.get("cmdstat_exec", 0)) == (1, 0)
     assert queue.connection.hget(WORKER_KEY, "successful_job_count") == b"50"
     # The names of all queues, and the worker's own figures.
+    assert keys_of(queue) == {"rq:queues", WORKER_KEY}
+
+
+def test_what_is_over_is_removed_with_the_next_take(queue, batches):
+    order_ids = add_orders(queue, 3)
+    first = batches.take(2, wait_s=0)
+    batches.note_over(ids_of(first))
+
+    second = batches.take(2, wait_s=0)
+
+    assert order_ids_of(second) == order_ids[2:]
+    assert taken_of(queue) == ids_of(second)
+    assert queue.connection.hget(WORKER_KEY, "successful_job_count") == b"2"
+    assert keys_of(queue) == {
+        "rq:queues",
+        WORKER_KEY,
+        queue.intermediate_queue_key,
+        f"rq:job:{order_ids[2]}",
+    }
+
+
+def test_what_is_over_is_removed_before_the_next_is_waited_for(queue, batches):
+    add_orders(queue, 1)
+    batches.note_over(ids_of(batches.take(MOST, wait_s=0)))
+
+    assert batches.take(MOST, wait_s=0.05) == []
+
     assert keys_of(queue) == {"rq:queues", WORKER_KEY}
 
 
