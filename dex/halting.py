@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from .errors import LiftRefused, TradingHalted
@@ -20,6 +20,8 @@ from .models import Chain, TradingHalt
 
 logger = logging.getLogger(__name__)
 
+# Asked before every signature, so not put together anew by the ORM each time.
+HALTED = "SELECT halted_reason FROM dex_chain WHERE id = 1 AND halted_at IS NOT NULL"
 NO_REASON = "Halted by hand, without a reason."
 
 Pair = tuple[str, str]
@@ -68,9 +70,12 @@ def halt_trading(reason: str, violations: Iterable[Violation] = ()) -> None:
 
 def check_not_halted() -> None:
     """Raise TradingHalted while trading is halted. The signer asks before each signature."""
-    chain = Chain.objects.filter(id=1, halted_at__isnull=False).first()
-    if chain is not None:
-        raise TradingHalted(f"Trading is halted: {chain.halted_reason}")
+    with connection.cursor() as cursor:
+        cursor.execute(HALTED)
+        halted = cursor.fetchone()
+    if halted is not None:
+        (reason,) = halted
+        raise TradingHalted(f"Trading is halted: {reason}")
 
 
 def standing_halt() -> TradingHalt | None:

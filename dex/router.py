@@ -8,11 +8,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.db import connection
 from django.utils.module_loading import import_string
 from solders.pubkey import Pubkey
 
 from .errors import RpcUnavailable
-from .models import Pool, Token
+from .models import Token
 from .pending import PendingSwaps
 from .quoting import Swap, Wanted, choose_route
 from .ranking import ImpactLimit
@@ -20,6 +21,16 @@ from .solana.addresses import WRAPPED_SOL_MINT, associated_token_address
 from .solana.market import Market, PoolKey
 from .types import Route, Snapshot
 from .venues.base import Venue
+
+# Every batch of orders asks this. To put it together takes the ORM longer than to send it.
+ALLOWED_POOLS = """
+    SELECT token_a.mint, token_b.mint, venue, address FROM dex_pool
+    JOIN dex_token AS token_a ON token_a.id = token_a_id
+    JOIN dex_token AS token_b ON token_b.id = token_b_id
+    WHERE dex_pool.enabled AND token_a.enabled AND token_b.enabled
+      AND token_a.mint = ANY(%s) AND token_b.mint = ANY(%s)
+    ORDER BY venue, address
+"""
 
 Pair = tuple[Token, Token]  # what is paid in, and what is paid out
 
@@ -45,18 +56,12 @@ def allowed_pools(token_in: Token, token_out: Token) -> AllowedPools:
 def allowed_pools_of(pairs: Collection[Pair]) -> dict[Pair, AllowedPools]:
     """Read the allowed pools of many pairs in one query."""
     sol = str(WRAPPED_SOL_MINT)
-    mints = {sol, *(token.mint for pair in pairs for token in pair)}
-    pools = Pool.objects.filter(
-        enabled=True,
-        token_a__enabled=True,
-        token_b__enabled=True,
-        token_a__mint__in=mints,
-        token_b__mint__in=mints,
-    )
+    mints = list({sol, *(token.mint for pair in pairs for token in pair)})
+    with connection.cursor() as cursor:
+        cursor.execute(ALLOWED_POOLS, [mints, mints])
+        pools = cursor.fetchall()
     by_mints: dict[frozenset[str], list[PoolKey]] = defaultdict(list)
-    for mint_a, mint_b, venue, address in pools.values_list(
-        "token_a__mint", "token_b__mint", "venue", "address"
-    ):
+    for mint_a, mint_b, venue, address in pools:
         key = (venue, Pubkey.from_string(address))
         by_mints[frozenset((mint_a, mint_b))].append(key)
     return {
