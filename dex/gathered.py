@@ -39,12 +39,15 @@ class Gathered(Generic[Item, Result]):
 
         A caller who is cancelled does not know whether the call was made.
         """
+        return await self.ask(item)
+
+    def ask(self, item: Item) -> asyncio.Future[Result]:
+        """Ask for the result of this item. Whoever wants it no more may just forget it."""
         answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        answer.add_done_callback(look_at)  # its caller may be gone by then
         self._waiting.append((item, answer))
         if self._calling is None or self._calling.done():
             self._calling = asyncio.create_task(self._call_all())
-        return await answer
+        return answer
 
     async def finished(self) -> None:
         """Wait until no call is under way or waits."""
@@ -64,6 +67,7 @@ class Gathered(Generic[Item, Result]):
                 for answer in answers:
                     if not answer.done():
                         answer.set_exception(error)
+                        look_at(answer)  # its caller may be gone by now
             else:
                 for answer, result in zip(answers, results, strict=True):
                     if not answer.done():

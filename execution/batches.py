@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from solders.message import MessageV0
@@ -56,9 +57,9 @@ class Batches:
         """Read an order while the claim holds it; None when somebody took it over."""
         return await self._held.call(claim)
 
-    async def wanted(self, order: Order) -> Wanted:
+    def wanted(self, order: Order) -> asyncio.Future[Wanted]:
         """Read from the allow-list what the order's route may use."""
-        return await self._wanted.call(order)
+        return self._wanted.ask(order)
 
     async def sign(self, message: MessageV0, height: int) -> SignedTransaction:
         """Sign a message valid up to a block height. Raises TradingHalted, WalletError."""

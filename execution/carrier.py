@@ -10,6 +10,7 @@ from solders.pubkey import Pubkey
 
 from dex.errors import QuoteRefused
 from dex.pending import Reservation
+from dex.quoting import Wanted
 from dex.types import (
     Expired,
     Fill,
@@ -50,6 +51,8 @@ class Carrier:
         self.plan: Plan | None = None
         # Whether it does again what a former holder had done before it was gone.
         self.is_resuming = False
+        # What its first route may use, asked for already.
+        self._wanted: asyncio.Future[Wanted] | None = None
         # What it has signed and saved, until it begins to watch that.
         self._live: AttemptOpening | None = None
         # Its swap among those that others must reckon with, until its end is known.
@@ -75,7 +78,10 @@ class Carrier:
             return None
         if order.status == Status.PENDING:
             venues = {"venues": sorted(self._engine.venues)}
+            # It is read while the step is written: neither needs the other.
+            wanted = self._engine.batches.wanted(order)
             await self._holder.move(order, Status.ROUTING, venues, attempt=1)
+            self._wanted = wanted
             return held
         if order.status == Status.BUILDING and self.plan is None:
             # The former holder is gone, and nothing was signed.
@@ -118,7 +124,8 @@ class Carrier:
 
     async def _route(self, order: Order) -> None:
         self.drop_plan()
-        routed = await route_order(self._engine, order, self._refuted)
+        wanted, self._wanted = self._wanted, None
+        routed = await route_order(self._engine, order, self._refuted, wanted)
         self._reservation = routed.reservation
         venue, floor = routed.plan.quote.venue, routed.plan.floor
         await self._holder.move(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dex.errors import NoRoute
 from dex.pending import Reservation
+from dex.quoting import Wanted
 from dex.router import find_route
 from dex.types import Route, VenueAnswer
 from orders.models import Order
@@ -29,13 +30,17 @@ class Routed:
 
 
 async def route_order(
-    engine: Engine, order: Order, refuted: Mapping[str, VenueAnswer]
+    engine: Engine,
+    order: Order,
+    refuted: Mapping[str, VenueAnswer],
+    asked: Awaitable[Wanted] | None = None,
 ) -> Routed:
     """Choose a route for an order and reserve its swap; `refuted` venues are not asked.
 
-    Raises AttemptFailed, RpcError.
+    `asked` brings what the allow-list holds for it, where that was asked for already.
+    Raises AttemptFailed, RpcError, database errors.
     """
-    wanted = await engine.batches.wanted(order)
+    wanted = await (asked or engine.batches.wanted(order))
     venues = {n: venue for n, venue in engine.venues.items() if n not in refuted}
     answers = tuple(refuted.values())
     if wanted.pools and not any(venue in venues for venue, _ in wanted.pools):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 from django.db import OperationalError
 
@@ -78,3 +79,21 @@ async def test_what_a_call_raises_is_raised_to_everyone_in_it():
     )
 
     assert [str(result) for result in results] == ["the server is away"] * 3
+
+
+async def test_an_error_that_nobody_waits_for_is_no_complaint_of_the_loop():
+    complaints = []
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _, context: complaints.append(context)
+    )
+
+    async def carry_out(items):
+        raise OperationalError("the server is away")
+
+    gathered = Gathered(carry_out)
+    gathered.ask(1)
+
+    await gathered.finished()
+    gc.collect()
+
+    assert complaints == []

@@ -78,10 +78,10 @@ def floor_lowered_on_retry() -> Iterator[None]:
     """Each attempt takes its floor from its own quote."""
     route = routing.route_order
 
-    async def route_order(engine, order, refuted):
+    async def route_order(engine, order, *further):
         floor, order.min_amount_out = order.min_amount_out, None
         try:
-            return await route(engine, order, refuted)
+            return await route(engine, order, *further)
         finally:
             order.min_amount_out = floor
 
