@@ -114,6 +114,10 @@ _options.setdefault("connect_timeout", 5)
 # A server that vanished from the network is given up after 10 s, not after hours.
 _options.setdefault("tcp_user_timeout", 10_000)
 _options.setdefault("keepalives_idle", 5)
+# PostgreSQL plans a statement that comes for the fifth time on a connection once for all:
+# planning was a third of its work.
+_options.setdefault("server_side_binding", True)
+_options.setdefault("prepare_threshold", 5)
 _options["options"] = " ".join(
     [
         "-c statement_timeout=5s",
