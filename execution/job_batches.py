@@ -21,7 +21,7 @@ from rq import Queue
 from rq.job import Job, JobStatus
 from rq.serializers import DefaultSerializer
 
-from orders.queue import JOB
+from orders.job_template import JOB
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from rq.defaults import DEFAULT_LOGGING_DATE_FORMAT, DEFAULT_LOGGING_FORMAT
 from rq.worker import DequeueStrategy, WorkerStatus
 
 from dex.errors import DexError
-from orders.queue import JOB
+from orders.job_template import JOB
 
 from .job_batches import JobBatches, TakenJob
 from .runner_thread import RunnerStopped, RunnerThread

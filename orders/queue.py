@@ -21,11 +21,11 @@ from django.conf import settings
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from rq import Queue
+
+from .job_template import JobTemplate
 
 logger = logging.getLogger(__name__)
 
-JOB = "execution.jobs.execute_order"
 QUEUE = "orders"
 
 MAX_WAITING = (
@@ -33,7 +33,6 @@ MAX_WAITING = (
 )
 REDIS_TIMEOUT_S = 0.3  # of one connect or one answer
 PAUSE_S = 2.0  # after a failure, before Redis is tried again
-FAILURE_TTL_S = 24 * 3600
 
 
 class QueueSender:
@@ -45,7 +44,7 @@ class QueueSender:
     def __init__(self, redis_url: str) -> None:
         self.lost = 0
         self._redis_url = redis_url
-        self._queue: Queue | None = None
+        self._jobs: JobTemplate | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="order-queue")
         self._lock = threading.Lock()
         self._waiting: list[str] = []
@@ -90,34 +89,26 @@ class QueueSender:
             return order_ids
 
     def _send(self, order_ids: list[str]) -> None:
-        queue = self._connected_queue()
+        jobs = self._connected_jobs()
         # One pipeline, so one round trip for all of them.
-        with queue.connection.pipeline() as pipeline:
-            for order_id in order_ids:
-                queue.enqueue_call(
-                    JOB,
-                    args=(order_id,),
-                    job_id=order_id,
-                    # A finished job leaves nothing behind that RQ could run again.
-                    result_ttl=0,
-                    failure_ttl=FAILURE_TTL_S,
-                    pipeline=pipeline,
-                )
+        with jobs.queue.connection.pipeline() as pipeline:
+            jobs.enqueue(order_ids, pipeline)
             pipeline.execute()
 
-    def _connected_queue(self) -> Queue:
-        # Kept: a fresh queue opens a connection and asks for the server's version.
-        if self._queue is None:
+    def _connected_jobs(self) -> JobTemplate:
+        # Kept: a fresh queue opens a connection.
+        if self._jobs is None:
             connection = Redis.from_url(
                 self._redis_url,
                 socket_timeout=REDIS_TIMEOUT_S,
                 socket_connect_timeout=REDIS_TIMEOUT_S,
                 retry=Retry(NoBackoff(), 0),
             )
-            self._queue = django_rq.get_queue(
+            queue = django_rq.get_queue(
                 QUEUE, connection=connection, commit_mode="auto"
             )
-        return self._queue
+            self._jobs = JobTemplate(queue)
+        return self._jobs
 
     def _count(self, order_ids: Collection[str], reason: str) -> None:
         self.lost += len(order_ids)

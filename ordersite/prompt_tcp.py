@@ -2,7 +2,8 @@
 
 Several processes accept from one socket. Twisted takes all connections that wait, so that
 the first to look would get nearly all of those that come at once, and serve them slowly
-while the others idle. Here each takes one, and leaves the next to the others for a moment.
+while the others idle. Here each takes one at a time, and who has more than another leaves
+it to that one for a moment.
 
 Twisted keeps what it is to write until the event loop says that the connection takes
 more: a round of the loop, and two calls that tell the kernel what to watch. Here what is
@@ -14,11 +15,18 @@ from __future__ import annotations
 
 import asyncio
 import select
+import time
 from typing import Any
 
 from twisted.internet.tcp import Port, Server
 
+from .tally import Tally
+
 TURN_S = 0.001  # for the other processes
+# Who has the most takes it after so many turns, for the others may be away or stand still,
+TURNS = 50
+# and does not wait for them again for so long.
+IMPATIENT_S = 1.0
 
 
 class PromptConnection(Server):
@@ -26,6 +34,14 @@ class PromptConnection(Server):
 
     _writes_soon = False
     _host: Any = None
+
+    tally: Tally | None = None  # in which it counts
+
+    def connectionLost(self, reason: Any) -> None:
+        if self.tally is not None:
+            self.tally.closed()
+            self.tally = None
+        super().connectionLost(reason)
 
     def startWriting(self) -> None:
         """Called when there is something to write, or the connection is to be closed."""
@@ -54,15 +70,43 @@ class PromptConnection(Server):
 class SharedPort(Port):
     """Accepts from a socket that other processes accept from as well."""
 
-    transport = PromptConnection
+    tally = Tally.of({})
+    _turns_left = TURNS
+    _impatient_until = 0.0
+
+    def transport(  # type: ignore[override]
+        self, *arguments: Any
+    ) -> PromptConnection:
+        """Called to make a connection of what was accepted."""
+        make: Any = PromptConnection
+        connection: PromptConnection = make(*arguments)
+        connection.tally = self.tally
+        self.tally.opened()
+        return connection
 
     def doRead(self) -> None:
         """Called when a connection waits."""
+        if self._is_for_another():
+            self._leave()
+            return
         self.numberAccepts = 1
         super().doRead()  # type: ignore[no-untyped-call]
         if self._more_wait():
-            self.stopReading()  # type: ignore[no-untyped-call]
-            self.reactor.callLater(TURN_S, self._go_on)
+            self._leave()
+
+    def _is_for_another(self) -> bool:
+        now = time.monotonic()
+        if now < self._impatient_until or not self.tally.is_above_another():
+            return False
+        self._turns_left -= 1
+        if self._turns_left > 0:
+            return True
+        self._impatient_until = now + IMPATIENT_S
+        return False
+
+    def _leave(self) -> None:
+        self.stopReading()  # type: ignore[no-untyped-call]
+        self.reactor.callLater(TURN_S, self._go_on)
 
     def _more_wait(self) -> bool:
         waiting = select.poll()
@@ -71,4 +115,6 @@ class SharedPort(Port):
 
     def _go_on(self) -> None:
         if self.connected and not self.disconnecting:
+            if not self._more_wait():
+                self._turns_left = TURNS
             self.startReading()  # type: ignore[no-untyped-call]

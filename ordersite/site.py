@@ -21,7 +21,7 @@ from .exclusive import LOCALNET_NODES, claim_localnet_ports
 from .preparation import DEVELOPMENT_USER, password_file
 from .processes import POLL_S, Child, Supervisor, python
 from .variation import Variation, names
-from .webs import web_words
+from .webs import share, web_words
 
 LOCALNET_TIMEOUT_S = 30.0
 # A worker first ends the steps that it has begun.
@@ -59,7 +59,7 @@ class Site:
         children = (
             *(self._worker(name) for name in names("worker", self._variation.workers)),
             *(self._keeper(name) for name in names("keeper", self._variation.keepers)),
-            *(self._web(name) for name in names("web", webs)),
+            *share([self._web(name) for name in names("web", webs)], self._listening),
         )
         self._supervisor.start(*children)
         for child in children:
@@ -154,9 +154,7 @@ class Site:
         return self._serving(name, "manage.py", "keeper", patience_s=DRAIN_PATIENCE_S)
 
     def _web(self, name: str) -> Child:
-        child = self._serving(name, *web_words(self._listening))
-        child.descriptors = [self._listening.fileno()]
-        return child
+        return self._serving(name, *web_words(self._listening))
 
     def _serving(self, name: str, *words: str, patience_s: float = 10) -> Child:
         command = python(*self._variation.launcher(name), *words)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from typing import Any
 
 from daphne.cli import CommandLineInterface
@@ -19,6 +20,7 @@ from .bounded_request import BoundedRequest
 from .bounded_socket import BoundedSocket
 from .plain_autobahn import make_plain
 from .prompt_tcp import SharedPort
+from .tally import Tally
 
 logger = logging.getLogger("ordersite.web")  # as a program its name is __main__
 
@@ -66,6 +68,7 @@ class WebServer(Server):  # type: ignore[misc]
     def listen_success(self, port: Any) -> None:
         # daphne leaves no other way to choose what kind of port Twisted makes.
         port.__class__ = SharedPort
+        port.tally = Tally.of(os.environ)
         self._ports.append(port)
         super().listen_success(port)
 

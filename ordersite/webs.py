@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Sequence
 
 from django.conf import settings
 
 from .console import Console
 from .processes import Child, python
+from .tally import VARIABLE, shared_memory
 from .variation import names
 
 # Of PostgreSQL, that one web process may keep: see asgi.py, threads.py and history.py of
@@ -33,9 +35,18 @@ def web_words(listening: socket.socket) -> list[str]:
     ]
 
 
-def web_children(listening: socket.socket, console: Console) -> list[Child]:
+def share(children: Sequence[Child], listening: socket.socket) -> Sequence[Child]:
+    """Have web processes, not started yet, accept from one socket and share it out."""
+    memory = shared_memory(len(children))
+    for place, child in enumerate(children):
+        child.descriptors = [listening.fileno(), memory]
+        child.environment = {**child.environment, VARIABLE: f"{memory}:{place}"}
+    return children
+
+
+def web_children(listening: socket.socket, console: Console) -> Sequence[Child]:
     """Return WEB_PROCESSES web processes, not started yet."""
-    return [
+    children = [
         Child(
             name=name,
             command=python(*web_words(listening)),
@@ -43,7 +54,7 @@ def web_children(listening: socket.socket, console: Console) -> list[Child]:
             folder=settings.BASE_DIR,
             log=settings.EMBEDDED.logs / f"{name}.log",
             console=console,
-            descriptors=[listening.fileno()],
         )
         for name in names("web", settings.WEB_PROCESSES)
     ]
+    return share(children, listening)

@@ -16,7 +16,8 @@ from rq.job import Job
 from rq.registry import FailedJobRegistry
 
 from execution.job_batches import JobBatches, PlainPickles, TakenJob
-from orders.queue import JOB, QueueSender
+from orders.job_template import JOB
+from orders.queue import QueueSender
 
 WORKER_KEY = "rq:worker:tester"
 MOST = 100

@@ -28,6 +28,7 @@ from rq.worker import BaseWorker
 from execution.steady_worker import SteadyWorker
 from execution.worker import OrderWorker
 from orders import queue as order_queue
+from orders.job_template import FAILURE_TTL_S, JOB
 
 BATCHES = "RQ stores jobs in another way now: change execution/job_batches.py with it"
 WORKER = (
@@ -68,12 +69,36 @@ def test_a_queued_job_is_an_id_in_a_list_and_a_hash_with_its_data(queue):
     }, BATCHES
     data = zlib.decompress(redis.hget(f"rq:job:{order_id}", "data"))
     assert queue.serializer.loads(data) == (
-        order_queue.JOB,
+        JOB,
         None,
         (order_id,),
         {},
     ), BATCHES
     assert Job.redis_job_namespace_prefix == "rq:job:", BATCHES
+
+
+def test_a_queued_job_is_stored_as_rq_itself_stores_it(queue):
+    order_queue.enqueue(order := uuid4())
+    assert order_queue.flush(5)
+    order_id, redis = str(order), queue.connection
+    ours = stored_job(redis, order_id)
+    redis.flushdb()
+
+    queue.enqueue_call(
+        JOB, args=(order_id,), job_id=order_id, result_ttl=0, failure_ttl=FAILURE_TTL_S
+    )
+
+    by_rq = stored_job(redis, order_id)
+    times = {b"created_at", b"enqueued_at"}
+    assert {name for name in ours if ours[name] != by_rq.get(name)} == times, (
+        "RQ stores jobs in another way now: change orders/job_template.py with it"
+    )
+    assert ours.keys() == by_rq.keys()
+    assert [len(ours[name]) for name in times] == [len(by_rq[name]) for name in times]
+
+
+def stored_job(redis, order_id):
+    return redis.hgetall(f"rq:job:{order_id}")
 
 
 def test_a_worker_takes_from_the_left_into_the_intermediate_queue(queue):

@@ -132,7 +132,7 @@ def test_redis_is_used_again_after_a_pause(redis, monkeypatch):
     sender = QueueSender("redis://127.0.0.1:1/0")
     sender.enqueue(uuid4())
     sender.flush(FLUSH_S)
-    sender._redis_url, sender._queue = settings.REDIS_URL, None
+    sender._redis_url, sender._jobs = settings.REDIS_URL, None
     sender.enqueue(uuid4())
     sender.flush(FLUSH_S)
     assert sender.lost == 2

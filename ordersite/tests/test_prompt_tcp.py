@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -14,9 +15,12 @@ from twisted.internet import protocol
 from twisted.internet import reactor as chosen
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 
+from ordersite import prompt_tcp
 from ordersite.bounded_socket import text_frame
 from ordersite.prompt_tcp import PromptConnection, SharedPort
+from ordersite.tally import VARIABLE, Tally, shared_memory
 
 reactor: Any = chosen
 
@@ -216,6 +220,62 @@ def test_of_connections_that_wait_it_leaves_the_next_to_the_other_processes(
         assert len(port.factory.accepted) == 2
         assert port in reactor.getReaders()
         assert turns(port) == []
+
+
+def test_who_has_more_leaves_it_to_the_others_until_they_had_their_turns(
+    port: Any, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(prompt_tcp, "TURNS", 3)
+    port._turns_left = 3
+    memory = shared_memory(2)
+    port.tally = Tally.of({VARIABLE: f"{memory}:0"})
+    port.tally.opened()
+    address = "127.0.0.1", port.getHost().port
+    with socket.create_connection(address), socket.create_connection(address):
+        for _ in range(2):
+            port.doRead()
+            assert port.factory.accepted == []
+            end_turn(port)
+
+        port.doRead()
+        assert len(port.factory.accepted) == 1
+        # The others are away, as it seems: it does not wait for them again at once.
+        end_turn(port)
+        port.doRead()
+        assert len(port.factory.accepted) == 2
+        assert port.tally.mine == 3
+    os.close(memory)
+
+
+def test_what_others_took_meanwhile_gives_it_its_patience_back(
+    port: Any, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(prompt_tcp, "TURNS", 3)
+    port._turns_left = 3
+    memory = shared_memory(2)
+    port.tally = Tally.of({VARIABLE: f"{memory}:0"})
+    port.tally.opened()
+    address = "127.0.0.1", port.getHost().port
+    for _ in range(5):
+        with socket.create_connection(address):
+            port.doRead()
+            port.socket.accept()[0].close()  # as another process does
+            end_turn(port)
+
+    assert port.factory.accepted == []
+    os.close(memory)
+
+
+def test_a_connection_counts_until_it_is_closed(port: Any):
+    address = "127.0.0.1", port.getHost().port
+    before = port.tally.mine
+    with socket.create_connection(address):
+        port.doRead()
+        assert port.tally.mine == before + 1
+
+        port.factory.accepted.pop().transport.connectionLost(Failure(CONNECTION_DONE))
+
+    assert port.tally.mine == before
 
 
 def test_a_port_that_was_closed_meanwhile_stays_closed(port: Any):

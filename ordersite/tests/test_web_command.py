@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import signal
@@ -59,6 +60,22 @@ class WebCommand:
         finally:
             client.close()
 
+    def held(self, count: int) -> list[int]:
+        """Open so many connections at once; return how many each process has of them."""
+        address = "127.0.0.1", self.port
+        with contextlib.ExitStack() as clients:
+            for _ in range(count):
+                clients.enter_context(socket.create_connection(address))
+
+            def shares() -> list[int]:
+                return [
+                    sum(bool(c.raddr) for c in web.net_connections())
+                    for web in self.webs()
+                ]
+
+            assert wait_until(lambda: sum(shares()) == count, TIMEOUT_S)
+            return sorted(shares())
+
     def answering(self) -> set[int]:
         """Return the processes that hold connections of clients right now."""
         clients = [
@@ -99,6 +116,15 @@ def test_two_processes_answer_and_one_that_dies_is_back_without_a_refusal(web):
     assert web.says("started again")
     assert wait_until(lambda: len(web.answering()) == 2, TIMEOUT_S)
     assert dead.pid not in web.answering()
+
+
+def test_connections_that_come_at_once_are_shared_out(web):
+    assert wait_until(lambda: len(web.answering()) == 2, TIMEOUT_S)
+
+    fewer, more = web.held(40)
+
+    assert fewer + more == 40
+    assert fewer >= 15  # half, but for a process that the machine keeps from its turn
 
 
 def test_clients_wait_while_every_process_is_away(web):

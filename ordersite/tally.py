@@ -1,0 +1,55 @@
+"""How many connections each web process has open, in memory that all of them share.
+
+A connection stays where it was accepted: a client sends all its requests over one, and a
+socket lasts as long as its order. So what comes at once must be shared out when it is
+accepted, or some clients wait in a long line while another process idles.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import tempfile
+from collections.abc import Mapping
+from typing import Self
+
+VARIABLE = "WEB_TALLY"  # "descriptor:place", for a process that shares its socket
+_BYTES = 4  # of one count
+
+
+class Tally:
+    """The counts of all processes, of which each changes its own alone."""
+
+    def __init__(self, memory: mmap.mmap, place: int) -> None:
+        self._counts = memoryview(memory).cast("I")
+        self._place = place
+        self._counts[place] = 0  # what a killed predecessor had is closed
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> Self:
+        """Return that of the processes that share a socket; one of its own otherwise."""
+        if VARIABLE not in environment:
+            return cls(mmap.mmap(-1, _BYTES), 0)
+        descriptor, place = map(int, environment[VARIABLE].split(":"))
+        return cls(mmap.mmap(descriptor, os.fstat(descriptor).st_size), place)
+
+    @property
+    def mine(self) -> int:
+        return self._counts[self._place]
+
+    def opened(self) -> None:
+        self._counts[self._place] += 1
+
+    def closed(self) -> None:
+        self._counts[self._place] -= 1
+
+    def is_above_another(self) -> bool:
+        """Say whether a process has fewer, so that the next one is better taken there."""
+        return self.mine > min(self._counts)
+
+
+def shared_memory(processes: int) -> int:
+    """Return the descriptor of a new tally, which stays open as long as this process."""
+    with tempfile.TemporaryFile() as file:
+        file.truncate(processes * _BYTES)
+        return os.dup(file.fileno())
