@@ -64,11 +64,11 @@ def test_one_order_after_the_first_takes_one_round_trip(redis):
     after = redis.info("commandstats")
 
     def calls(name: str) -> int:
-        key = f"cmdstat_{name}"
-        return int(after[key]["calls"]) - int(before[key]["calls"])
+        key, never = f"cmdstat_{name}", {"calls": 0}
+        return int(after.get(key, never)["calls"] - before.get(key, never)["calls"])
 
     assert (calls("multi"), calls("exec"), calls("sadd")) == (1, 1, 1)
-    assert calls("info") == 1  # the test's own; RQ knows the version by now
+    assert calls("info") == 1  # the test's own
 
 
 def test_a_refused_connection_is_a_counted_warning(caplog):
