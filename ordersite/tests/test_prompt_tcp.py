@@ -222,14 +222,20 @@ def test_of_connections_that_wait_it_leaves_the_next_to_the_other_processes(
         assert turns(port) == []
 
 
-def test_who_has_more_leaves_it_to_the_others_until_they_had_their_turns(
-    port: Any, monkeypatch: pytest.MonkeyPatch
-):
+@pytest.fixture
+def fuller(port: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A port that has one connection more than another, and patience for three turns."""
     monkeypatch.setattr(prompt_tcp, "TURNS", 3)
     port._turns_left = 3
     memory = shared_memory(2)
     port.tally = Tally.of({VARIABLE: f"{memory}:0"})
     port.tally.opened()
+    yield port
+    os.close(memory)
+
+
+def test_who_has_more_leaves_it_to_the_others_until_they_had_their_turns(fuller: Any):
+    port = fuller
     address = "127.0.0.1", port.getHost().port
     with socket.create_connection(address), socket.create_connection(address):
         for _ in range(2):
@@ -244,17 +250,10 @@ def test_who_has_more_leaves_it_to_the_others_until_they_had_their_turns(
         port.doRead()
         assert len(port.factory.accepted) == 2
         assert port.tally.mine == 3
-    os.close(memory)
 
 
-def test_what_others_took_meanwhile_gives_it_its_patience_back(
-    port: Any, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(prompt_tcp, "TURNS", 3)
-    port._turns_left = 3
-    memory = shared_memory(2)
-    port.tally = Tally.of({VARIABLE: f"{memory}:0"})
-    port.tally.opened()
+def test_what_others_took_meanwhile_gives_it_its_patience_back(fuller: Any):
+    port = fuller
     address = "127.0.0.1", port.getHost().port
     for _ in range(5):
         with socket.create_connection(address):
@@ -263,7 +262,6 @@ def test_what_others_took_meanwhile_gives_it_its_patience_back(
             end_turn(port)
 
     assert port.factory.accepted == []
-    os.close(memory)
 
 
 def test_a_connection_counts_until_it_is_closed(port: Any):
