@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from django.db.models.functions import Now
 
 from dex.halting import Violation, accepted, halt_trading
 from dex.models import AuditRun
 
-from .rules import TABLE_RULES, broken_rules, current_orders
+from .rules import RECENT, TABLE_RULES, broken_rules, current_orders
 
 TABLES, WALLET = "tables", "wallet"
 
@@ -36,12 +37,12 @@ def halt_on(violations: Sequence[Violation]) -> bool:
     return bool(grave)
 
 
-def audit_tables() -> int:
-    """Check the cheap rules on current orders; halt trading on what breaks one.
+def audit_tables(within: timedelta = RECENT) -> int:
+    """Check the cheap rules on open orders and on those that ended `within` that time.
 
-    Returns how many violations stand.
+    Halts trading on what breaks one. Returns how many violations stand.
     """
-    found = standing(list(broken_rules(current_orders())))
+    found = standing(list(broken_rules(current_orders(within))))
     halt_on(found)
     note(TABLES, len(found))
     return len(found)

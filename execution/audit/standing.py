@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -13,10 +14,14 @@ from execution.storage import CONNECTION_ERRORS
 from execution.wallet_history import match_wallet_history
 
 from .findings import TABLES, WALLET, audit_tables, note
+from .rules import JUST_ENDED, RECENT
 
 logger = logging.getLogger(__name__)
 
 TABLES_EVERY_S = 10.0
+# So many rounds look only at what is open or ended a moment ago, then one looks further
+# back, at what a process did to an order that had ended long before. The first does, too.
+ROUNDS_TO_WIDE = 18
 WALLET_EVERY_S = 60.0
 
 
@@ -38,8 +43,11 @@ async def auditing(
         )
         await runner.run(note, WALLET, found)
 
+    rounds = itertools.count()
+
     async def audit_the_tables() -> None:
-        await runner.run(audit_tables)
+        is_wide = next(rounds) % ROUNDS_TO_WIDE == 0
+        await runner.run(audit_tables, RECENT if is_wide else JUST_ENDED)
 
     parts = [
         asyncio.create_task(_repeat(TABLES, audit_the_tables, tables_every_s, runner)),

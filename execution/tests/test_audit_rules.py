@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from execution.audit.rules import (
+    JUST_ENDED,
     TABLE_RULES,
     broken_rules,
     current_orders,
@@ -213,6 +214,14 @@ def test_the_keeper_looks_at_open_orders_and_at_those_that_ended_lately():
     change(old, closed_at=Now() - timedelta(minutes=16))
 
     assert set(current_orders()) == {late, still_open}
+
+
+@pytest.mark.django_db
+def test_most_rounds_of_the_keeper_look_back_a_minute_alone():
+    before, late, still_open = confirmed_order(), confirmed_order(), submitted_order()
+    change(before, closed_at=Now() - timedelta(minutes=2))
+
+    assert set(current_orders(JUST_ENDED)) == {late, still_open}
 
 
 @pytest.mark.django_db

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 from django.db import connection
+from django.utils import timezone
 
 from dex.chain import wrong_chain
 from dex.halting import lift_halt, standing_halt
@@ -42,6 +44,23 @@ async def runs_again(stage, part: str) -> Any:
                 await asyncio.sleep(0.01)
                 run = await stage.database.run(last)
     return run
+
+
+async def test_what_ended_long_ago_is_looked_at_again_and_again(stage, make_runner):
+    runner = await make_runner()
+    order_id = await stage.place()
+    await stage.carry_out(order_id)
+
+    async with auditing(runner, **OFTEN):
+        # The first round looks far back as well: it must be over.
+        assert (await runs_again(stage, "tables")).violations == 0
+        ended_at = timezone.now() - timedelta(minutes=10)
+        await stage.change(order_id, amount_out=1, closed_at=ended_at)
+
+        assert (await halt_of(stage)).violations[0][:2] == [
+            "below_floor",
+            str(order_id),
+        ]
 
 
 async def test_a_broken_rule_halts_trading_and_the_next_order_waits(stage, make_runner):
