@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import signal
 import subprocess
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -21,9 +23,11 @@ from .meter import Meter
 from .plan import Plan
 from .record import Record, Way, claims_since, cost, idle, mib, per_order, rates
 
+ANSWER_TIMEOUT_S = 5.0
+
 
 class RunFailed(Exception):
-    """The generator ended before it could say anything; its error stands above."""
+    """The run could not be made, or its generator ended; the error stands above."""
 
 
 class Generator:
@@ -61,6 +65,18 @@ def generating(task: Task) -> Iterator[Generator]:
     finally:
         generator.process.kill()
         generator.process.communicate()
+
+
+def reach(url: str) -> None:
+    """Raise RunFailed unless an engine answers at `url`."""
+    try:
+        with urllib.request.urlopen(f"{url}/healthz", timeout=ANSWER_TIMEOUT_S):
+            pass
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise RunFailed(
+            f"No engine answers at {url} ({error}). Start it with `make run`, and give "
+            "the address that it prints."
+        ) from error
 
 
 def measure(

@@ -193,3 +193,21 @@ def test_each_run_is_one_more_line_of_json(tmp_path: Path):
 def test_options_that_make_no_sense_are_refused(words):
     with pytest.raises(CommandError, match=r"odd|--"):
         call_command("bench", *words.split(), stdout=StringIO())
+
+
+@pytest.mark.parametrize(
+    ("wish", "said"),
+    [
+        (["open", "--rate", "0"], "--rate is above 0"),
+        (["post", "--orders", "0"], "--orders is above 0"),
+        (["post", "--concurrency", "0"], "--concurrency is above 0"),
+        (["post", "--readers", "-1"], "--readers is 0 or more"),
+        (["post", "--repeat", "0"], "--repeat is above 0"),
+        (["post", "--url", "http://127.0.0.1:1"], "Start it with `make run`"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_before_anything_is_started(
+    wish: list[str], said: str
+):
+    with pytest.raises(CommandError, match=said):
+        call_command("bench", *wish)

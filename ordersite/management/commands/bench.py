@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from argparse import SUPPRESS, ArgumentParser
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from ordersite.bench.house import BenchHouse, environment_of
 from ordersite.bench.machine import machine, versions
 from ordersite.bench.plan import AFTER, LIVE, SHAPES, TARGETS, Plan, planned
 from ordersite.bench.record import Record
-from ordersite.bench.run import RunFailed, measure, problems
+from ordersite.bench.run import RunFailed, measure, problems, reach
 from ordersite.child import bound
 from ordersite.console import Console
 from ordersite.embedded import EmbeddedError
@@ -126,10 +127,14 @@ class Command(BaseCommand):
         return failed
 
     def _at_url(self, plan: Plan, out: Path, options: dict[str, Any]) -> list[str]:
-        self._say(f"{report.described(plan)}; the engine at {options['url']}")
+        url = options["url"].rstrip("/")
+        # How many processes that has is not known here.
+        load = replace(plan, web_processes=0, workers=0, keepers=0)
+        self._say(f"{report.described(load)}; the engine at {url}")
         record = {"machine": machine(), "versions": versions(with_servers=False)}
         try:
-            record |= measure(plan, options["url"].rstrip("/"), root=options["up"])
+            reach(url)
+            record |= measure(plan, url, root=options["up"])
         except RunFailed as error:
             raise CommandError(str(error)) from error
         return self._finish(record, out, options)
@@ -200,12 +205,14 @@ def _plans(options: dict[str, Any]) -> list[Plan]:
         value = changes[member]
         if value is not None and value < 0:
             raise CommandError(f"{option} is 0 or more.")
+        if value == 0 and option in ("--orders", "--concurrency", "--rate"):
+            raise CommandError(f"{option} is above 0.")
     if options["url"] and "idle" in shapes:
         # Its workers would end the orders that idle sockets follow.
         changes["orders"] = 0
     plans = [planned(shape, **changes) for shape in shapes]
-    if options["repeat"] < 1 or min(plan.concurrency for plan in plans) < 1:
-        raise CommandError("--repeat and --concurrency are above 0.")
+    if options["repeat"] < 1:
+        raise CommandError("--repeat is above 0.")
     return plans
 
 
