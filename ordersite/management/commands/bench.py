@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from dex.errors import DexError
 from ordersite.bench import report
+from ordersite.bench.files import allow_files
 from ordersite.bench.house import BenchHouse, environment_of
 from ordersite.bench.machine import machine, versions
 from ordersite.bench.plan import AFTER, LIVE, SHAPES, TARGETS, Plan, planned
@@ -51,7 +51,6 @@ OPTIONS: tuple[tuple[str, str, type, str], ...] = (
     ("--slots-to-confirm", "slots_to_confirm", int, "0: confirmed as soon as landed"),
     ("--in-flight", "orders_in_flight", int, "orders that one worker carries at once"),
 )
-SPARE_FILES = 1_000
 
 
 class Command(BaseCommand):
@@ -112,7 +111,7 @@ class Command(BaseCommand):
         if not options["url"]:
             signal.signal(signal.SIGTERM, signal.default_int_handler)
         for plan in plans:
-            _allow_files(plan.sockets + plan.concurrency + SPARE_FILES)
+            allow_files(plan.sockets + plan.concurrency)
             done = _lines_of(out)
             for _ in range(options["repeat"]):
                 if options["url"]:
@@ -239,17 +238,3 @@ def _in_a_house(plan: Plan, out: Path, options: dict[str, Any]) -> int:
 
 def _lines_of(file: Path) -> list[str]:
     return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
-
-
-def _allow_files(count: int) -> None:
-    """Raise the number of open files of this process and its children. CommandError."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft >= count:
-        return
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (count, max(hard, count)))
-    except (ValueError, OSError):
-        raise CommandError(
-            f"This needs {count} open files, and this user may have {hard}: raise "
-            "`ulimit -n`, or ask for fewer --sockets."
-        ) from None
