@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -72,6 +73,8 @@ def reach(url: str) -> None:
     try:
         with urllib.request.urlopen(f"{url}/healthz", timeout=ANSWER_TIMEOUT_S):
             pass
+    except urllib.error.HTTPError:
+        return  # somebody answers; what it can do, the run shows
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise RunFailed(
             f"No engine answers at {url} ({error}). Start it with `make run`, and give "
