@@ -101,7 +101,7 @@ class SharedPort(Port):
         self._turns_left -= 1
         if self._turns_left > 0:
             return True
-        self._impatient_until = now + IMPATIENT_S
+        self._turns_left, self._impatient_until = TURNS, now + IMPATIENT_S
         return False
 
     def _leave(self) -> None:

@@ -252,6 +252,22 @@ def test_who_has_more_leaves_it_to_the_others_until_they_had_their_turns(fuller:
         assert port.tally.mine == 3
 
 
+def test_who_waited_in_vain_waits_again_after_a_while(
+    fuller: Any, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(prompt_tcp, "IMPATIENT_S", 0)
+    port = fuller
+    address = "127.0.0.1", port.getHost().port
+    for accepted in range(2):
+        with socket.create_connection(address):
+            for _ in range(2):
+                port.doRead()
+                assert len(port.factory.accepted) == accepted
+                end_turn(port)
+            port.doRead()
+            assert len(port.factory.accepted) == accepted + 1
+
+
 def test_what_others_took_meanwhile_gives_it_its_patience_back(fuller: Any):
     port = fuller
     address = "127.0.0.1", port.getHost().port
