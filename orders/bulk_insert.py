@@ -14,7 +14,9 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import AutoField, CharField, Field, Model, TextField
+from django.db.models import AutoField, Model
+
+from .column_types import type_of
 
 
 def insert_all(rows: Sequence[Model]) -> None:
@@ -46,7 +48,7 @@ def _fields(model: type[Model]) -> list[Any]:
 def _statement(model: type[Model]) -> str:
     quote, fields = connection.ops.quote_name, _fields(model)
     columns = ", ".join(quote(field.column) for field in fields)
-    typed = ", ".join(f"{quote(field.column)} {_type(field)}" for field in fields)
+    typed = ", ".join(f"{quote(field.column)} {type_of(field)}" for field in fields)
     return f"""
         INSERT INTO {quote(model._meta.db_table)} ({columns})
         SELECT {columns} FROM ROWS FROM (json_to_recordset(%s) AS ({typed}))
@@ -54,12 +56,6 @@ def _statement(model: type[Model]) -> str:
         ORDER BY ordinality
         RETURNING {quote(str(model._meta.pk.column))}
     """
-
-
-def _type(field: Field[Any, Any]) -> str:
-    # What is too long for its column must be refused by the INSERT.
-    is_text = isinstance(field, CharField | TextField)
-    return "text" if is_text else str(field.db_type(connection))
 
 
 def _as_text(value: Any) -> str:

@@ -9,7 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import F, Q
+from django.db.models import BooleanField, F
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Greatest, Now
 
 from .held import HELD, ITS_TOKENS, TOKENS, Held, read_row
@@ -165,11 +166,9 @@ def _claim(
 
 def mark_for_review() -> None:
     """Set aside for an operator what was claimed too often without progress."""
-    worn_out = Order.objects.filter(
-        STILL_OPEN, needs_review_at__isnull=True, idle_claims__gte=REVIEW_AFTER
-    )
-    unleased = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
-    worn_out.filter(unleased).update(**_in_review(NO_PROGRESS))
+    free = RawSQL(_free(), (), output_field=BooleanField())
+    worn_out = Order.objects.filter(free, idle_claims__gte=REVIEW_AFTER)
+    worn_out.update(**_in_review(NO_PROGRESS))
 
 
 def set_aside(order_ids: Collection[UUID]) -> None:

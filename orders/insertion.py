@@ -14,6 +14,7 @@ from typing import Any
 from django.db import connection, models
 from django.db.models import NOT_PROVIDED
 
+from .column_types import type_of
 from .models import Order, OrderEvent, Status
 
 # Those that the database's clock sets, as so many seconds from now.
@@ -83,9 +84,8 @@ def _statement() -> str:
 def _array_type(attname: str) -> str:
     if attname in TIMES:
         return "interval"
-    column = Order._meta.get_field(attname.removesuffix("_id") or "id")
-    # Without its length: a cast would cut what is too long, where the table refuses it.
-    return str(column.db_type(connection)).split("(")[0]
+    (field,) = (f for f in Order._meta.concrete_fields if f.attname == attname)
+    return type_of(field)
 
 
 def _literal(field: models.Field[Any, Any]) -> str:

@@ -31,6 +31,7 @@ class CommitUnanswered(Exception):
 class Outcome:
     """What became of one transaction: which orders it stored, or why it failed."""
 
+    of_many: bool
     stored: frozenset[UUID] = frozenset()
     error: Error | None = None
     was_committing: bool = False
@@ -47,7 +48,6 @@ class Waiting:
     columns: Columns
     called: threading.Event = field(default_factory=threading.Event)
     outcome: Outcome | None = None
-    company: int = 1
 
 
 class Intake:
@@ -74,19 +74,19 @@ class Intake:
         if not is_first:
             mine.called.wait()
         outcome = mine.outcome or self._store_line()
-        if outcome.error is not None and mine.company > 1 and not outcome.is_unknown:
+        if outcome.error is not None and outcome.of_many and not outcome.is_unknown:
             outcome = _store_all([columns])
         return _result(outcome, columns)
 
     def _store_line(self) -> Outcome:
         with self._lock:
             batch, self._line = self._line, []
-        outcome = Outcome(error=Error("the thread that stored it was stopped"))
+        outcome = Outcome(True, error=Error("the thread that stored it was stopped"))
         try:
             outcome = _store_all([waiting.columns for waiting in batch])
         finally:
             for waiting in batch:
-                waiting.outcome, waiting.company = outcome, len(batch)
+                waiting.outcome = outcome
                 waiting.called.set()
             with self._lock:
                 self._is_busy = bool(self._line)
@@ -96,7 +96,7 @@ class Intake:
 
 
 def _store_all(orders: Sequence[Columns]) -> Outcome:
-    committing = False
+    of_many, committing = len(orders) > 1, False
     try:
         with transaction.atomic(durable=True):
             stored = insert_orders(orders)
@@ -107,8 +107,8 @@ def _store_all(orders: Sequence[Columns]) -> Outcome:
                 )
             committing = True
     except Error as error:
-        return Outcome(error=error, was_committing=committing)
-    return Outcome(frozenset(event.order_id for event in stored))
+        return Outcome(of_many, error=error, was_committing=committing)
+    return Outcome(of_many, frozenset(event.order_id for event in stored))
 
 
 def _result(outcome: Outcome, columns: Columns) -> bool:

@@ -13,7 +13,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import connection
-from django.db.models import CharField, Field, Model, TextField
+from django.db.models import Field, Model
+
+from .column_types import type_of
 
 
 def update_each(model: type[Model], rows: Mapping[Any, Mapping[str, Any]]) -> int:
@@ -52,10 +54,7 @@ def _value(
         return "%s", [first]
     key, column = _quoted(field.model._meta.pk.column), _quoted(field.column)
     document = json.dumps({str(k): v for k, v in by_key.items()}, default=str)
-    found = f"(%s::jsonb ->> {key}::text)"
-    # A cast to varchar(n) would cut off what is too long, instead of refusing it.
-    if not isinstance(field, CharField | TextField):
-        found += f"::{field.cast_db_type(connection)}"
+    found = f"(%s::jsonb ->> {key}::text)::{type_of(field)}"
     if not is_partial:
         return found, [document]
     if None not in by_key.values():

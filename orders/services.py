@@ -5,27 +5,14 @@ What an operator may do to it besides stands in `review.py`.
 
 from __future__ import annotations
 
-import logging
-from datetime import timedelta
-
-from django.db import (
-    transaction,
-)
+from django.db import transaction
 from django.db.models.functions import Now
 
-from .errors import (
-    CancelConflict,
-    RetryRefused,
-)
+from .errors import CancelConflict, RetryRefused
 from .models import Order, Status
 from .moves import Move
 from .placing import OrderRequest, Placement, place_order
 from .transitions import transition, unhappy_end
-
-logger = logging.getLogger(__name__)
-
-# A worker takes a new order at once; the keeper waits this long before it steps in.
-KEEPER_DELAY = timedelta(seconds=5)
 
 CANCELLABLE = (Status.PENDING, Status.ROUTING, Status.BUILDING)
 
