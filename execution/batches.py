@@ -14,7 +14,7 @@ from dex.router import allowed_pools_of, wanted_swap
 from dex.solana.wallet import Wallet
 from dex.types import SignedTransaction
 from orders.claims import Claim
-from orders.errors import StaleTransition
+from orders.errors import OrderLocked, StaleTransition
 from orders.held import Held, read_all_held
 from orders.models import Order, OrderEvent
 from orders.moves import Move
@@ -76,6 +76,10 @@ class Batches:
         """
         move.check()
         outcome = await self._outcome(move)
+        if isinstance(outcome, OrderLocked):
+            # Most likely all that are in flight are locked, while their leases are
+            # renewed: together they wait for the next batch, not each for itself.
+            outcome = await self._outcome(move)
         if isinstance(outcome, StaleTransition):
             raise outcome
         if not isinstance(outcome, OrderEvent):

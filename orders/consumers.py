@@ -15,14 +15,12 @@ from django.conf import settings
 
 from .feed import Feed
 from .hub import current_hub
-from .inputs import accept_order
 from .origins import EXECUTE_PATH, is_secure, may_connect, socket_host, ws_url
-from .parsers import parse_object
+from .parsers import check_size
 from .patience import Patience
 from .placing import Placement
 from .problems import Problem, as_problem, internal_error, not_found, order_not_found
 from .standing import Standing
-from .threads import in_thread
 
 logger = logging.getLogger(__name__)
 
@@ -31,9 +29,15 @@ CLOSE_STALLED = 4408
 CLOSE_PROBLEM = 4000  # plus the status of the problem: 4400, 4404, 4503
 # Our own server cuts off a client that does not read; others may only let it wait.
 SERVER_GRACE_S = 1.0
+# Orders of one socket that may wait for their answer; then nothing more is taken from it.
+UNANSWERED = 32
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _SEQUENCE = re.compile(r"[0-9]{1,9}", re.ASCII)
+
+
+# What a message is answered with: known already, or still being found out.
+Answer = Problem | asyncio.Future[Placement | Exception]
 
 
 class LeanConsumer(AsyncWebsocketConsumer):
@@ -61,14 +65,17 @@ class OrderConsumer(LeanConsumer):
         self._hub = current_hub()
         self._watches = False
         self._sender: asyncio.Task[None] | None = None
+        self._answers: asyncio.Queue[Answer] = asyncio.Queue(UNANSWERED)
+        self._answering: asyncio.Task[None] | None = None
         self._patience = Patience(settings.SOCKET_STALL_S + SERVER_GRACE_S)
         try:
             await super().__call__(scope, receive, send)
         finally:
             self._hub.unsubscribe(self._feed)
             self._patience.end()
-            if self._sender is not None:
-                self._sender.cancel()
+            for task in (self._sender, self._answering):
+                if task is not None:
+                    task.cancel()
 
     async def connect(self) -> None:
         if not may_connect(self.scope):
@@ -87,19 +94,37 @@ class OrderConsumer(LeanConsumer):
     async def receive(
         self, text_data: str | None = None, bytes_data: bytes | None = None
     ) -> None:
+        if self._answering is None:
+            self._answering = asyncio.create_task(self._answer_in_turn())
         try:
-            if self._watches:
-                raise Problem(
-                    400,
-                    "unexpected_message",
-                    "This socket streams one order; open one without orderId to place "
-                    "orders.",
-                )
-            if text_data is None:
-                raise Problem(400, "binary_message", "Send orders as text messages.")
-            await self._place(text_data)
-        except Exception as error:
-            await self._feed.reply(self._error_text(_problem_of(error)))
+            answer: Answer = self._placing(text_data)
+        except Problem as problem:
+            answer = problem
+        await self._answers.put(answer)
+
+    def _placing(self, text: str | None) -> Answer:
+        if self._watches:
+            raise Problem(
+                400,
+                "unexpected_message",
+                "This socket streams one order; open one without orderId to place "
+                "orders.",
+            )
+        if text is None:
+            raise Problem(400, "binary_message", "Send orders as text messages.")
+        check_size(len(text))
+        return self._hub.placements.ask(text)
+
+    async def _answer_in_turn(self) -> None:
+        while True:
+            answer = await self._answers.get()
+            try:
+                result = await answer if isinstance(answer, asyncio.Future) else answer
+                if isinstance(result, Exception):
+                    raise result
+                await self._accept(result)
+            except Exception as error:
+                await self._feed.reply(self._error_text(_problem_of(error)))
 
     async def _start(self) -> None:
         order_id, after = _wanted(self.scope["query_string"])
@@ -111,8 +136,7 @@ class OrderConsumer(LeanConsumer):
             self._hub.subscribe(self._feed, order_id, after)
         self._sender = asyncio.create_task(self._send_frames())
 
-    async def _place(self, text: str) -> None:
-        placement = await in_thread(_place, text)
+    async def _accept(self, placement: Placement) -> None:
         address = ws_url(
             placement.order_id,
             host=socket_host(self.scope),
@@ -194,12 +218,6 @@ def _is_over(standing: Standing | None, order_id: UUID, after: int) -> bool:
             f"The order has {standing.last_sequence} events so far.",
         )
     return standing.is_closed and after == standing.last_sequence
-
-
-def _place(text: str) -> Placement:
-    members = parse_object(text.encode())
-    key = members.pop("idempotencyKey", None)
-    return accept_order(members, idempotency_key=key)
 
 
 def _problem_of(error: Exception) -> Problem:

@@ -22,6 +22,12 @@ class OrderError(Exception):
     code: ClassVar[str] = "order_error"
 
 
+def caused_by(cause: Exception | None, error: Exception) -> Exception:
+    """Say what led to an error that is returned, where `raise … from` would say it."""
+    error.__cause__ = cause
+    return error
+
+
 class IllegalTransition(OrderError):
     """The table of TRANSITIONS forbids this move."""
 

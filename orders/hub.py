@@ -20,6 +20,7 @@ from channels.layers import channel_layers
 from .events import GROUP, MESSAGE_TYPE
 from .feed import Feed
 from .history import HistoryReader, StoredEvent
+from .socket_intake import SocketIntake
 from .standing import StandingReader
 
 logger = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ class Hub:
     ) -> None:
         self.loop = loop
         self.standings = StandingReader()
+        self.placements = SocketIntake()
         self._feeds: dict[UUID, set[Feed]] = {}
         self._marked: set[UUID] = set()
         self._wake = asyncio.Event()

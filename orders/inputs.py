@@ -23,7 +23,7 @@ from .fields import (
 )
 from .owners import local_owner
 from .parsers import Number
-from .placing import OrderRequest, Placement, place_order
+from .placing import OrderRequest, Submission
 from .problems import FieldError, Problem, invalid
 
 MAX_ERRORS = 20  # in one answer
@@ -66,11 +66,12 @@ class OrderRequestSerializer(QuoteRequestSerializer):
     slippage = SlippageField()
 
 
-def accept_order(members: Mapping[str, Any], *, idempotency_key: object) -> Placement:
-    """Check and store an order that came by REST or socket; raises Problem, OrderError."""
+def read_submission(
+    members: Mapping[str, Any], *, idempotency_key: object
+) -> Submission:
+    """Check an order that came by REST or socket; raises Problem."""
     key = None if idempotency_key is None else _checked_key(idempotency_key)
-    request = read_order(members)
-    return place_order(request, owner=local_owner(), idempotency_key=key)
+    return Submission(read_order(members), local_owner(), key)
 
 
 def _checked_key(key: object) -> str:

@@ -11,13 +11,14 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
 from django.db import Error, InterfaceError, OperationalError, connection, transaction
 
 from . import events, queue
-from .errors import DatabaseUnavailable
+from .errors import DatabaseUnavailable, caused_by
 from .insertion import insert_orders
 
 Columns = Mapping[str, Any]
@@ -37,15 +38,15 @@ class Outcome:
     was_committing: bool = False
 
     @property
-    def is_unknown(self) -> bool:
-        return self.was_committing and _is_of_the_connection(self.error)
+    def is_of_connection(self) -> bool:
+        return isinstance(self.error, OperationalError | InterfaceError)
 
 
 @dataclass(slots=True, eq=False)
 class Waiting:
-    """An order in line. Called without an outcome, its thread is the next to store."""
+    """Orders in line. Called without an outcome, their thread is the next to store."""
 
-    columns: Columns
+    orders: Sequence[Columns]
     called: threading.Event = field(default_factory=threading.Event)
     outcome: Outcome | None = None
 
@@ -59,31 +60,43 @@ class Intake:
         self._is_busy = False
 
     def store(self, columns: Columns) -> bool:
-        """Store an order with its first event; queue and publish it once committed.
+        """Store one order as store_all() does; raise what that returns as an error."""
+        (result,) = self.store_all([columns])
+        if isinstance(result, Exception):
+            raise result
+        return result
 
-        `columns` are those of `insert_orders`. False when another order has its key or
-        its predecessor. Raises CommitUnanswered; DatabaseUnavailable or another database
-        error when nothing was stored. What is wrong with one order fails no other.
+    def store_all(self, orders: Sequence[Columns]) -> list[bool | Exception]:
+        """Store orders with their first events; queue and publish them once committed.
+
+        `orders` have the columns of `insert_orders`. Returned is for each whether it was
+        stored: False when another order has its key or its predecessor. Or an error:
+        CommitUnanswered; DatabaseUnavailable or another database error when it was not
+        stored. What is wrong with one order fails no other.
         """
         if connection.in_atomic_block:  # others must not wait for, or end with, that
-            return _result(_store_all([columns]), columns)
-        mine = Waiting(columns)
+            outcome = _store_all(orders)
+        else:
+            outcome = self._store_with_others(orders)
+        if outcome.error is None or not outcome.of_many or outcome.is_of_connection:
+            return [_result(outcome, columns) for columns in orders]
+        return [_result(_store_all([columns]), columns) for columns in orders]
+
+    def _store_with_others(self, orders: Sequence[Columns]) -> Outcome:
+        mine = Waiting(orders)
         with self._lock:
             self._line.append(mine)
             is_first, self._is_busy = not self._is_busy, True
         if not is_first:
             mine.called.wait()
-        outcome = mine.outcome or self._store_line()
-        if outcome.error is not None and outcome.of_many and not outcome.is_unknown:
-            outcome = _store_all([columns])
-        return _result(outcome, columns)
+        return mine.outcome or self._store_line()
 
     def _store_line(self) -> Outcome:
         with self._lock:
             batch, self._line = self._line, []
         outcome = Outcome(True, error=Error("the thread that stored it was stopped"))
         try:
-            outcome = _store_all([waiting.columns for waiting in batch])
+            outcome = _store_all([*chain.from_iterable(w.orders for w in batch)])
         finally:
             for waiting in batch:
                 waiting.outcome = outcome
@@ -111,18 +124,15 @@ def _store_all(orders: Sequence[Columns]) -> Outcome:
     return Outcome(of_many, frozenset(event.order_id for event in stored))
 
 
-def _result(outcome: Outcome, columns: Columns) -> bool:
-    if outcome.is_unknown:
-        raise CommitUnanswered from outcome.error
-    if _is_of_the_connection(outcome.error):
-        raise DatabaseUnavailable("The database did not answer.") from outcome.error
-    if outcome.error is not None:
-        raise outcome.error
-    return columns["id"] in outcome.stored
-
-
-def _is_of_the_connection(error: Error | None) -> bool:
-    return isinstance(error, OperationalError | InterfaceError)
+def _result(outcome: Outcome, columns: Columns) -> bool | Exception:
+    if outcome.error is None:
+        return columns["id"] in outcome.stored
+    if not outcome.is_of_connection:
+        return outcome.error
+    if outcome.was_committing:
+        return caused_by(outcome.error, CommitUnanswered())
+    unavailable = DatabaseUnavailable("The database did not answer.")
+    return caused_by(outcome.error, unavailable)
 
 
 PROCESS_INTAKE = Intake()

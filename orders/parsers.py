@@ -33,8 +33,8 @@ def read_object(request: HttpRequest) -> dict[str, Any]:
     request, that is empty without the parser being asked.
     """
     length = request.META.get("CONTENT_LENGTH") or "0"
-    if length.isdecimal() and int(length[:20]) > settings.MAX_BODY_BYTES:
-        raise _too_large()
+    if length.isdecimal():
+        check_size(int(length[:20]))
     raw = request.read(settings.MAX_BODY_BYTES + 1)
     if raw and not _is_json(request):
         raise Problem(
@@ -56,8 +56,7 @@ def _is_json(request: HttpRequest) -> bool:
 
 def parse_object(raw: bytes) -> dict[str, Any]:
     """Parse one JSON object, its numbers as Number; raises Problem."""
-    if len(raw) > settings.MAX_BODY_BYTES:
-        raise _too_large()
+    check_size(len(raw))
     try:
         text = raw.decode()
     except UnicodeDecodeError:
@@ -137,9 +136,11 @@ def _malformed(code: str, detail: str) -> Problem:
     return Problem(400, code, detail)
 
 
-def _too_large() -> Problem:
-    return Problem(
-        413,
-        "body_too_large",
-        f"The body may have {settings.MAX_BODY_BYTES} bytes at most.",
-    )
+def check_size(length: int) -> None:
+    """Refuse a body of more bytes than one may have; raises Problem."""
+    if length > settings.MAX_BODY_BYTES:
+        raise Problem(
+            413,
+            "body_too_large",
+            f"The body may have {settings.MAX_BODY_BYTES} bytes at most.",
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -22,6 +23,7 @@ from .errors import (
     IdempotencyConflict,
     OutcomeUnknown,
     RetryRefused,
+    caused_by,
 )
 from .intake import PROCESS_INTAKE, CommitUnanswered, Intake
 from .models import Order
@@ -58,6 +60,16 @@ class OrderRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Submission:
+    """An order as somebody asks for it: with one key, or one predecessor, at most once."""
+
+    request: OrderRequest
+    owner: AbstractBaseUser
+    idempotency_key: str | None = None
+    retry_of: Order | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Placement:
     """The stored order, and whether this call created it or an earlier one did."""
 
@@ -73,37 +85,58 @@ def place_order(
     retry_of: Order | None = None,
     intake: Intake = PROCESS_INTAKE,
 ) -> Placement:
-    """Store an order with its first event; queue it once it is committed.
+    """Place one order as place_orders() does; raise what that returns as an error."""
+    return place(Submission(request, owner, idempotency_key, retry_of), intake=intake)
 
-    Returning means committed. Raises IdempotencyConflict, RetryRefused when `retry_of`
-    was retried before, DatabaseUnavailable when nothing was stored, OutcomeUnknown when
-    the answer to COMMIT was lost and the order cannot be read either.
+
+def place(submission: Submission, *, intake: Intake = PROCESS_INTAKE) -> Placement:
+    """Place one order as place_orders() does; raise what that returns as an error."""
+    (placed,) = place_orders([submission], intake=intake)
+    if isinstance(placed, Exception):
+        raise placed
+    return placed
+
+
+def place_orders(
+    submissions: Sequence[Submission], *, intake: Intake = PROCESS_INTAKE
+) -> list[Placement | Exception]:
+    """Store orders with their first events; queue them once they are committed.
+
+    A Placement means committed. Otherwise the order's error is returned:
+    IdempotencyConflict, RetryRefused when `retry_of` was retried before,
+    DatabaseUnavailable when it was not stored, OutcomeUnknown when the answer to COMMIT
+    was lost and the order cannot be read either, or another database error.
     """
-    order_id = uuid4()
-    columns = {
-        "id": order_id,
-        "owner_id": owner.pk,
-        "idempotency_key": idempotency_key,
-        "retry_of_id": retry_of.id if retry_of else None,
-        **_columns(request),
-    }
-    try:
-        is_stored = intake.store(columns)
-    except CommitUnanswered as error:
-        _settle_lost_commit(order_id, error)
-        is_stored = True
-    if is_stored:
-        return Placement(order_id, created=True)
-    earlier = _earlier_placement(request, owner, idempotency_key)
-    if earlier is not None:
-        return earlier
-    if retry_of is not None:
-        raise RetryRefused("The order was retried before.")
-    raise DatabaseUnavailable("The database kept no order, and no other has its key.")
+    orders = [_columns(submission) for submission in submissions]
+    results = intake.store_all(orders)
+    lost = [
+        columns["id"]
+        for columns, result in zip(orders, results, strict=True)
+        if isinstance(result, CommitUnanswered)
+    ]
+    found = _found_after_lost_commit(lost) if lost else set()
+    placed: list[Placement | Exception] = []
+    for submission, columns, result in zip(submissions, orders, results, strict=True):
+        order_id = columns["id"]
+        if result is True or order_id in found:
+            placed.append(Placement(order_id, created=True))
+        elif isinstance(result, CommitUnanswered):
+            # "Not there" proves nothing either: the server may still be committing.
+            placed.append(caused_by(result, OutcomeUnknown(order_id)))
+        elif isinstance(result, Exception):
+            placed.append(result)
+        else:
+            placed.append(_placed_before(submission))
+    return placed
 
 
-def _columns(request: OrderRequest) -> dict[str, Any]:
+def _columns(submission: Submission) -> dict[str, Any]:
+    request, retry_of = submission.request, submission.retry_of
     return {
+        "id": uuid4(),
+        "owner_id": submission.owner.pk,
+        "idempotency_key": submission.idempotency_key,
+        "retry_of_id": retry_of.id if retry_of else None,
         "request_hash": request.digest(),
         "order_type": request.order_type,
         "token_in_id": request.token_in.id,
@@ -116,32 +149,35 @@ def _columns(request: OrderRequest) -> dict[str, Any]:
     }
 
 
-def _earlier_placement(
-    request: OrderRequest, owner: AbstractBaseUser, idempotency_key: str | None
-) -> Placement | None:
-    if idempotency_key is None:
-        return None
-    earlier = Order.objects.filter(
-        owner_id=owner.pk, idempotency_key=idempotency_key
-    ).first()
-    if earlier is None:
-        return None
-    if earlier.request_hash != request.digest():
-        raise IdempotencyConflict(
-            "This Idempotency-Key was used for another order. Use a new key."
-        )
-    return Placement(earlier.id, created=False)
+def _placed_before(submission: Submission) -> Placement | Exception:
+    """Return what took the place of an order that was left out."""
+    key = submission.idempotency_key
+    if key is not None:
+        try:
+            earlier = Order.objects.filter(
+                owner_id=submission.owner.pk, idempotency_key=key
+            ).first()
+        except Error as error:
+            return error
+        if earlier is not None:
+            if earlier.request_hash == submission.request.digest():
+                return Placement(earlier.id, created=False)
+            return IdempotencyConflict(
+                "This Idempotency-Key was used for another order. Use a new key."
+            )
+    if submission.retry_of is not None:
+        return RetryRefused("The order was retried before.")
+    return DatabaseUnavailable("The database kept no order, and no other has its key.")
 
 
-def _settle_lost_commit(order_id: UUID, error: Exception) -> None:
-    """Read the order by its id on a new connection; raise unless it is there."""
+def _found_after_lost_commit(order_ids: Collection[UUID]) -> set[UUID]:
+    """Read orders by their ids on a new connection; queue those that are there."""
     connection.close()
     try:
-        stored = Order.objects.filter(id=order_id).exists()
+        found = set(Order.objects.filter(id__in=order_ids).values_list("id", flat=True))
     except Error:
-        stored = False
-    if not stored:
-        # "Not there" proves nothing either: the server may still be committing.
-        raise OutcomeUnknown(order_id) from error
-    logger.warning("order %s was committed although the answer was lost", order_id)
-    queue.enqueue(order_id)
+        found = set()
+    for order_id in found:
+        logger.warning("order %s was committed although the answer was lost", order_id)
+        queue.enqueue(order_id)
+    return found

@@ -20,12 +20,13 @@ from dex.router import load_venues
 from dex.types import VenueAnswer
 
 from . import schema
-from .inputs import accept_order, read_quote_request
+from .inputs import read_quote_request, read_submission
 from .listing import list_orders
 from .models import Order
 from .origins import ws_url
 from .owners import visible_orders
 from .parsers import read_object
+from .placing import place
 from .problems import Problem, order_not_found
 from .quotes import answer_data
 from .serializers import (
@@ -50,9 +51,11 @@ class ApiView(APIView):
 class ExecuteView(ApiView):
     @schema.execute_order
     def post(self, request: Request) -> Response:
-        placement = accept_order(
-            read_object(request._request),
-            idempotency_key=request.headers.get("Idempotency-Key"),
+        placement = place(
+            read_submission(
+                read_object(request._request),
+                idempotency_key=request.headers.get("Idempotency-Key"),
+            )
         )
         # The order is committed: from here on nothing may need the database.
         order_id = placement.order_id

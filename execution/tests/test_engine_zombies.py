@@ -39,7 +39,9 @@ async def test_a_holder_that_wakes_late_changes_nothing_and_is_silent(
 
     assert (await stage.history(order_id), await stage.landed()) == before
     assert len(before[1]) == 1
-    assert caplog.text == ""
+    # Hints of a Redis that is slow for a moment are none of the holder's words.
+    said = [record for record in caplog.records if record.name != "orders.hints"]
+    assert said == []
 
 
 async def test_an_order_that_was_taken_over_right_after_its_claim_is_left_alone(

@@ -121,10 +121,14 @@ def test_two_processes_answer_and_one_that_dies_is_back_without_a_refusal(web):
 def test_connections_that_come_at_once_are_shared_out(web):
     assert wait_until(lambda: len(web.answering()) == 2, TIMEOUT_S)
 
-    fewer, more = web.held(40)
+    def are_shared_out() -> bool:
+        fewer, more = web.held(40)
+        assert fewer + more == 40
+        return bool(fewer >= 15)
 
-    assert fewer + more == 40
-    assert fewer >= 15  # half, but for a process that the machine keeps from its turn
+    # A process that the machine keeps from its turn for long is not waited for, so one
+    # round may fail on a crowded machine. Without turns, none would pass.
+    assert wait_until(are_shared_out, TIMEOUT_S)
 
 
 def test_clients_wait_while_every_process_is_away(web):
