@@ -89,7 +89,7 @@ class SharedPort(Port):
         if self._is_for_another():
             self._leave()
             return
-        self.numberAccepts = 1
+        self.numberAccepts = 4
         super().doRead()  # type: ignore[no-untyped-call]
         if self._more_wait():
             self._leave()
