@@ -2,8 +2,8 @@
 
 Several processes accept from one socket. Twisted takes all connections that wait, so that
 the first to look would get nearly all of those that come at once, and serve them slowly
-while the others idle. Here each takes one at a time, and who has more than another leaves
-it to that one for a moment.
+while the others idle. Here each takes a few at a time, and who has more than another
+leaves the next to that one for a moment.
 
 Twisted keeps what it is to write until the event loop says that the connection takes
 more: a round of the loop, and two calls that tell the kernel what to watch. Here what is
@@ -23,6 +23,9 @@ from twisted.internet.tcp import Port, Server
 from .tally import Tally
 
 TURN_S = 0.001  # for the other processes
+# Connections taken in a turn. By ones the last of a hundred would wait for fifty rounds of
+# a busy loop.
+AT_ONCE = 4
 # Who has the most takes it after so many turns, for the others may be away or stand still,
 TURNS = 50
 # and does not wait for them again for so long.
@@ -89,7 +92,7 @@ class SharedPort(Port):
         if self._is_for_another():
             self._leave()
             return
-        self.numberAccepts = 4
+        self.numberAccepts = AT_ONCE
         super().doRead()  # type: ignore[no-untyped-call]
         if self._more_wait():
             self._leave()

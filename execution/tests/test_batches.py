@@ -29,11 +29,18 @@ class Counting(Database):
     def __init__(self):
         super().__init__()
         self.batches: list[list[Move]] = []
+        self.alone: list[Move] = []
+        self.after_first = contextlib.AsyncExitStack()
 
     async def run(self, call, *args, **kwargs):
-        if call.__name__ == "transition_all":
-            self.batches.append(args[0])
-        return await super().run(call, *args, **kwargs)
+        if call.__name__ == "transition":
+            self.alone.append(args[0])
+        if call.__name__ != "transition_all":
+            return await super().run(call, *args, **kwargs)
+        self.batches.append(args[0])
+        results = await super().run(call, *args, **kwargs)
+        await self.after_first.aclose()
+        return results
 
 
 @pytest.fixture
@@ -140,6 +147,21 @@ async def test_a_locked_order_waits_alone_for_its_lock(stage, batches):
     await waiting
 
     assert await stored(stage, moves) == [["routing"]] * 3
+
+
+async def test_orders_that_were_locked_for_a_moment_share_the_next_batch(
+    stage, counting, batches
+):
+    moves = await first_steps(stage, 3)
+
+    def lock():
+        return [*Order.objects.select_for_update()]
+
+    await counting.after_first.enter_async_context(held_up(lock))
+
+    assert await outcomes(batches, moves) == [None] * 3
+    assert counting.batches == [moves, moves]
+    assert counting.alone == []
 
 
 async def test_an_illegal_move_never_joins_a_batch(stage, counting, batches):

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
-from django.db import connections
+from django.db import connection, connections
 
+from orders.hub import current_hub
 from orders.models import Order, Status
 from orders.threads import in_thread
 
@@ -129,6 +133,91 @@ async def test_answers_come_in_the_order_of_the_messages():
         "not_an_object",
         "validation_failed",
     ]
+
+
+@contextlib.asynccontextmanager
+async def orders_held_up() -> AsyncIterator[None]:
+    """Have somebody else keep the table of orders for the length of a block."""
+    other = await in_thread(psycopg.connect, **connection.get_connection_params())
+    with other:
+        other.execute("LOCK TABLE orders_order IN SHARE MODE")
+        yield
+
+
+async def until_waiting(count: int) -> None:
+    """Wait until so many messages wait for the one that is being placed."""
+    async with asyncio.timeout(10):
+        while len(current_hub().placements._asked._waiting) != count:
+            await asyncio.sleep(0.001)
+
+
+def count_transactions() -> int:
+    """Return by how many transactions the orders were stored."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(DISTINCT xmin::text) FROM orders_order")
+        return int(cursor.fetchone()[0])
+
+
+async def test_what_comes_while_an_order_is_stored_is_stored_together_next():
+    bodies = [order_text(), "rubbish", order_text(amountIn=0), order_text()]
+    async with open_socket() as one, open_socket() as other:
+        async with orders_held_up():
+            await one.send(order_text())
+            await until_waiting(0)
+            for socket in (one, other):
+                for body in bodies:
+                    await socket.send(body)
+            await until_waiting(8)
+        frames = {
+            one: [await one.frame() for _ in range(8)],
+            other: [await other.frame() for _ in range(6)],
+        }
+
+    for socket, before in ((one, ["placed"]), (other, [])):
+        answers = [frame for frame in frames[socket] if "sequence" not in frame]
+        assert [frame.get("code", "placed") for frame in answers] == [
+            *before,
+            "placed",
+            "malformed_json",
+            "validation_failed",
+            "placed",
+        ]
+    assert await in_thread(count_orders) == 5
+    assert await in_thread(count_transactions) == 2
+
+
+async def test_of_one_socket_no_more_than_32_orders_wait_for_their_answer():
+    async with open_socket() as socket:
+        async with orders_held_up():
+            for _ in range(50):
+                await socket.send(order_text())
+            # One is being stored, one is taken already, and 32 wait behind that.
+            await until_waiting(33)
+            assert await socket.is_silent(0.05)
+            await until_waiting(33)
+        frames = [await socket.frame() for _ in range(100)]
+
+    assert sum("wsUrl" in frame for frame in frames) == 50
+    assert await in_thread(count_orders) == 50
+
+
+async def test_an_order_is_stored_although_its_socket_left_meanwhile():
+    async with orders_held_up(), open_socket() as socket:
+        await socket.send(order_text())
+        await socket.send(order_text(amountIn=7))
+        await until_waiting(1)
+
+    async with asyncio.timeout(10):
+        while await in_thread(count_orders) < 2:
+            await asyncio.sleep(0.001)
+
+
+async def test_a_message_that_is_longer_than_a_body_may_be_is_refused():
+    async with open_socket() as socket:
+        problem = await place(socket, memo="x" * 65_536)
+        assert (problem["status"], problem["code"]) == (413, "body_too_large")
+
+        assert set(await place(socket)) == {"orderId", "wsUrl"}
 
 
 async def test_a_socket_that_leaves_takes_no_order_with_it():

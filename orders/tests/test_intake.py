@@ -157,6 +157,23 @@ def test_an_order_that_comes_to_an_idle_intake_waits_for_nobody():
     assert Order.objects.count() == 3
 
 
+def test_orders_of_one_caller_share_a_transaction_and_each_has_its_own_result():
+    (taken,) = orders_of(1, idempotency_key="taken")
+    intake = Intake()
+    intake.store(taken)
+    good, late, wrong = orders_of(3)
+    late["idempotency_key"] = "taken"
+
+    assert intake.store_all([good, late]) == [True, False]
+
+    wrong["amount_in"] = 0
+    (other,) = orders_of(1)
+    stored, error = intake.store_all([other, wrong])
+    assert stored is True
+    assert isinstance(error, IntegrityError)
+    assert stored_ids() == {taken["id"], good["id"], other["id"]}
+
+
 def test_an_order_that_failed_leaves_the_way_free():
     intake = Intake()
     (wrong,) = orders_of(1, amount_in=0)

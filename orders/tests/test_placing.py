@@ -18,7 +18,13 @@ from orders.errors import (
 )
 from orders.models import Order, OrderEvent
 from orders.owners import local_owner
-from orders.placing import OrderRequest, Placement, place_order
+from orders.placing import (
+    OrderRequest,
+    Placement,
+    Submission,
+    place_order,
+    place_orders,
+)
 
 from .helpers import (
     make_owner,
@@ -185,6 +191,59 @@ def test_a_commit_whose_answer_was_lost_is_looked_up_on_a_new_connection(
 
     assert placement == Placement(Order.objects.get().id, created=True)
     assert "was committed although the answer was lost" in caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_each_of_many_orders_has_an_answer_of_its_own():
+    owner = make_owner()
+    first = place_order(make_request(), owner=owner, idempotency_key="taken")
+
+    new, again, conflict, twice, wrong = place_orders(
+        [
+            Submission(make_request(), owner),
+            Submission(make_request(), owner, "taken"),
+            Submission(make_request(amount_in=7), owner, "taken"),
+            Submission(make_request(), owner, "twice"),
+            Submission(make_request(amount_in=0), owner),
+        ]
+    )
+
+    assert isinstance(new, Placement)
+    assert isinstance(twice, Placement)
+    assert (new.created, twice.created) == (True, True)
+    assert again == Placement(first.order_id, created=False)
+    assert isinstance(conflict, IdempotencyConflict)
+    assert isinstance(wrong, IntegrityError)
+    assert set(Order.objects.values_list("id", flat=True)) == {
+        first.order_id,
+        new.order_id,
+        twice.order_id,
+    }
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_orders_whose_commit_went_unanswered_all_are_found_by_one_query(
+    monkeypatch, django_assert_num_queries
+):
+    owner = make_owner()
+    commit = connection._commit  # type: ignore[attr-defined]
+
+    def commit_and_lose_the_answer() -> None:
+        commit()
+        raise OperationalError("server closed the connection unexpectedly")
+
+    submissions = [Submission(make_request(), owner) for _ in range(3)]
+    monkeypatch.setattr(connection, "_commit", commit_and_lose_the_answer)
+    monkeypatch.setattr(connection, "close", lambda: None)
+    with django_assert_num_queries(2):  # the INSERT, and the query
+        placed = place_orders(submissions)
+
+    assert placed == [
+        Placement(one.order_id, created=True)
+        for one in placed
+        if isinstance(one, Placement)
+    ]
+    assert len(placed) == 3 == Order.objects.count()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 from collections.abc import Iterator
@@ -182,7 +183,9 @@ class Greeter(protocol.Factory):
 
 
 @pytest.fixture
-def port() -> Iterator[Any]:
+def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A port that takes one connection in a turn."""
+    monkeypatch.setattr(prompt_tcp, "AT_ONCE", 1)
     make: Any = SharedPort
     port = make(0, Greeter(), interface="127.0.0.1", reactor=reactor)
     port.startListening()
@@ -220,6 +223,22 @@ def test_of_connections_that_wait_it_leaves_the_next_to_the_other_processes(
         assert len(port.factory.accepted) == 2
         assert port in reactor.getReaders()
         assert turns(port) == []
+
+
+def test_it_takes_no_more_than_a_few_of_them_in_a_turn(
+    port: Any, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(prompt_tcp, "AT_ONCE", 4)
+    address = "127.0.0.1", port.getHost().port
+    with contextlib.ExitStack() as clients:
+        for _ in range(6):
+            clients.enter_context(socket.create_connection(address))
+        port.doRead()
+        assert len(port.factory.accepted) == 4
+
+        end_turn(port)
+        port.doRead()
+        assert len(port.factory.accepted) == 6
 
 
 @pytest.fixture
