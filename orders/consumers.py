@@ -19,7 +19,8 @@ from .origins import EXECUTE_PATH, is_secure, may_connect, socket_host, ws_url
 from .parsers import check_size
 from .patience import Patience
 from .placing import Placement
-from .problems import Problem, as_problem, internal_error, not_found, order_not_found
+from .problems import Problem, not_found, order_not_found
+from .socket_intake import problem_of
 from .standing import Standing
 
 logger = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ _SEQUENCE = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
 # What a message is answered with: known already, or still being found out.
-Answer = Problem | asyncio.Future[Placement | Exception]
+Answer = Problem | asyncio.Future[Placement | Problem]
 
 
 class LeanConsumer(AsyncWebsocketConsumer):
@@ -87,7 +88,7 @@ class OrderConsumer(LeanConsumer):
         try:
             await self._start()
         except Exception as error:
-            problem = _problem_of(error)
+            problem = problem_of(error)
             await self.send(text_data=self._error_text(problem))
             await self.close(CLOSE_PROBLEM + problem.status)
 
@@ -96,23 +97,22 @@ class OrderConsumer(LeanConsumer):
     ) -> None:
         if self._answering is None:
             self._answering = asyncio.create_task(self._answer_in_turn())
-        try:
-            answer: Answer = self._placing(text_data)
-        except Problem as problem:
-            answer = problem
-        await self._answers.put(answer)
+        await self._answers.put(self._asked(text_data))
 
-    def _placing(self, text: str | None) -> Answer:
+    def _asked(self, text: str | None) -> Answer:
         if self._watches:
-            raise Problem(
+            return Problem(
                 400,
                 "unexpected_message",
                 "This socket streams one order; open one without orderId to place "
                 "orders.",
             )
         if text is None:
-            raise Problem(400, "binary_message", "Send orders as text messages.")
-        check_size(len(text))
+            return Problem(400, "binary_message", "Send orders as text messages.")
+        try:
+            check_size(len(text))
+        except Problem as problem:
+            return problem.with_traceback(None)
         return self._hub.placements.ask(text)
 
     async def _answer_in_turn(self) -> None:
@@ -120,11 +120,12 @@ class OrderConsumer(LeanConsumer):
             answer = await self._answers.get()
             try:
                 result = await answer if isinstance(answer, asyncio.Future) else answer
-                if isinstance(result, Exception):
-                    raise result
-                await self._accept(result)
+                if isinstance(result, Placement):
+                    await self._accept(result)
             except Exception as error:
-                await self._feed.reply(self._error_text(_problem_of(error)))
+                result = problem_of(error)
+            if isinstance(result, Problem):
+                await self._feed.reply(self._error_text(result))
 
     async def _start(self) -> None:
         order_id, after = _wanted(self.scope["query_string"])
@@ -218,11 +219,3 @@ def _is_over(standing: Standing | None, order_id: UUID, after: int) -> bool:
             f"The order has {standing.last_sequence} events so far.",
         )
     return standing.is_closed and after == standing.last_sequence
-
-
-def _problem_of(error: Exception) -> Problem:
-    problem = as_problem(error)
-    if problem is None:
-        logger.exception("a socket's message failed")
-        return internal_error()
-    return problem

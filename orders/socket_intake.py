@@ -6,6 +6,7 @@ Each message would otherwise cost a turn of a thread, a transaction and a COMMIT
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 
 from django.db import InterfaceError, OperationalError
@@ -15,7 +16,10 @@ from dex.gathered import Gathered
 from .inputs import read_submission
 from .parsers import parse_object
 from .placing import Placement, Submission, place_orders
+from .problems import Problem, as_problem, internal_error
 from .threads import in_thread
+
+logger = logging.getLogger(__name__)
 
 
 class SocketIntake:
@@ -24,27 +28,30 @@ class SocketIntake:
     def __init__(self) -> None:
         self._asked = Gathered(_place_all)
 
-    def ask(self, text: str) -> asyncio.Future[Placement | Exception]:
+    def ask(self, text: str) -> asyncio.Future[Placement | Problem]:
         """Place the order of one message, also if whoever asks is gone by then.
 
-        Orders are placed in the order in which they are asked for. The result is an
-        error as place_orders() or read_submission() has it; raised is what kept all
+        Orders are placed in the order in which they are asked for. Raised is what kept all
         messages of that moment from being looked at, such as a database that is away.
         """
         return asyncio.shield(self._asked.ask(text))
 
 
-async def _place_all(texts: list[str]) -> list[Placement | Exception]:
+async def _place_all(texts: list[str]) -> list[Placement | Problem]:
     return await in_thread(_place, texts)
 
 
-def _place(texts: Sequence[str]) -> list[Placement | Exception]:
+def _place(texts: Sequence[str]) -> list[Placement | Problem]:
     read = [_read(text) for text in texts]
     placed = iter(place_orders([one for one in read if isinstance(one, Submission)]))
-    return [next(placed) if isinstance(one, Submission) else one for one in read]
+    results = [next(placed) if isinstance(one, Submission) else one for one in read]
+    return [
+        problem_of(result) if isinstance(result, Exception) else result
+        for result in results
+    ]
 
 
-def _read(text: str) -> Submission | Exception:
+def _read(text: str) -> Submission | Problem:
     try:
         members = parse_object(text.encode())
         key = members.pop("idempotencyKey", None)
@@ -52,4 +59,15 @@ def _read(text: str) -> Submission | Exception:
     except (OperationalError, InterfaceError):
         raise  # each further message would only wait for the same database
     except Exception as error:  # whatever is wrong with one message fails no other
-        return error
+        return problem_of(error)
+
+
+def problem_of(error: Exception) -> Problem:
+    """Say what a client is told of an error; log one that nobody expected."""
+    problem = as_problem(error)
+    if problem is None:
+        logger.error("a socket's message failed", exc_info=error)
+        problem = internal_error()
+    # A problem that is kept would keep the frames it came through, and with them messages.
+    problem.__context__ = None
+    return problem.with_traceback(None)

@@ -145,9 +145,10 @@ async def orders_held_up() -> AsyncIterator[None]:
 
 
 async def until_waiting(count: int) -> None:
-    """Wait until so many messages wait for the one that is being placed."""
+    """Wait until one message is being placed, and so many wait for it."""
+    asked = current_hub().placements._asked
     async with asyncio.timeout(10):
-        while len(current_hub().placements._asked._waiting) != count:
+        while asked._calling is None or len(asked._waiting) != count:
             await asyncio.sleep(0.001)
 
 
