@@ -190,7 +190,9 @@ async def test_what_comes_while_an_order_is_stored_is_stored_together_next():
 async def test_of_one_socket_no_more_than_32_orders_wait_for_their_answer():
     async with open_socket() as socket:
         async with orders_held_up():
-            for _ in range(50):
+            await socket.send(order_text())
+            await until_waiting(0)
+            for _ in range(49):
                 await socket.send(order_text())
             # One is being stored, one is taken already, and 32 wait behind that.
             await until_waiting(33)
@@ -205,6 +207,7 @@ async def test_of_one_socket_no_more_than_32_orders_wait_for_their_answer():
 async def test_an_order_is_stored_although_its_socket_left_meanwhile():
     async with orders_held_up(), open_socket() as socket:
         await socket.send(order_text())
+        await until_waiting(0)
         await socket.send(order_text(amountIn=7))
         await until_waiting(1)
 
