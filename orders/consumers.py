@@ -66,7 +66,8 @@ class OrderConsumer(LeanConsumer):
         self._hub = current_hub()
         self._watches = False
         self._sender: asyncio.Task[None] | None = None
-        self._answers: asyncio.Queue[Answer] = asyncio.Queue(UNANSWERED)
+        # Only a socket that sends something has these.
+        self._answers: asyncio.Queue[Answer] | None = None
         self._answering: asyncio.Task[None] | None = None
         self._patience = Patience(settings.SOCKET_STALL_S + SERVER_GRACE_S)
         try:
@@ -95,8 +96,9 @@ class OrderConsumer(LeanConsumer):
     async def receive(
         self, text_data: str | None = None, bytes_data: bytes | None = None
     ) -> None:
-        if self._answering is None:
-            self._answering = asyncio.create_task(self._answer_in_turn())
+        if self._answers is None:
+            self._answers = asyncio.Queue(UNANSWERED)
+            self._answering = asyncio.create_task(self._answer_in_turn(self._answers))
         await self._answers.put(self._asked(text_data))
 
     def _asked(self, text: str | None) -> Answer:
@@ -115,9 +117,9 @@ class OrderConsumer(LeanConsumer):
             return problem.with_traceback(None)
         return self._hub.placements.ask(text)
 
-    async def _answer_in_turn(self) -> None:
+    async def _answer_in_turn(self, answers: asyncio.Queue[Answer]) -> None:
         while True:
-            answer = await self._answers.get()
+            answer = await answers.get()
             try:
                 result = await answer if isinstance(answer, asyncio.Future) else answer
                 if isinstance(result, Placement):
