@@ -11,7 +11,7 @@ from .seeds import run_seed, run_seeds
 
 pytestmark = pytest.mark.usefixtures("machine_stage")
 
-SHORT = range(100)
+SHORT = range(50)
 
 
 @pytest.mark.early
