@@ -13,6 +13,9 @@ from uuid import UUID
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
+from .access.principal import Principal, Scope, authentication_required
+from .access.sockets import chosen_subprotocol, principal_of_socket
+from .access.tickets import ticket_for
 from .feed import Feed
 from .hub import current_hub
 from .origins import EXECUTE_PATH, is_secure, may_connect, socket_host, ws_url
@@ -65,6 +68,7 @@ class OrderConsumer(LeanConsumer):
         self._feed = Feed()
         self._hub = current_hub()
         self._watches = False
+        self._principal: Principal | None = None  # until it is known
         self._sender: asyncio.Task[None] | None = None
         # Only a socket that sends something has these.
         self._answers: asyncio.Queue[Answer] | None = None
@@ -85,7 +89,7 @@ class OrderConsumer(LeanConsumer):
             await self.close()
             return
         # Accepted before it is checked: a close code reaches only an open socket.
-        await self.accept()
+        await self.accept(subprotocol=chosen_subprotocol(self.scope))
         try:
             await self._start()
         except Exception as error:
@@ -109,13 +113,15 @@ class OrderConsumer(LeanConsumer):
                 "This socket streams one order; open one without orderId to place "
                 "orders.",
             )
+        if self._principal is None:  # it was refused, and may not have heard of it yet
+            return authentication_required()
         if text is None:
             return Problem(400, "binary_message", "Send orders as text messages.")
         try:
             check_size(len(text))
         except Problem as problem:
             return problem.with_traceback(None)
-        return self._hub.placements.ask(text)
+        return self._hub.placements.ask(self._principal.owner_id, text)
 
     async def _answer_in_turn(self, answers: asyncio.Queue[Answer]) -> None:
         while True:
@@ -130,20 +136,26 @@ class OrderConsumer(LeanConsumer):
                 await self._feed.reply(self._error_text(result))
 
     async def _start(self) -> None:
-        order_id, after = _wanted(self.scope["query_string"])
+        order_id, after, ticket = _wanted(self.scope["query_string"])
+        self._watches = order_id is not None
+        principal = await principal_of_socket(self.scope, order_id, ticket)
+        principal.require(Scope.READ if self._watches else Scope.TRADE)
+        self._principal = principal
         if order_id is not None:
-            self._watches = True
-            if _is_over(await self._hub.standings.read(order_id), order_id, after):
+            standing = await self._hub.standings.read(principal.owner_id, order_id)
+            if _is_over(standing, order_id, after):
                 await self.close(CLOSE_DONE)
                 return
             self._hub.subscribe(self._feed, order_id, after)
         self._sender = asyncio.create_task(self._send_frames())
 
     async def _accept(self, placement: Placement) -> None:
+        assert self._principal is not None  # it placed the order
         address = ws_url(
             placement.order_id,
             host=socket_host(self.scope),
             secure=is_secure(self.scope),
+            ticket=ticket_for(placement.order_id, self._principal),
         )
         accepted = {"orderId": str(placement.order_id), "wsUrl": address}
         await self._feed.reply(json.dumps(accepted))
@@ -180,20 +192,21 @@ class NowhereConsumer(LeanConsumer):
         await self.close(CLOSE_PROBLEM + problem.status)
 
 
-def _wanted(query_string: bytes) -> tuple[UUID | None, int]:
-    """Read `orderId` and `after` from a query string; raises Problem."""
+def _wanted(query_string: bytes) -> tuple[UUID | None, int, str | None]:
+    """Read `orderId`, `after` and `ticket` from a query string; raises Problem."""
     try:
         query = parse_qs(
             query_string.decode(), keep_blank_values=True, max_num_fields=10
         )
     except ValueError:
         raise Problem(400, "bad_request", "The query string is malformed.") from None
-    unknown = sorted(set(query) - {"orderId", "after"})
+    unknown = sorted(set(query) - {"orderId", "after", "ticket"})
     if unknown:
         raise Problem(
             400,
             "unknown_parameter",
-            f"There is no parameter {unknown[0][:64]!r}: only orderId and after.",
+            f"There is no parameter {unknown[0][:64]!r}: only orderId, after and "
+            "ticket.",
         )
     order_ids = query.get("orderId", [])
     afters = query.get("after", ["0"])
@@ -201,13 +214,16 @@ def _wanted(query_string: bytes) -> tuple[UUID | None, int]:
         raise Problem(400, "invalid_order_id", "orderId must be one UUID.")
     if len(afters) > 1 or not _SEQUENCE.fullmatch(afters[0]):
         raise Problem(400, "invalid_after", "after must be one sequence number.")
+    tickets = query.get("ticket", [])
+    if len(tickets) > 1:
+        raise Problem(400, "repeated_parameter", "ticket must be given once.")
     if not order_ids:
-        if "after" in query:
-            raise Problem(
-                400, "missing_order_id", "after needs the orderId that it belongs to."
-            )
-        return None, 0
-    return UUID(order_ids[0]), int(afters[0])
+        for name in ("after", "ticket"):
+            if name in query:
+                detail = f"{name} needs the orderId that it belongs to."
+                raise Problem(400, "missing_order_id", detail)
+        return None, 0, None
+    return UUID(order_ids[0]), int(afters[0]), tickets[0] if tickets else None
 
 
 def _is_over(standing: Standing | None, order_id: UUID, after: int) -> bool:

@@ -21,7 +21,6 @@ from .fields import (
     SlippageField,
     TokenField,
 )
-from .owners import local_owner
 from .parsers import Number
 from .placing import OrderRequest, Submission
 from .problems import FieldError, Problem, invalid
@@ -67,11 +66,11 @@ class OrderRequestSerializer(QuoteRequestSerializer):
 
 
 def read_submission(
-    members: Mapping[str, Any], *, idempotency_key: object
+    members: Mapping[str, Any], *, owner_id: int, idempotency_key: object
 ) -> Submission:
     """Check an order that came by REST or socket; raises Problem."""
     key = None if idempotency_key is None else _checked_key(idempotency_key)
-    return Submission(read_order(members), local_owner(), key)
+    return Submission(read_order(members), owner_id, key)
 
 
 def _checked_key(key: object) -> str:

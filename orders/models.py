@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 
 from dex.models import Token, VenueName
 
+from .access.models import ApiKey
 from .statuses import (
     OPEN,
     TERMINAL,
@@ -31,6 +32,7 @@ __all__ = [
     "STILL_OPEN",
     "TERMINAL",
     "TRANSITIONS",
+    "ApiKey",
     "Attempt",
     "AttemptState",
     "FundsMoved",

@@ -36,10 +36,14 @@ def may_connect(scope: Mapping[str, Any]) -> bool:
     )
 
 
-def ws_url(order_id: UUID, *, host: str, secure: bool) -> str:
-    """Return the address of an order's stream, as its client reaches this site."""
+def ws_url(order_id: UUID, *, host: str, secure: bool, ticket: str = "") -> str:
+    """Return the address of an order's stream, as its client reaches this site.
+
+    `ticket` lets in who has no other proof: see access/tickets.py.
+    """
     base = settings.PUBLIC_WS_URL or f"{'wss' if secure else 'ws'}://{host}"
-    return f"{base}{EXECUTE_PATH}?orderId={order_id}"
+    address = f"{base}{EXECUTE_PATH}?orderId={order_id}"
+    return f"{address}&ticket={ticket}" if ticket else address
 
 
 def socket_host(scope: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Whose orders they are. Until accounts exist, all are those of user `local`."""
+"""Whose orders they are: every query for a client starts from its owner."""
 
 from __future__ import annotations
 
@@ -6,24 +6,19 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import QuerySet
 
+from .access.principal import Principal
 from .models import Order
-from .recent import Recent
 
 LOCAL_OWNER = "local"
-_owners: Recent[str, AbstractBaseUser] = Recent()
 
 
-def visible_orders() -> QuerySet[Order]:
-    """Return the orders that a client may see: those of user `local`, until accounts exist."""
-    return Order.objects.filter(owner__username=LOCAL_OWNER)
+def visible_orders(principal: Principal) -> QuerySet[Order]:
+    """Return the orders that a client may see: its own, whatever groups it is in."""
+    return Order.objects.filter(owner_id=principal.owner_id)
 
 
 def local_owner() -> AbstractBaseUser:
-    """Return the owner of every order until accounts exist: user `local`."""
-    return _owners.get(LOCAL_OWNER, _find_local_owner)
-
-
-def _find_local_owner() -> AbstractBaseUser:
+    """Return user `local`: who acts without a key where ALLOW_ANONYMOUS lets it."""
     owner, created = get_user_model().objects.get_or_create(
         username=LOCAL_OWNER, defaults={"is_active": True}
     )

@@ -64,7 +64,7 @@ class Submission:
     """An order as somebody asks for it: with one key, or one predecessor, at most once."""
 
     request: OrderRequest
-    owner: AbstractBaseUser
+    owner_id: int
     idempotency_key: str | None = None
     retry_of: Order | None = None
 
@@ -86,7 +86,8 @@ def place_order(
     intake: Intake = PROCESS_INTAKE,
 ) -> Placement:
     """Place one order as place_orders() does; raise what that returns as an error."""
-    return place(Submission(request, owner, idempotency_key, retry_of), intake=intake)
+    submission = Submission(request, owner.pk, idempotency_key, retry_of)
+    return place(submission, intake=intake)
 
 
 def place(submission: Submission, *, intake: Intake = PROCESS_INTAKE) -> Placement:
@@ -134,7 +135,7 @@ def _columns(submission: Submission) -> dict[str, Any]:
     request, retry_of = submission.request, submission.retry_of
     return {
         "id": uuid4(),
-        "owner_id": submission.owner.pk,
+        "owner_id": submission.owner_id,
         "idempotency_key": submission.idempotency_key,
         "retry_of_id": retry_of.id if retry_of else None,
         "request_hash": request.digest(),
@@ -155,7 +156,7 @@ def _placed_before(submission: Submission) -> Placement | Exception:
     if key is not None:
         try:
             earlier = Order.objects.filter(
-                owner_id=submission.owner.pk, idempotency_key=key
+                owner_id=submission.owner_id, idempotency_key=key
             ).first()
         except Error as error:
             return error

@@ -18,9 +18,10 @@ MOST = 1_000  # keys; clients choose them
 
 
 class Recent(Generic[K, V]):
-    """Remembers what was read for each key, from any thread, for KEEP_S."""
+    """Remembers what was read for each key, from any thread, for KEEP_S or less."""
 
-    def __init__(self) -> None:
+    def __init__(self, keep_s: float = KEEP_S) -> None:
+        self._keep_s = keep_s
         self._kept: dict[K, tuple[float, V]] = {}
         _all.add(self)
 
@@ -30,15 +31,22 @@ class Recent(Generic[K, V]):
         Nothing found is never remembered: what is new is there at once.
         """
         now = time.monotonic()
-        kept = self._kept.get(key)
-        if kept is not None and now - kept[0] < KEEP_S:
-            return kept[1]
+        kept = self.peek(key)
+        if kept is not None:
+            return kept
         found = read()
         if found:
             if len(self._kept) >= MOST:
                 self._kept.clear()
             self._kept[key] = (now, found)
         return found
+
+    def peek(self, key: K) -> V | None:
+        """Return what is remembered, without reading anything; None for nothing."""
+        kept = self._kept.get(key)
+        if kept is None or time.monotonic() - kept[0] >= min(self._keep_s, KEEP_S):
+            return None
+        return kept[1]
 
     def forget(self) -> None:
         self._kept.clear()

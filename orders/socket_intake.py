@@ -21,6 +21,8 @@ from .threads import in_thread
 
 logger = logging.getLogger(__name__)
 
+Message = tuple[int, str]  # an owner, and what came in its name
+
 
 class SocketIntake:
     """Places the orders of all sockets of a process, those that wait by one call."""
@@ -28,21 +30,21 @@ class SocketIntake:
     def __init__(self) -> None:
         self._asked = Gathered(_place_all)
 
-    def ask(self, text: str) -> asyncio.Future[Placement | Problem]:
-        """Place the order of one message, also if whoever asks is gone by then.
+    def ask(self, owner_id: int, text: str) -> asyncio.Future[Placement | Problem]:
+        """Place an owner's order of one message, also if whoever asks is gone by then.
 
         Orders are placed in the order in which they are asked for. Raised is what kept all
         messages of that moment from being looked at, such as a database that is away.
         """
-        return asyncio.shield(self._asked.ask(text))
+        return asyncio.shield(self._asked.ask((owner_id, text)))
 
 
-async def _place_all(texts: list[str]) -> list[Placement | Problem]:
-    return await in_thread(_place, texts)
+async def _place_all(messages: list[Message]) -> list[Placement | Problem]:
+    return await in_thread(_place, messages)
 
 
-def _place(texts: Sequence[str]) -> list[Placement | Problem]:
-    read = [_read(text) for text in texts]
+def _place(messages: Sequence[Message]) -> list[Placement | Problem]:
+    read = [_read(owner_id, text) for owner_id, text in messages]
     placed = iter(place_orders([one for one in read if isinstance(one, Submission)]))
     results = [next(placed) if isinstance(one, Submission) else one for one in read]
     return [
@@ -51,11 +53,11 @@ def _place(texts: Sequence[str]) -> list[Placement | Problem]:
     ]
 
 
-def _read(text: str) -> Submission | Problem:
+def _read(owner_id: int, text: str) -> Submission | Problem:
     try:
         members = parse_object(text.encode())
         key = members.pop("idempotencyKey", None)
-        return read_submission(members, idempotency_key=key)
+        return read_submission(members, owner_id=owner_id, idempotency_key=key)
     except (OperationalError, InterfaceError):
         raise  # each further message would only wait for the same database
     except Exception as error:  # whatever is wrong with one message fails no other

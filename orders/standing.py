@@ -8,9 +8,10 @@ from uuid import UUID
 
 from dex.gathered import Gathered
 
-from .models import TERMINAL
-from .owners import visible_orders
+from .models import TERMINAL, Order
 from .threads import in_thread
+
+Owned = tuple[int, UUID]  # an owner, and an order that is asked for in its name
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,24 +28,28 @@ class StandingReader:
     def __init__(self) -> None:
         self._asked = Gathered(_read_all)
 
-    async def read(self, order_id: UUID) -> Standing | None:
-        """Return how far an order is; None when a client can see no such order.
+    async def read(self, owner_id: int, order_id: UUID) -> Standing | None:
+        """Return how far an order is; None when this owner has no such order.
 
         Raises database errors.
         """
-        return await self._asked.call(order_id)
+        return await self._asked.call((owner_id, order_id))
 
 
-async def _read_all(order_ids: list[UUID]) -> list[Standing | None]:
-    found = await in_thread(_read, set(order_ids))
-    return [found.get(order_id) for order_id in order_ids]
+async def _read_all(asked: list[Owned]) -> list[Standing | None]:
+    found = await in_thread(_read, set(asked))
+    return [found.get(owned) for owned in asked]
 
 
-def _read(order_ids: Collection[UUID]) -> dict[UUID, Standing]:
-    rows = visible_orders().filter(id__in=order_ids).order_by()
+def _read(asked: Collection[Owned]) -> dict[Owned, Standing]:
+    """Read the orders of all owners at once; each is found only under its own."""
+    rows = Order.objects.filter(
+        owner_id__in={owner_id for owner_id, _ in asked},
+        id__in={order_id for _, order_id in asked},
+    ).order_by()
     return {
-        order_id: Standing(last_sequence, status in TERMINAL)
-        for order_id, last_sequence, status in rows.values_list(
-            "id", "last_sequence", "status"
+        (owner_id, order_id): Standing(last_sequence, status in TERMINAL)
+        for owner_id, order_id, last_sequence, status in rows.values_list(
+            "owner_id", "id", "last_sequence", "status"
         )
     }

@@ -20,6 +20,9 @@ from dex.router import load_venues
 from dex.types import VenueAnswer
 
 from . import schema
+from .access.authentication import acting_for
+from .access.principal import Scope
+from .access.tickets import ticket_for
 from .inputs import read_quote_request, read_submission
 from .listing import list_orders
 from .models import Order
@@ -39,7 +42,12 @@ from .services import cancel_order
 
 
 class ApiView(APIView):
-    """Says what can be done at its address to who tries something else."""
+    """Says what can be done at its address to who tries something else.
+
+    Only who has `scope` is let in: see access/authentication.py.
+    """
+
+    scope = Scope.READ
 
     def http_method_not_allowed(
         self, request: HttpRequest, *args: Any, **kwargs: Any
@@ -49,17 +57,26 @@ class ApiView(APIView):
 
 
 class ExecuteView(ApiView):
+    scope = Scope.TRADE
+
     @schema.execute_order
     def post(self, request: Request) -> Response:
+        principal = acting_for(request)
         placement = place(
             read_submission(
                 read_object(request._request),
+                owner_id=principal.owner_id,
                 idempotency_key=request.headers.get("Idempotency-Key"),
             )
         )
         # The order is committed: from here on nothing may need the database.
         order_id = placement.order_id
-        address = ws_url(order_id, host=request.get_host(), secure=request.is_secure())
+        address = ws_url(
+            order_id,
+            host=request.get_host(),
+            secure=request.is_secure(),
+            ticket=ticket_for(order_id, principal),
+        )
         headers = {"Location": reverse("order", args=[order_id])}
         if not placement.created:
             headers["Idempotency-Replayed"] = "true"
@@ -82,7 +99,9 @@ class ExecuteView(ApiView):
 class OrderListView(ApiView):
     @schema.list_orders
     def get(self, request: Request) -> Response:
-        orders, next_cursor = list_orders(visible_orders(), request.query_params)
+        orders, next_cursor = list_orders(
+            visible_orders(acting_for(request)), request.query_params
+        )
         return Response(
             {
                 "orders": OrderSerializer(orders, many=True).data,
@@ -94,13 +113,15 @@ class OrderListView(ApiView):
 class OrderView(ApiView):
     @schema.retrieve_order
     def get(self, request: Request, order_id: str) -> Response:
-        return Response(OrderDetailSerializer(_find_order(order_id)).data)
+        return Response(OrderDetailSerializer(_find_order(request, order_id)).data)
 
 
 class CancelView(ApiView):
+    scope = Scope.TRADE
+
     @schema.cancel_order
     def post(self, request: Request, order_id: str) -> Response:
-        cancelled = cancel_order(_find_order(order_id))
+        cancelled = cancel_order(_find_order(request, order_id))
         return Response(OrderSerializer(cancelled).data)
 
 
@@ -161,13 +182,14 @@ def _venues() -> Iterator[dict[str, Any]]:
         }
 
 
-def _find_order(text: str) -> Order:
+def _find_order(request: Request, text: str) -> Order:
+    """Find an order of who asks. Raises the same problem for all that are not there."""
     try:
         order_id = UUID(text)
     except ValueError:
         raise order_not_found(text[:64]) from None
     found = (
-        visible_orders()
+        visible_orders(acting_for(request))
         .select_related("token_in", "token_out")
         .prefetch_related("events", "attempts")
         .filter(id=order_id)

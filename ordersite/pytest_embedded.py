@@ -20,6 +20,7 @@ from .isolation import isolate
 # The tests' own settings, whatever this machine's .env and environment say.
 LAYOUT = embedded.Layout(Path(tempfile.mkdtemp(prefix="dex-tests-")).resolve())
 isolate(os.environ, LAYOUT.var_dir)
+os.environ["ALLOW_ANONYMOUS"] = "1"  # tests about access take it back
 os.environ["DJANGO_SETTINGS_MODULE"] = "ordersite.settings"
 
 _servers: list[embedded.Server] = []
@@ -41,9 +42,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 @pytest.fixture(autouse=True)
 def _nothing_remembered() -> None:
     """The rows of the test before are gone."""
+    from orders.access.last_used import LAST_USED
     from orders.recent import forget_all
 
     forget_all()
+    LAST_USED.forget()
 
 
 def _only_distributes(config: pytest.Config) -> bool:

@@ -13,7 +13,10 @@ from django.db import connection, transaction
 from django.test import TransactionTestCase
 
 # What migrations make, and tests never change.
-KEPT = {"auth_permission", "django_content_type"}
+KEPT = {
+    *("auth_permission", "django_content_type"),
+    *("auth_group", "auth_group_permissions"),
+}
 
 
 def delete_rows(case: TransactionTestCase) -> None:

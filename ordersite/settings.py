@@ -153,6 +153,8 @@ STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True  # straight from the packages: nothing to collect
 
 # Orders.
+# Whoever reaches the web process trades without a key, as user `local`.
+ALLOW_ANONYMOUS = env.boolean("ALLOW_ANONYMOUS", default=False)
 ORDER_TTL_S = env.integer("ORDER_TTL_S", default=120, least=1, most=86_400)
 MAX_SLIPPAGE_BPS = env.integer("MAX_SLIPPAGE_BPS", default=5_000, least=0, most=10_000)
 MAX_PRICE_IMPACT_BPS = env.basis_points("MAX_PRICE_IMPACT", default=1_000)
@@ -193,7 +195,6 @@ QUOTE_TIMEOUT_S = env.seconds("QUOTE_TIMEOUT_S", default=2.0, least=0.05, most=6
 COMPUTE_UNIT_PRICE = env.integer(  # micro-lamports
     "COMPUTE_UNIT_PRICE", default=0, least=0, most=10_000_000
 )
-ALLOW_ANONYMOUS = env.boolean("ALLOW_ANONYMOUS", default=False)
 ALLOW_SINGLE_RPC = env.boolean("ALLOW_SINGLE_RPC", default=False)
 
 # Raydium's program has another address on devnet.
@@ -203,9 +204,8 @@ VENUES = {
 }
 
 REST_FRAMEWORK = {
-    # No accounts yet: a session would let a foreign page act through a browser.
-    "DEFAULT_AUTHENTICATION_CLASSES": [],
-    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["orders.access.authentication.Authentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["orders.access.authentication.HasScope"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "orders.answers.exception_handler",
@@ -215,6 +215,9 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Places orders on Solana's DEXes and streams what becomes of them.",
     "VERSION": "0.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    # The document of the API holds nobody's data.
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": f"/{STATIC_URL}orders/icon.svg",
     "REDOC_DIST": "SIDECAR",

@@ -47,12 +47,6 @@ def check_allowed(*, is_localnet: bool, endpoints: int) -> None:
     """Raise ChainRefused for a chain with real funds that the settings do not allow."""
     if is_localnet:
         return
-    if not settings.ALLOW_ANONYMOUS:
-        raise ChainRefused(
-            "The endpoints serve a chain that is not localnet, and anyone who reaches "
-            "the web process could trade with the wallet. Set ALLOW_ANONYMOUS=1 if only "
-            "you can reach it, or unset SOLANA_RPC_URLS to use localnet."
-        )
     if endpoints < 2 and not settings.ALLOW_SINGLE_RPC:
         raise ChainRefused(
             "One endpoint alone could hide a landed transaction. Name two of different "

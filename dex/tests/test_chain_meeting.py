@@ -122,28 +122,20 @@ async def test_a_chain_of_which_no_node_tells_a_version_is_not_met(version: Any)
 
 
 @pytest.mark.parametrize("version", [REAL, {"localnet": "yes"}, {"localnet": 1}])
-async def test_whatever_does_not_say_localnet_is_real_and_refused(version: Any):
-    async with nodes(version, version) as rpc:
-        with pytest.raises(ChainRefused, match="ALLOW_ANONYMOUS=1") as caught:
+async def test_whatever_does_not_say_localnet_is_real_and_refused_behind_one_endpoint(
+    version: Any,
+):
+    async with nodes(version) as rpc:
+        with pytest.raises(ChainRefused, match="ALLOW_SINGLE_RPC=1") as caught:
             await meet(rpc, WALLET)
 
     assert caught.value.code == "chain_refused"
     assert await stored() is None
 
 
-async def test_a_real_chain_behind_one_endpoint_is_refused(settings: Settings):
-    settings.ALLOW_ANONYMOUS = True
-    async with nodes(REAL) as rpc:
-        with pytest.raises(ChainRefused, match="ALLOW_SINGLE_RPC=1"):
-            await meet(rpc, WALLET)
-
-    assert await stored() is None
-
-
 async def test_a_real_chain_is_met_where_the_settings_allow_it(
     settings: Settings,
 ):
-    settings.ALLOW_ANONYMOUS = True
     async with nodes(REAL, REAL) as rpc:
         met = await meet(rpc, WALLET)
     assert not met.is_localnet

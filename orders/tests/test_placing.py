@@ -200,11 +200,11 @@ def test_each_of_many_orders_has_an_answer_of_its_own():
 
     new, again, conflict, twice, wrong = place_orders(
         [
-            Submission(make_request(), owner),
-            Submission(make_request(), owner, "taken"),
-            Submission(make_request(amount_in=7), owner, "taken"),
-            Submission(make_request(), owner, "twice"),
-            Submission(make_request(amount_in=0), owner),
+            Submission(make_request(), owner.pk),
+            Submission(make_request(), owner.pk, "taken"),
+            Submission(make_request(amount_in=7), owner.pk, "taken"),
+            Submission(make_request(), owner.pk, "twice"),
+            Submission(make_request(amount_in=0), owner.pk),
         ]
     )
 
@@ -232,7 +232,7 @@ def test_of_many_orders_whose_commit_went_unanswered_all_are_found_by_one_query(
         commit()
         raise OperationalError("server closed the connection unexpectedly")
 
-    submissions = [Submission(make_request(), owner) for _ in range(3)]
+    submissions = [Submission(make_request(), owner.pk) for _ in range(3)]
     monkeypatch.setattr(connection, "_commit", commit_and_lose_the_answer)
     asked: list[str] = []
 

@@ -38,11 +38,12 @@ async def test_those_who_ask_while_a_query_runs_share_the_next_one(queries):
     foreign = await in_thread(lambda: make_order(owner=make_owner("other")))
     reader = StandingReader()
 
-    first = asyncio.create_task(reader.read(open_order.id))
+    first = asyncio.create_task(reader.read(open_order.owner_id, open_order.id))
     await asyncio.sleep(0)
     await asyncio.sleep(0)  # its query has begun
     asked = [closed.id, open_order.id, closed.id, foreign.id, uuid4()]
-    rest = await asyncio.gather(*map(reader.read, asked))
+    reading = (reader.read(open_order.owner_id, order_id) for order_id in asked)
+    rest = await asyncio.gather(*reading)
 
     assert await first == Standing(1, is_closed=False)
     assert rest == [
@@ -67,19 +68,20 @@ async def test_a_query_that_fails_is_told_to_each_and_the_next_is_tried_again(
 
     monkeypatch.setattr(standing, "_read", fail)
     told = await asyncio.gather(
-        *(reader.read(order.id) for _ in range(3)), return_exceptions=True
+        *(reader.read(order.owner_id, order.id) for _ in range(3)),
+        return_exceptions=True,
     )
     monkeypatch.setattr(standing, "_read", read)
 
     assert [type(error) for error in told] == [OperationalError] * 3
-    assert await reader.read(order.id) == Standing(1, is_closed=False)
+    assert await reader.read(order.owner_id, order.id) == Standing(1, is_closed=False)
 
 
 async def test_a_socket_that_leaves_while_it_waits_disturbs_nobody():
     order = await in_thread(make_order)
     reader = StandingReader()
-    gone = asyncio.create_task(reader.read(order.id))
-    stays = asyncio.create_task(reader.read(order.id))
+    gone = asyncio.create_task(reader.read(order.owner_id, order.id))
+    stays = asyncio.create_task(reader.read(order.owner_id, order.id))
     await asyncio.sleep(0)
     gone.cancel()
 

@@ -1,0 +1,151 @@
+"""API keys: made, looked up, revoked. The text of a key is shown once and kept nowhere."""
+
+from __future__ import annotations
+
+import hmac
+import re
+import secrets
+import string
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from orders.recent import Recent
+
+from .groups import scopes_of
+from .last_used import LAST_USED
+from .models import ApiKey
+from .principal import Principal, Scope
+
+# With what a revoked key may still do until then, revoking takes effect within a second.
+KEEP_S = 0.5
+_LETTERS = string.ascii_lowercase + string.digits
+_KEY = re.compile(r"dex_([a-z0-9]{8})_([A-Za-z0-9_-]{43})", re.ASCII)
+_NO_HASH = sha256(b"").hexdigest()  # of no secret: a secret has 43 characters
+
+LIVE = Q(revoked_at__isnull=True) & (
+    Q(expires_at__isnull=True) | Q(expires_at__gt=Now())
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A key as its row stands: what it allows now, nothing when it does not count."""
+
+    principal: Principal
+    secret_hash: str
+
+    @property
+    def counts(self) -> bool:
+        return bool(self.principal.scopes)
+
+
+def make_key(
+    owner: AbstractBaseUser,
+    name: str,
+    scopes: Iterable[Scope],
+    expires_at: datetime | None = None,
+) -> tuple[ApiKey, str]:
+    """Make a key; return its row, and its text, which nobody can read again."""
+    key = ApiKey(
+        owner_id=owner.pk, name=name, scopes=sorted(scopes), expires_at=expires_at
+    )
+    return key, issue(key)
+
+
+def issue(key: ApiKey) -> str:
+    """Store a new key under a secret of its own; return its text."""
+    key.prefix = "".join(secrets.choice(_LETTERS) for _ in range(8))
+    secret = secrets.token_urlsafe(32)
+    key.secret_hash = _hash(secret)
+    key.save(force_insert=True)
+    return f"dex_{key.prefix}_{secret}"
+
+
+def revoke(*which: Q, **columns: Any) -> int:
+    """Revoke the keys that are not revoked yet; return how many."""
+    keys = ApiKey.objects.filter(*which, revoked_at__isnull=True, **columns)
+    return keys.update(revoked_at=Now())
+
+
+def find_key(text: str) -> Principal | None:
+    """Return who acts with a key, None when it does not count. May ask the database.
+
+    What was found is remembered for KEEP_S. Raises database errors.
+    """
+    principal = _by_text.get(_name(text), lambda: _read(text))
+    if principal is not None and principal.key_id is not None:
+        LAST_USED.note(principal.key_id)
+    return principal
+
+
+def remembered_key(text: str) -> Principal | None:
+    """Return what find_key() would without asking the database; None: ask it."""
+    return _by_text.peek(_name(text))
+
+
+def find_key_by_id(key_id: int) -> Principal | None:
+    """Return who acts for a key that was proved before, None when it counts no more."""
+    return _by_id.get(key_id, lambda: _counting(_standing(id=key_id)))
+
+
+def remembered_key_by_id(key_id: int) -> Principal | None:
+    """Return what find_key_by_id() would without asking the database; None: ask it."""
+    return _by_id.peek(key_id)
+
+
+_by_text: Recent[bytes, Principal | None] = Recent(KEEP_S)
+_by_id: Recent[int, Principal | None] = Recent(KEEP_S)
+
+
+def _name(text: str) -> bytes:
+    """Name a key in memory without keeping it there."""
+    return sha256(text.encode()).digest()
+
+
+def _hash(secret: str) -> str:
+    return sha256(secret.encode()).hexdigest()
+
+
+def _read(text: str) -> Principal | None:
+    parts = _KEY.fullmatch(text)
+    if parts is None:
+        return None
+    prefix, secret = parts.groups()
+    standing = _standing(prefix=prefix)
+    # Compared also when there is none, and before anything else is looked at.
+    expected = standing.secret_hash if standing else _NO_HASH
+    if not hmac.compare_digest(_hash(secret), expected):
+        return None
+    return _counting(standing)
+
+
+def _counting(standing: Standing | None) -> Principal | None:
+    return standing.principal if standing is not None and standing.counts else None
+
+
+def _standing(**which: Any) -> Standing | None:
+    """Read one key with its owner and the owner's groups, by one query."""
+    rows = list(
+        ApiKey.objects.filter(**which)
+        .annotate(is_live=LIVE)
+        .order_by()
+        .values_list(
+            *("id", "owner_id", "secret_hash", "scopes", "is_live"),
+            *("owner__is_active", "owner__is_superuser", "owner__groups__name"),
+        )
+    )
+    if not rows:
+        return None
+    key_id, owner_id, secret_hash, named, is_live, is_active, is_superuser, _ = rows[0]
+    scopes: frozenset[Scope] = frozenset()
+    if is_live and is_active:
+        scopes = scopes_of((row[-1] for row in rows), is_superuser=is_superuser)
+    allowed = scopes & frozenset(map(Scope, named))
+    return Standing(Principal(owner_id, key_id, allowed, "key"), secret_hash)

@@ -1,0 +1,75 @@
+"""Who opens a socket: asked once, at its beginning, and mostly without a thread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from orders.threads import in_thread
+
+from .authentication import (
+    anonymous_principal,
+    bearer_key,
+    principal_of_header,
+    remembered_anonymous,
+)
+from .keys import remembered_key
+from .principal import Principal, invalid_key, invalid_ticket
+from .tickets import read_ticket
+
+# What a page in a browser can send instead of a header: `new WebSocket(url, ["dex.v1",
+# "key.<key>"])`. Only the first is answered, for the other is a secret.
+SUBPROTOCOL = "dex.v1"
+_KEY_PROTOCOL = "key."
+
+
+async def principal_of_socket(
+    scope: Mapping[str, Any], order_id: UUID | None, ticket: str | None
+) -> Principal:
+    """Return who opens a socket: by its header, else by its ticket, else nobody.
+
+    Raises Problem for a proof that does not count, whatever the others are worth, and
+    database errors.
+    """
+    header = _authorization(scope)
+    if header is not None:
+        if (found := remembered_key(bearer_key(header))) is not None:
+            return found
+        return await in_thread(principal_of_header, header)
+    if ticket is not None and order_id is not None:
+        return await _holder(ticket, order_id)
+    if (local := remembered_anonymous()) is not None:
+        return local
+    return await in_thread(anonymous_principal)
+
+
+def chosen_subprotocol(scope: Mapping[str, Any]) -> str | None:
+    """Return the subprotocol that a handshake is answered with, None for none."""
+    return SUBPROTOCOL if SUBPROTOCOL in scope.get("subprotocols", ()) else None
+
+
+async def _holder(text: str, order_id: UUID) -> Principal:
+    ticket = read_ticket(text, order_id)
+    if ticket is None:
+        raise invalid_ticket()
+    holder = ticket.remembered_holder() or await in_thread(ticket.holder)
+    if holder is None:
+        raise invalid_ticket()
+    return holder
+
+
+def _authorization(scope: Mapping[str, Any]) -> str | None:
+    """Return the one Authorization that a handshake brings. Raises `invalid_key`."""
+    found = [
+        value.decode("latin1")
+        for name, value in scope.get("headers", ())
+        if name == b"authorization"
+    ] + [
+        f"Bearer {name.removeprefix(_KEY_PROTOCOL)}"
+        for name in scope.get("subprotocols", ())
+        if name.startswith(_KEY_PROTOCOL)
+    ]
+    if len(found) > 1:
+        raise invalid_key()
+    return found[0] if found else None
