@@ -53,16 +53,25 @@ class Socket:
     """One WebSocket of a test, without a server between."""
 
     def __init__(
-        self, query: str, headers: Sequence[tuple[bytes, bytes]], path: str = PATH
+        self,
+        query: str,
+        headers: Sequence[tuple[bytes, bytes]],
+        path: str = PATH,
+        subprotocols: Sequence[str] = (),
     ) -> None:
+        self.subprotocol: str | None = None
         # The stubs know only patterns that Channels changed.
         application = URLRouter(websocket_urlpatterns)  # type: ignore[arg-type]
         self._communicator = WebsocketCommunicator(
-            application, path + query, headers=list(headers)
+            application,
+            path + query,
+            headers=list(headers),
+            subprotocols=list(subprotocols),
         )
 
     async def connect(self) -> bool:
-        accepted, _ = await self._communicator.connect(timeout=TIMEOUT_S)
+        accepted, chosen = await self._communicator.connect(timeout=TIMEOUT_S)
+        self.subprotocol = chosen
         return bool(accepted)
 
     async def send(self, text: str | None = None, raw: bytes | None = None) -> None:
@@ -94,10 +103,14 @@ class Socket:
 
 @asynccontextmanager
 async def open_socket(
-    query: str = "", headers: Sequence[tuple[bytes, bytes]] = (), *, path: str = PATH
+    query: str = "",
+    headers: Sequence[tuple[bytes, bytes]] = (),
+    *,
+    path: str = PATH,
+    subprotocols: Sequence[str] = (),
 ) -> AsyncIterator[Socket]:
     """Open a socket that is accepted, and leave it at the end."""
-    socket = Socket(query, headers, path)
+    socket = Socket(query, headers, path, subprotocols)
     assert await socket.connect()
     yield socket
     await socket.leave()

@@ -1,0 +1,52 @@
+"""Users with groups and keys, and clients that act for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import Group, User
+from django.test import Client
+
+from orders.access.keys import make_key
+from orders.access.principal import Scope
+
+from .helpers import make_owner
+
+BOTH = (Scope.READ, Scope.TRADE)
+
+
+def make_user(username: str, *groups: str) -> User:
+    user = make_owner(username)
+    user.groups.set(Group.objects.filter(name__in=groups))
+    return user
+
+
+def make_text(
+    user: User, scopes: Iterable[Scope] = BOTH, expires_at: datetime | None = None
+) -> str:
+    """Make a key; return its text."""
+    return make_key(user, "test", scopes, expires_at)[1]
+
+
+def bearer(text: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {text}"}
+
+
+def keyed(text: str) -> Client:
+    """Return a client that sends a key with each request."""
+    return Client(raise_request_exception=False, headers=bearer(text))
+
+
+def trader(username: str) -> Client:
+    """Make a user who may read and trade; return a client with a key of theirs."""
+    return keyed(make_text(make_user(username, "trader")))
+
+
+def socket_headers(text: str) -> list[tuple[bytes, bytes]]:
+    return [(b"authorization", f"Bearer {text}".encode())]
+
+
+def refusal(answer: Any) -> tuple[int, str]:
+    return answer.status_code, answer.json()["code"]
