@@ -96,3 +96,16 @@ def check_log_level(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
             ),
         ]
     return []
+
+
+@register(deploy=True)
+def check_anonymous(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    if settings.ALLOW_ANONYMOUS:
+        return [
+            Error(
+                "ALLOW_ANONYMOUS is set: whoever reaches the site trades with the wallet.",
+                hint="Unset it, and make keys with `manage.py apikey create`.",
+                id="ordersite.E007",
+            ),
+        ]
+    return []

@@ -21,8 +21,8 @@ from dex.solana.configured import configured_client
 from dex.solana.meeting import meet
 from dex.solana.rpc import RpcClient
 from dex.solana.wallet import Wallet, create_wallet
-from orders.owners import local_owner
 
+from .development import make_development_key
 from .embedded.layout import write_once
 from .webs import CONNECTIONS
 
@@ -38,13 +38,14 @@ def prepare(say: Callable[[str], None]) -> None:
     say("database: migrated")
     if wish := _wish_for_connections():
         say(wish)
-    local_owner()  # the owner of every order
     if settings.USES_EMBEDDED_POSTGRES:
         say(_make_development_user())
     known = known_chain()
     wallet, genesis = asyncio.run(_visit_chain(known, say))
     say(f"wallet: {wallet.address}")
     if genesis is not None:
+        if settings.USES_EMBEDDED_POSTGRES:
+            say(make_development_key())
         tokens, pools = allow_genesis(genesis)
         say(f"allow-list: {tokens} tokens and {pools} pools of localnet added")
 

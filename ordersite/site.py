@@ -16,6 +16,7 @@ from django.core.management.base import CommandError
 from dex.solana.wallet import create_wallet
 
 from .console import Console
+from .development import development_key
 from .embedded import Postgres, Valkey
 from .exclusive import LOCALNET_NODES, claim_localnet_ports
 from .preparation import DEVELOPMENT_USER, password_file
@@ -233,6 +234,14 @@ def welcome() -> str:
     login = "(make one with `manage.py createsuperuser`)"
     if settings.USES_EMBEDDED_POSTGRES:
         login = f"({DEVELOPMENT_USER} / {password_file().read_text().strip()})"
+    credentials = ""
+    if key := development_key():
+        credentials = f" -H 'Authorization: Bearer {key}'"
+    elif not settings.ALLOW_ANONYMOUS:
+        login += (
+            "\n  API key    make one with `manage.py apikey create`, and set KEY to it"
+        )
+        credentials = ' -H "Authorization: Bearer $KEY"'
     order = (
         '{"type":"market","tokenIn":"A","tokenOut":"B","amountIn":100,"slippage":0.01}'
     )
@@ -243,6 +252,6 @@ Ready. Ctrl-C stops everything; logs are in {settings.EMBEDDED.logs}
   Admin      {site}/admin/ {login}
   API docs   {site}/api/docs/
 
-  curl -s -X POST {site}/api/orders/execute \\
+  curl -s -X POST {site}/api/orders/execute{credentials} \\
     -H 'Content-Type: application/json' -d '{order}'
 """

@@ -3,12 +3,12 @@ from __future__ import annotations
 from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
-from django.views.generic import RedirectView, TemplateView
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from orders import answers
 
-from . import health
+from . import health, pages
 
 # Below /api/ every error is a problem in JSON.
 handler400 = answers.handler400
@@ -19,7 +19,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="test-page")),
     path(
         "test-concurrent-orders",
-        TemplateView.as_view(template_name="test-concurrent-orders.html"),
+        pages.test_page,
         name="test-page",
     ),
     # Browsers ask here when an answer names no icon of its own, as JSON cannot.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .keys import ApiKeyAdmin
 from .orders import OrderAdmin
 
-__all__ = ["OrderAdmin"]
+__all__ = ["ApiKeyAdmin", "OrderAdmin"]

@@ -59,7 +59,7 @@ class Socket:
         path: str = PATH,
         subprotocols: Sequence[str] = (),
     ) -> None:
-        self.subprotocol: str | None = None
+        self.subprotocol: Any = None
         # The stubs know only patterns that Channels changed.
         application = URLRouter(websocket_urlpatterns)  # type: ignore[arg-type]
         self._communicator = WebsocketCommunicator(

@@ -67,7 +67,7 @@ class Ordered:
 class EngineClient:
     """One HTTP client for all orders of a run, and what went wrong on the way."""
 
-    def __init__(self, url: str, bodies: Sequence[str]) -> None:
+    def __init__(self, url: str, bodies: Sequence[str], key: str = "") -> None:
         self.counts = Counts()
         self.orders: list[Ordered] = []
         # What kept an order from being placed or heard, by its kind.
@@ -75,6 +75,7 @@ class EngineClient:
         self._url = url + PATH
         self._list_url = f"{url}/api/orders"
         self._bodies = itertools.cycle([body.encode() for body in bodies])
+        self._credentials = {"Authorization": f"Bearer {key}"} if key else {}
         self._sessions: list[aiohttp.ClientSession] = []
         self._ended = self._every = 0
         self._tell: Callable[[int], None] = lambda ended: None
@@ -178,6 +179,7 @@ class EngineClient:
                 aiohttp.ClientSession(
                     connector=aiohttp.TCPConnector(limit=0, local_addr=source),
                     timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
+                    headers=self._credentials,
                     cookie_jar=aiohttp.DummyCookieJar(),
                 )
             )

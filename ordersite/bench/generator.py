@@ -39,6 +39,7 @@ class Task:
     url: str
     bodies: list[str]
     plan: Plan
+    key: str = ""  # with which it asks; none where everybody may
 
     def line(self) -> str:
         return json.dumps(asdict(self))
@@ -46,12 +47,13 @@ class Task:
 
 def read_task(line: str) -> Task:
     members = json.loads(line)
-    return Task(members["url"], members["bodies"], Plan(**members["plan"]))
+    plan = Plan(**members["plan"])
+    return Task(members["url"], members["bodies"], plan, members["key"])
 
 
 async def generate(task: Task) -> dict[str, Any]:
     """Carry out a plan and return its figures."""
-    client = EngineClient(task.url, task.bodies)
+    client = EngineClient(task.url, task.bodies, task.key)
     try:
         if task.plan.shape == "idle":
             return await _hold(client, task.plan)

@@ -87,14 +87,15 @@ def measure(
     url: str,
     *,
     root: int | None,
+    key: str = "",
     claims: Callable[[], Mapping[str, int]] = dict,
 ) -> Record:
     """Carry out a plan against the engine at `url`; return what is known of it.
 
     `root` is the process below which the engine's processes are, None when they are
-    elsewhere; `claims` tells how many orders each of them has claimed. Raises RunFailed.
+    elsewhere; `key` is an API key that may read and trade; `claims` tells how many orders each of them has claimed. Raises RunFailed.
     """
-    task = Task(url, orders.bodies(plan), plan)
+    task = Task(url, orders.bodies(plan), plan, key)
     with generating(task) as generator:
         meter = Meter(root, generator.process.pid)
         generator.hear(READY)

@@ -31,16 +31,17 @@ SHARED_SOCKETS, SHARE_ON_SHARED = 4, 0.4
 # So many orders have a second client, which comes up to so many seconds later.
 SHARE_WATCHED, WATCHES_AFTER_S = 0.25, 4.0
 CLOSE_DONE = 1000
-NEVER_AGAIN = (4400, 4404)
+NEVER_AGAIN = (4400, 4401, 4403, 4404)
 
 
 class Clients:
     """Places orders over REST and sockets, and logs every frame."""
 
-    def __init__(self, port: int, *, seed: int) -> None:
+    def __init__(self, port: int, *, seed: int, key: str = "") -> None:
         self.tickets: list[Ticket] = []
         self.watchers: list[Ticket] = []
         self._url = f"http://127.0.0.1:{port}/api/orders/execute"
+        self._credentials = {"Authorization": f"Bearer {key}"} if key else {}
         self._rng = random.Random(f"clients:{seed}")
         self._loop = BackgroundLoop("clients")
         self._session: aiohttp.ClientSession | None = None
@@ -77,6 +78,7 @@ class Clients:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0),
+                headers=self._credentials,
                 timeout=aiohttp.ClientTimeout(total=POST_TIMEOUT_S),
             )
             for _ in range(SHARED_SOCKETS):

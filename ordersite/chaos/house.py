@@ -17,6 +17,7 @@ from dex.chain import known_chain
 from dex.localnet.store import Store
 from execution.audit.landed import Landed, read_landed
 from ordersite.console import Console
+from ordersite.development import development_key
 from ordersite.exclusive import claim_web_port
 from ordersite.site import Site
 from ordersite.variation import Variation, names
@@ -167,6 +168,7 @@ def _post(
     headers = {"Content-Type": "application/json"}
     if key is not None:
         headers["Idempotency-Key"] = key
+        headers["Authorization"] = f"Bearer {development_key()}"
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
     try:
         connection.request("POST", path, body, headers)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.db import connection
 
+from ordersite.development import development_key
+
 from .bounds import late_events, late_recoveries
 from .client_log import compare
 from .clients import Clients
@@ -60,7 +62,7 @@ def run(plan: Plan, house: House, say: Say) -> list[Violation]:
     )
     seconds = sum(phase.seconds for phase in phases)
     strikes = Schedule(plan.counts, house.holders, seconds=seconds, seed=plan.seed)
-    clients = Clients(settings.PORT, seed=plan.seed)
+    clients = Clients(settings.PORT, seed=plan.seed, key=development_key())
     load = _load(plan, house, clients, seconds)
     striker = Striker(
         strikes, house.caretaker, house.killer, house.nodes, load.open_orders

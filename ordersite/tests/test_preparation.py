@@ -15,7 +15,12 @@ from dex.chain import known_chain
 from dex.localnet.testing import RunningLocalnet
 from dex.models import Chain, Pool, Token
 from dex.solana.wallet import Wallet
+from orders.access.keys import find_key, revoke
+from orders.access.models import ApiKey
+from orders.access.principal import EVERYTHING
+from orders.recent import forget_all
 from ordersite import preparation
+from ordersite.development import development_key, key_file
 from ordersite.preparation import prepare
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -97,12 +102,54 @@ def test_the_development_user_can_log_in_with_the_password_in_the_file(
     assert path.read_text() not in "\n".join(said)
 
 
-def test_a_database_of_yours_gets_no_development_user(
+def test_the_development_key_reads_and_trades_and_survives_until_it_is_revoked(
+    localnet: RunningLocalnet,
+):
+    said: list[str] = []
+    prepare(said.append)
+    first = development_key()
+    prepare(said.append)
+    assert development_key() == first
+
+    principal = find_key(first)
+    assert principal is not None
+    assert principal.scopes == EVERYTHING
+    assert principal.owner_id == get_user_model().objects.get(username="local").pk
+    assert stat.S_IMODE(key_file().stat().st_mode) == 0o600
+    assert first.split("_")[2] not in "\n".join(said)
+
+    revoke(prefix=first[4:12])
+    forget_all()
+    prepare(said.append)
+    assert development_key() != first
+    assert find_key(development_key()) is not None
+    assert find_key(first) is None
+    assert stat.S_IMODE(key_file().stat().st_mode) == 0o600
+
+
+def test_a_development_key_of_a_database_that_is_gone_is_made_anew(
+    localnet: RunningLocalnet,
+):
+    prepare(lambda line: None)
+    first = development_key()
+    ApiKey.objects.all().delete()
+    forget_all()
+
+    prepare(lambda line: None)
+
+    assert development_key() != first
+    assert find_key(development_key()) is not None
+
+
+def test_a_database_of_yours_gets_no_development_user_and_no_key(
     localnet: RunningLocalnet, settings: Settings
 ):
     settings.USES_EMBEDDED_POSTGRES = False
 
     prepare(lambda line: None)
+
+    assert not ApiKey.objects.exists()
+    assert not key_file().exists()
 
     assert not get_user_model().objects.filter(is_superuser=True).exists()
     assert not preparation.password_file().exists()

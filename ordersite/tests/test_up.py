@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -53,6 +55,7 @@ class Installation:
             **os.environ,
             "VAR_DIR": str(var_dir),
             "PORT": str(self.port),
+            "ALLOW_ANONYMOUS": "0",
             "LOCALNET_PORT": str(20_000 + self.port % 10_000),
         }
         self.started: list[psutil.Process] = []
@@ -115,12 +118,19 @@ class Installation:
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}/api/orders/execute",
             json.dumps(order).encode(),
-            {"Content-Type": "application/json"},
+            {"Content-Type": "application/json", "Authorization": self.printed_key()},
         )
         with urllib.request.urlopen(request, timeout=10) as answer:
             assert answer.status == 201
             created: dict[str, str] = json.load(answer)
         return created
+
+    def printed_key(self) -> str:
+        """Return the Authorization of the newest curl line, as a shell would read it."""
+        *_, line = (line for line in self.lines if "curl -s" in line)
+        words = shlex.split(line.removesuffix("\\"))
+        [header] = [word for word in words if word.startswith("Authorization: ")]
+        return header.removeprefix("Authorization: ")
 
     def history(self, ws_url: str) -> list[str]:
         """Return the statuses that a socket shows until the server closes it."""
@@ -144,6 +154,15 @@ def test_an_order_is_confirmed_by_the_real_processes(installation: Installation)
     happy = ["pending", "routing", "building", "submitted", "confirmed"]
     installation.start()
 
+    # Nobody trades without the key, and none of the logs holds it.
+    key = installation.printed_key()
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(
+            f"http://127.0.0.1:{installation.port}/api/orders", timeout=10
+        )
+    assert key.removeprefix("Bearer ") == (
+        (installation.layout.var_dir / "development_key").read_text()
+    )
     created = installation.post(SEEDS_ORDER)
     assert set(created) == {"orderId", "wsUrl"}
     assert installation.history(created["wsUrl"]) == happy
@@ -163,12 +182,15 @@ def test_an_order_is_confirmed_by_the_real_processes(installation: Installation)
     created = installation.post(FORKED_ORDER)
     assert installation.history(created["wsUrl"]) == happy
 
+    for log in installation.layout.logs.iterdir():
+        assert key.split("_")[2] not in log.read_text()
     assert installation.end(signal.SIGTERM) == []
     assert installation.process.returncode == 0
     assert installation.lines[-1] == "up       | everything has stopped"
 
     # The next start finds its data; a killed one leaves nobody behind either.
     installation.start()
+    assert installation.printed_key() == key
     assert installation.history(created["wsUrl"]) == happy
     assert installation.end(signal.SIGKILL) == []
 

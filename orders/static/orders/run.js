@@ -7,9 +7,18 @@ const QUIET_MS = 5_000; // after this long without an event the stored order is 
 const WINDOW = 20; // messages under way on the socket that takes orders: a drop wastes no more
 const BACK_OFF_MS = [250, 500, 1_000, 2_000, 4_000];
 
+// The embedded default puts its key into the page; elsewhere a session says who asks.
+const KEY = JSON.parse(document.getElementById("api-key")?.textContent ?? "null");
+
+function credentials() {
+  if (KEY) return { Authorization: `Bearer ${KEY}` };
+  const token = document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1];
+  return token ? { "X-CSRFToken": token } : {};
+}
+
 /** Fetch JSON; an Error with the problem's own words when the answer is one. */
-export async function fetchJson(url, options) {
-  const response = await fetch(url, options);
+export async function fetchJson(url, { headers, ...options } = {}) {
+  const response = await fetch(url, { ...options, headers: { ...credentials(), ...headers } });
   const body = await response.json().catch(() => ({}));
   if (!response.ok) throw Object.assign(new Error(body.detail ?? response.statusText), { problem: body });
   return body;
@@ -142,7 +151,8 @@ export class Run {
     const waiting = this.orders.filter((order) => order.isOpen && !order.id);
     const sent = [];
     if (waiting.length === 0) return;
-    const socket = new WebSocket(Object.assign(new URL(EXECUTE, location), { protocol: location.protocol.replace("http", "ws") }));
+    const address = Object.assign(new URL(EXECUTE, location), { protocol: location.protocol.replace("http", "ws") });
+    const socket = new WebSocket(address, KEY ? ["dex.v1", `key.${KEY}`] : []);
     const send = () => {
       while (waiting.length > 0 && sent.length < WINDOW) {
         const order = waiting.shift();
@@ -156,7 +166,8 @@ export class Run {
       const frame = JSON.parse(data);
       if ("sequence" in frame) return this.#arrived(this.byId.get(frame.orderId), frame);
       if ("wsUrl" in frame) this.#accepted(sent.shift(), frame);
-      else this.#refused(sent.shift(), frame);
+      else if (sent.length > 0) this.#refused(sent.shift(), frame);
+      else for (const order of waiting.splice(0)) this.#refused(order, frame); // none may be placed here
       send();
     };
     socket.onclose = () => {

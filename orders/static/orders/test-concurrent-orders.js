@@ -32,6 +32,10 @@ async function loadPairs() {
     showPairs(pairsOf(venues));
   } catch (error) {
     $("pairs").textContent = "unknown";
+    if ([401, 403].includes(error.problem?.status)) {
+      showProblem("You need a right to trade.", "Log in to the admin as a user of the group trader, then try again.");
+      return;
+    }
     showProblem("The engine does not answer.", `Start it with “make run”, then try again. (${error.message})`);
   }
 }
@@ -147,6 +151,14 @@ function reasonOf({ code, message, detail, errors = [] }) {
   return [code, fields || message || detail].filter(Boolean).join(" · ");
 }
 
+/** Show a stored order in a window of its own: a link alone would bring no key along. */
+async function showStored(event) {
+  event.preventDefault();
+  const stored = await fetchJson(event.currentTarget.href);
+  const shown = new Blob([JSON.stringify(stored, null, 2)], { type: "application/json" });
+  window.open(URL.createObjectURL(shown));
+}
+
 function drawRow(order) {
   const { row, cells, pills, note, symbol } = rows.get(order);
   const unhappy = UNHAPPY.has(order.status) || order.status === "refused";
@@ -163,6 +175,7 @@ function drawRow(order) {
   if (order.id && !row.dataset.order) {
     row.dataset.order = order.id;
     const link = Object.assign(element("a", "id", order.id.slice(0, 8)), { href: `/api/orders/${order.id}`, title: order.id });
+    link.addEventListener("click", showStored);
     cells.id.replaceChildren(link);
   }
   if (order.venue && cells.venue.dataset.venue !== order.venue) {

@@ -25,6 +25,7 @@ from ordersite.bench.record import Record
 from ordersite.bench.run import RunFailed, measure, problems, reach
 from ordersite.child import bound
 from ordersite.console import Console
+from ordersite.development import development_key
 from ordersite.embedded import EmbeddedError
 from ordersite.exclusive import InUse
 from ordersite.isolation import (
@@ -88,6 +89,11 @@ class Command(BaseCommand):
             metavar="PID",
             help="with --url: the process of its `manage.py up`, to know its CPU",
         )
+        parser.add_argument(
+            "--key",
+            default=os.environ.get("BENCH_KEY", ""),
+            help="with --url: an API key that may read and trade (or set BENCH_KEY)",
+        )
         parser.add_argument("--out", type=Path, help="file of the JSON lines")
         parser.add_argument("--label", default="", help="a note for the JSON line")
         parser.add_argument("--keep", action="store_true", help="keep the folders")
@@ -133,7 +139,7 @@ class Command(BaseCommand):
         record = {"machine": machine(), "versions": versions(with_servers=False)}
         try:
             reach(url)
-            record |= measure(plan, url, root=options["up"])
+            record |= measure(plan, url, root=options["up"], key=options["key"])
         except RunFailed as error:
             raise CommandError(str(error)) from error
         return self._finish(record, out, options)
@@ -172,6 +178,7 @@ class Command(BaseCommand):
                 plan,
                 f"http://127.0.0.1:{settings.PORT}",
                 root=os.getpid(),
+                key=development_key(),
                 claims=house.claims,
             )
             record["died"] = house.died()

@@ -1,0 +1,48 @@
+"""The key of the embedded default: made by itself, kept in a file, used by the test page.
+
+Whoever may read the file may use the engine, so it is for this user alone, like the data
+beside it. It is no key for anything but localnet.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.auth.models import Group
+
+from orders.access.groups import TRADER
+from orders.access.keys import find_key, make_key
+from orders.access.principal import EVERYTHING
+from orders.owners import local_owner
+
+from .embedded.layout import write_once
+
+NAME = "development"
+
+
+def key_file() -> Path:
+    return Path(settings.VAR_DIR) / "development_key"
+
+
+def development_key() -> str:
+    """Return the key of the embedded default; "" where there is none."""
+    if not settings.USES_EMBEDDED_POSTGRES:
+        return ""
+    try:
+        return key_file().read_text().strip()
+    except FileNotFoundError:
+        return ""
+
+
+def make_development_key() -> str:
+    """Make the key of user `local`, unless the one in the file counts; say what was done."""
+    kept = development_key()
+    if kept and find_key(kept) is not None:
+        return f"development key: it is in {key_file()} already"
+    owner = local_owner()
+    Group.objects.get(name=TRADER).user_set.add(owner.pk)
+    _, text = make_key(owner, NAME, EVERYTHING)
+    key_file().unlink(missing_ok=True)  # of a database that is gone, or revoked
+    write_once(key_file(), text)
+    return f"development key: of user {owner.get_username()}, in {key_file()}"
