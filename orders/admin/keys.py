@@ -61,6 +61,10 @@ class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             return ("owner", "name", "scopes", "expires_at")
         return ("owner", "name", "expires_at", *self.readonly_fields)
 
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """A key acts for its owner: whoever makes one may be anybody."""
+        return bool(getattr(request.user, "is_superuser", False))
+
     def has_change_permission(
         self, request: HttpRequest, obj: Model | None = None
     ) -> bool:
@@ -92,9 +96,8 @@ class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             "key": obj,
             "text": request.new_key,  # type: ignore[attr-defined]
         }
-        answer = TemplateResponse(request, "admin/orders/apikey/made.html", context)
-        answer["Cache-Control"] = "no-store"
-        return answer
+        # Like every page of the admin it is kept in no cache.
+        return TemplateResponse(request, "admin/orders/apikey/made.html", context)
 
     @admin.action(description="Revoke selected keys", permissions=["revoke"])
     def revoke_keys(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:

@@ -39,6 +39,17 @@ def test_a_setting_that_is_wrong_is_found(
     assert found() == {expected}
 
 
+def test_trading_without_a_key_is_refused_where_others_can_reach_the_site(
+    settings: Settings,
+):
+    settings.ALLOW_ANONYMOUS = True
+    assert "ordersite.E007" in found(deploy=True)
+    assert found() == set()
+
+    settings.ALLOW_ANONYMOUS = False
+    assert "ordersite.E007" not in found(deploy=True)
+
+
 def test_a_port_of_localnet_is_found(settings: Settings):
     settings.PORT = settings.LOCALNET_PORT + 3
 

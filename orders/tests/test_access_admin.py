@@ -1,0 +1,119 @@
+"""API keys in the admin: shown once, revoked, and never to be found again."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Group, Permission, User
+
+from orders.access.keys import find_key
+from orders.access.models import ApiKey
+from orders.access.principal import Scope
+from orders.models import Order
+from orders.recent import forget_all
+
+from .accounts import make_text, make_user
+from .admin_pages import LIST, act, page_of, text_of
+from .helpers import make_order
+
+pytestmark = pytest.mark.django_db
+
+KEYS = "/admin/orders/apikey/"
+KEY = re.compile(r"dex_[a-z0-9]{8}_[A-Za-z0-9_-]{43}")
+
+
+def make_in(client, user: User, **overrides):
+    fields = {"owner": user.pk, "name": "robot", "scopes": ["read"]} | overrides
+    return client.post(f"{KEYS}add/", fields)
+
+
+def test_a_new_key_is_shown_once_and_works(admin_client):
+    answer = make_in(admin_client, make_user("ada", "trader"))
+
+    [text] = KEY.findall(answer.content.decode())
+    assert "no-store" in answer["Cache-Control"]
+    principal = find_key(text)
+    assert principal is not None
+    assert principal.scopes == {Scope.READ}
+    secret = text.split("_", 2)[2]
+    later = [
+        admin_client.get(KEYS),
+        admin_client.get(f"{KEYS}{ApiKey.objects.get().pk}/change/"),
+        admin_client.get(f"{KEYS}{ApiKey.objects.get().pk}/history/"),
+        admin_client.get("/admin/"),
+    ]
+    for page in later:
+        assert page.status_code == 200
+        assert secret not in page.content.decode()
+        assert ApiKey.objects.get().secret_hash not in page.content.decode()
+    assert secret not in str(answer.cookies) + str(admin_client.cookies)
+
+
+def test_the_log_of_the_admin_holds_no_secret(admin_client):
+    answer = make_in(admin_client, make_user("ada", "trader"))
+
+    [text] = KEY.findall(answer.content.decode())
+    [entry] = LogEntry.objects.all()
+    told = f"{entry.object_repr} {entry.change_message} {entry.get_change_message()}"
+    assert text.split("_", 2)[2] not in told
+    assert ApiKey.objects.get().secret_hash not in told
+
+
+@pytest.mark.parametrize(
+    ("fields", "complaint"),
+    [
+        ({"scopes": []}, "required"),
+        ({"scopes": ["admin"]}, "Select a valid choice"),
+        ({"name": ""}, "required"),
+        ({"expires_at_0": "2020-01-01", "expires_at_1": "00:00"}, "still to come"),
+    ],
+)
+def test_a_key_that_makes_no_sense_is_not_made(admin_client, fields, complaint):
+    answer = make_in(admin_client, make_user("ada", "trader"), **fields)
+
+    assert complaint in text_of(answer)
+    assert not ApiKey.objects.exists()
+
+
+def test_revoked_keys_count_no_more_and_stay_on_record(admin_client):
+    text = make_text(make_user("ada", "trader"))
+    key = ApiKey.objects.get()
+    fields = {"action": "revoke_keys", "index": "0", "_selected_action": [key.pk]}
+
+    answer = admin_client.post(KEYS, fields, follow=True)
+
+    assert "Revoked 1 keys." in text_of(answer)
+    forget_all()
+    assert find_key(text) is None
+    assert [entry.change_message for entry in LogEntry.objects.all()] == ["Revoked"]
+    assert admin_client.post(f"{KEYS}{key.pk}/delete/").status_code == 403
+    assert "delete_selected" not in admin_client.get(KEYS).content.decode()
+
+
+def test_nobody_but_a_superuser_makes_keys(client):
+    user = User.objects.create_user("staff", is_staff=True)
+    rights = Permission.objects.filter(content_type__model="apikey")
+    user.user_permissions.set(rights)
+    client.force_login(user)
+
+    assert make_in(client, user).status_code == 403
+    assert not ApiKey.objects.exists()
+
+
+def test_operators_see_and_act_on_the_orders_of_all_and_traders_on_none(client):
+    order = make_order(owner=make_user("ada", "trader"))
+    olga = User.objects.create_user("olga", is_staff=True)
+    client.force_login(olga)
+    assert client.get(LIST).status_code == 403
+
+    olga.groups.add(Group.objects.get(name="trader"))
+    assert client.get(LIST).status_code == 403
+    olga.groups.set([Group.objects.get(name="operator")])
+    assert client.get(LIST).status_code == 200
+    assert client.get(page_of(order)).status_code == 200
+    act(client, "cancel_orders", order)
+    assert Order.objects.get().status == "cancelled"
+    assert client.get(KEYS).status_code == 403
+    assert client.get("/admin/dex/tradinghalt/").status_code == 200
