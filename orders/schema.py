@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.utils import (
     OpenApiExample,
     OpenApiParameter,
@@ -23,11 +24,24 @@ from .shapes import (
     VenuesSerializer,
 )
 
+
+class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """How the document says that requests bring a key; a session does as well."""
+
+    target_class = "orders.access.authentication.Authentication"
+    name = "apiKey"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer"}
+
+
 _ORDER_ID = "5f1f0dc4-6c43-4b1e-9f0c-0e9d2f1f6c11"
 
 
 _ERRORS = {
     400: "The request is wrong: `code` and `errors` say where.",
+    401: "No key, or one that does not count.",
+    403: "The key lacks the scope that this needs.",
     404: "There is no such order.",
     409: "The order cannot be cancelled now; `orderStatus` says where it stands.",
     413: "The body is over 64 KiB.",
@@ -41,7 +55,7 @@ _ERRORS = {
 def _responses(success: dict[int, Any], *errors: int) -> dict[Any, Any]:
     problems = {
         (status, MEDIA_TYPE): OpenApiResponse(ProblemSerializer, _ERRORS[status])
-        for status in errors
+        for status in sorted({401, 403, *errors})
     }
     return {**success, **problems}
 
@@ -54,7 +68,8 @@ _PLACED_EXAMPLE = OpenApiExample(
     "Placed",
     value={
         "orderId": _ORDER_ID,
-        "wsUrl": f"ws://localhost:8000/api/orders/execute?orderId={_ORDER_ID}",
+        "wsUrl": "ws://localhost:8000/api/orders/execute"
+        f"?orderId={_ORDER_ID}&ticket=WyI1ZjFm…",
     },
     response_only=True,
     status_codes=["200", "201"],

@@ -68,12 +68,19 @@ def generating(task: Task) -> Iterator[Generator]:
         generator.process.communicate()
 
 
-def reach(url: str) -> None:
-    """Raise RunFailed unless an engine answers at `url`."""
+def reach(url: str, key: str = "") -> None:
+    """Raise RunFailed unless an engine answers at `url` and lets in who has the key."""
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    request = urllib.request.Request(f"{url}/api/orders?limit=1", headers=headers)
     try:
-        with urllib.request.urlopen(f"{url}/healthz", timeout=ANSWER_TIMEOUT_S):
+        with urllib.request.urlopen(request, timeout=ANSWER_TIMEOUT_S):
             pass
-    except urllib.error.HTTPError:
+    except urllib.error.HTTPError as error:
+        if error.code in (401, 403):
+            raise RunFailed(
+                f"The engine at {url} does not let this key in ({error.code}). Give one "
+                "that may read and trade with --key: see docs/access.md."
+            ) from None
         return  # somebody answers; what it can do, the run shows
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise RunFailed(

@@ -36,6 +36,10 @@ class RunningEngine:
         return f"http://127.0.0.1:{self.port}"
 
     @property
+    def key(self) -> str:
+        return (self.var_dir / "development_key").read_text()
+
+    @property
     def admin_password(self) -> str:
         return (self.var_dir / "admin_password").read_text().strip()
 
@@ -45,7 +49,12 @@ def engine_in(folder: Path) -> Iterator[RunningEngine]:
     """Run `manage.py up` until the block ends; yield it when it says that it is ready."""
     var_dir, log = folder / "var", folder / "up.log"
     port = _free_port()
-    environment = {**os.environ, "VAR_DIR": str(var_dir), "PORT": str(port)}
+    environment = {
+        **os.environ,
+        "VAR_DIR": str(var_dir),
+        "PORT": str(port),
+        "ALLOW_ANONYMOUS": "0",  # as a first start has it: the page uses its key
+    }
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "manage.py", "up"],

@@ -38,7 +38,12 @@ def test_every_event_is_heard_and_the_figures_add_up(
 ):
     plan = planned(shape, warmup=0, **changes)
 
-    record = measure(plan, running_engine.url, root=running_engine.process.pid)
+    record = measure(
+        plan,
+        running_engine.url,
+        root=running_engine.process.pid,
+        key=running_engine.key,
+    )
 
     assert problems(record) == []
     assert record["placed"] == record["answered"] == plan.orders
@@ -65,7 +70,12 @@ def test_every_event_is_heard_and_the_figures_add_up(
 def test_idle_sockets_are_all_open_while_they_are_held(running_engine: RunningEngine):
     plan = planned("idle", orders=0, sockets=30, hold_s=0.1)
 
-    record = measure(plan, running_engine.url, root=running_engine.process.pid)
+    record = measure(
+        plan,
+        running_engine.url,
+        root=running_engine.process.pid,
+        key=running_engine.key,
+    )
 
     assert problems(record) == []
     assert record["sockets_opened"] == 30
@@ -79,7 +89,7 @@ def test_the_command_prints_and_writes_down_each_run(
     call_command(
         *("bench", "unloaded", "--orders=2", "--warmup=1", "--repeat=2"),
         *("--url", running_engine.url, "--up", str(running_engine.process.pid)),
-        *("--out", str(out), "--label", "short"),
+        *("--out", str(out), "--label", "short", "--key", running_engine.key),
         stdout=said,
     )
 
@@ -93,6 +103,14 @@ def test_the_command_prints_and_writes_down_each_run(
         assert f"CPU ms/order   {total:.2f}: " in said.getvalue()
     assert "10: 0 missed, 0 repeated, 0 reordered, 0 illegal" in said.getvalue()
     assert "unloaded, 2 runs:" in said.getvalue()
+
+
+@pytest.mark.parametrize("key", ["", "dex_x"])
+def test_an_engine_that_wants_another_key_is_not_measured(
+    running_engine: RunningEngine, key: str
+):
+    with pytest.raises(CommandError, match="--key"):
+        call_command("bench", "post", "--url", running_engine.url, "--key", key)
 
 
 LIES: list[tuple[Events, str]] = [

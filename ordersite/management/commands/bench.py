@@ -138,7 +138,7 @@ class Command(BaseCommand):
         self._say(f"{report.described(load)}; the engine at {url}")
         record = {"machine": machine(), "versions": versions(with_servers=False)}
         try:
-            reach(url)
+            reach(url, options["key"])
             record |= measure(plan, url, root=options["up"], key=options["key"])
         except RunFailed as error:
             raise CommandError(str(error)) from error
