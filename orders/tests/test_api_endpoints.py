@@ -75,6 +75,8 @@ def test_the_openapi_document_names_every_endpoint_and_error(client):
         "200",
         "201",
         "400",
+        "401",
+        "403",
         "413",
         "415",
         "422",
