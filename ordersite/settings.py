@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "ordersite",
 ]
 MIDDLEWARE = [
+    "ordersite.headers.headers_middleware",
     "orders.answers.request_id_middleware",
     "django.middleware.security.SecurityMiddleware",
     "ordersite.static.StaticFilesMiddleware",
@@ -71,8 +72,16 @@ TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [BASE_DIR / "templates"],
-        "APP_DIRS": True,
         "OPTIONS": {
+            "loaders": [
+                (
+                    "django.template.loaders.cached.Loader",
+                    [
+                        "django.template.loaders.filesystem.Loader",
+                        "ordersite.template_loader.Loader",
+                    ],
+                )
+            ],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
@@ -219,6 +228,8 @@ SPECTACULAR_SETTINGS = {
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SWAGGER_UI_DIST": "SIDECAR",
+    # Else the page asks a server of Swagger's about the schema.
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
     "SWAGGER_UI_FAVICON_HREF": f"/{STATIC_URL}orders/icon.svg",
     "REDOC_DIST": "SIDECAR",
 }

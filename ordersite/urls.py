@@ -4,7 +4,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from orders import answers
 
@@ -30,7 +30,11 @@ urlpatterns = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs/", SpectacularSwaggerView.as_view(), name="docs"),
+    path(
+        "api/docs/",
+        SpectacularSwaggerSplitView.as_view(template_name="api-docs.html"),
+        name="docs",
+    ),
     path("", include("orders.urls")),
     path("admin/", admin.site.urls),
 ]
