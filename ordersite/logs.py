@@ -69,6 +69,7 @@ def logging_settings(level: str) -> dict[str, Any]:
             "django.server": {"handlers": [], "propagate": True},
             "django.security.DisallowedHost": {"filters": ["plain"]},
             "channels_redis.pubsub": {"filters": ["redis"]},
+            "axes": {"level": "WARNING"},  # else three lines per login
             "daphne": {"level": "WARNING"},  # else a line per start, stop and socket
         },
     }
