@@ -8,6 +8,7 @@ from collections.abc import Callable
 from random import getrandbits
 from typing import Any, cast
 
+from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
@@ -39,10 +40,24 @@ def request_id_middleware(get_response: GetResponse) -> GetResponse:
         request_id = given if _OWN_REQUEST_ID.fullmatch(given) else _new_request_id()
         request.META["REQUEST_ID"] = request_id
         response = get_response(request)
+        if settings.DEBUG:
+            response = _without_traceback(request, response)
         response[REQUEST_ID] = request_id
         return response
 
     return answer
+
+
+def _without_traceback(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """Put a problem in place of Django's pages for developers, which DEBUG shows.
+
+    They hold settings and local variables. Below /api the log has the traceback.
+    """
+    problem = _OF_DEBUG_PAGES.get(response.status_code)
+    is_page = response.headers.get("Content-Type", "").startswith("text/")
+    if problem is None or not is_page or not _OF_API.match(request.path):
+        return response
+    return _problem_response(request, problem())
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -65,8 +80,12 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
 
 
 def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
-    problem = Problem(400, "bad_request", _what_is_bad(exception))
+    problem = _bad_request(_what_is_bad(exception))
     return _answer(request, problem, defaults.bad_request, exception)
+
+
+def _bad_request(detail: str = "The request is malformed.") -> Problem:
+    return Problem(400, "bad_request", detail)
 
 
 def _what_is_bad(exception: Exception) -> str:
@@ -75,7 +94,7 @@ def _what_is_bad(exception: Exception) -> str:
             "This site is not served under the name in the Host header. Use another "
             "one, or have its operator add it to ALLOWED_HOSTS."
         )
-    return "The request is malformed."
+    return _bad_request().detail
 
 
 def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -84,6 +103,9 @@ def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def handler500(request: HttpRequest) -> HttpResponse:
     return _answer(request, internal_error(), defaults.server_error)
+
+
+_OF_DEBUG_PAGES = {400: _bad_request, 404: not_found, 500: internal_error}
 
 
 def _answer(
@@ -95,6 +117,10 @@ def _answer(
     """Below /api a problem, elsewhere Django's own page."""
     if not _OF_API.match(request.path):
         return page(request, *arguments)
+    return _problem_response(request, problem)
+
+
+def _problem_response(request: HttpRequest, problem: Problem) -> HttpResponse:
     return JsonResponse(
         _body(problem, request), status=problem.status, content_type=MEDIA_TYPE
     )

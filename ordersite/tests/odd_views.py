@@ -6,9 +6,14 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import path
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from ordersite.urls import handler400, handler404, handler500
 from ordersite.urls import urlpatterns as product
@@ -59,6 +64,23 @@ def half(request: HttpRequest) -> StreamingHttpResponse:
     return StreamingHttpResponse(parts())
 
 
+class BrokenView(APIView):
+    def get(self, request: Request) -> Response:
+        raise RuntimeError("on purpose")
+
+
+class BrokenSerializer(serializers.Serializer[Any]):
+    value = serializers.SerializerMethodField()
+
+    def get_value(self, thing: Any) -> str:
+        raise RuntimeError("on purpose")
+
+
+class UnwritableView(APIView):
+    def get(self, request: Request) -> Response:
+        return Response(BrokenSerializer({}).data)
+
+
 urlpatterns = [
     path("odd/wait", wait),
     path("odd/stream", stream),
@@ -66,6 +88,8 @@ urlpatterns = [
     path("odd/file", file),
     path("odd/broken", broken),
     path("api/odd/broken", broken),
+    path("api/odd/broken-view", BrokenView.as_view()),
+    path("api/odd/unwritable", UnwritableView.as_view()),
     path("odd/half", half),
     *product,
 ]
