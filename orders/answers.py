@@ -14,11 +14,13 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
 from rest_framework.response import Response
 
+from dex.log_context import REQUEST_ID
+
 from .problems import MEDIA_TYPE, Problem, as_problem, internal_error, not_found
 
 logger = logging.getLogger(__name__)
 
-REQUEST_ID = "X-Request-ID"
+HEADER = "X-Request-ID"
 _OWN_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # Also what was meant to be an address of the API: a program reads the answer.
 _OF_API = re.compile(r"/+api(/|$)", re.IGNORECASE)
@@ -36,13 +38,17 @@ def request_id_middleware(get_response: GetResponse) -> GetResponse:
     """Name each request, so that an answer can be found in the log; keep a caller's name."""
 
     def answer(request: HttpRequest) -> HttpResponse:
-        given = request.headers.get(REQUEST_ID, "")
+        given = request.headers.get(HEADER, "")
         request_id = given if _OWN_REQUEST_ID.fullmatch(given) else _new_request_id()
         request.META["REQUEST_ID"] = request_id
-        response = get_response(request)
+        named = REQUEST_ID.set(request_id)  # for log records
+        try:
+            response = get_response(request)
+        finally:
+            REQUEST_ID.reset(named)
         if settings.DEBUG:
             response = _without_traceback(request, response)
-        response[REQUEST_ID] = request_id
+        response[HEADER] = request_id
         return response
 
     return answer

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import select
 import threading
+import time
 from pathlib import Path
 from typing import IO
+
+from .logs import json_line
+from .redaction import redacted
 
 MAX_LOG_BYTES = 10_000_000
 
@@ -14,13 +19,22 @@ MAX_LOG_BYTES = 10_000_000
 class Console:
     """Lines of several processes on one terminal, which may be closed at any time."""
 
-    def __init__(self, stream: IO[str]) -> None:
+    def __init__(self, stream: IO[str], form: str = "text") -> None:
         self._stream = stream
+        self._form = form
         self._lock = threading.Lock()
         self._terminal = stream.fileno() if stream.isatty() else None
 
     def line(self, name: str, text: str) -> None:
-        self.write(f"{name:8} | {text}")
+        """Write a line of a process; one that is JSON already stays as it is."""
+        if self._form == "text":
+            self.write(f"{name:8} | {text}")
+        elif text.startswith("{"):
+            self.write(text)
+        else:
+            process = f"{name}:{os.getpid()}"
+            message = redacted(text)
+            self.write(json_line(time.time(), "INFO", "console", message, process))
 
     def write(self, text: str) -> None:
         with self._lock, contextlib.suppress(OSError, ValueError):

@@ -39,9 +39,10 @@ class Environment:
 
     def choice(self, name: str, values: tuple[str, ...], *, default: str) -> str:
         value = self.text(name, default=default).upper()
-        if value not in values:
-            raise _refusal(name, f"must be one of {', '.join(values)}")
-        return value
+        for allowed in values:
+            if value == allowed.upper():
+                return allowed
+        raise _refusal(name, f"must be one of {', '.join(values)}")
 
     def boolean(self, name: str, *, default: bool) -> bool:
         value = self.text(name).lower()

@@ -1,22 +1,88 @@
-"""Log records of one line each, so that every line has a time, a level and a logger."""
+"""Log records of one line each, so that every line has a time, a level and a logger.
+
+Only what is named here leaves a record; what else somebody puts into `extra` does not.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
+import os
+from datetime import UTC, datetime
 from typing import Any
 
 from redis.exceptions import RedisError
 
+from dex.log_context import ORDER_ID, REQUEST_ID
+
+from .redaction import redacted
+
 REPEATED_AFTER_S = 60.0
+# The name under which a supervisor started this process.
+PROCESS_NAME = "PROCESS_NAME"
+
+
+def in_one_line(text: str) -> str:
+    """Join lines, so that no text can start one that looks like a record."""
+    # A traceback underlines its code with lines of marks, which mean nothing here.
+    return " ⏎ ".join(line for line in text.splitlines() if line.strip(" ^~"))
+
+
+def json_line(
+    moment: float, level: str, logger: str, message: str, process: str, **ids: str
+) -> str:
+    """Write a record as one line of JSON; `moment` in seconds since 1970."""
+    when = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
+    fields = {
+        "time": when.replace("+00:00", "Z"),
+        "level": level,
+        "logger": logger,
+        "process": process,
+        **{name: value for name, value in ids.items() if value},
+        "message": message,
+    }
+    return json.dumps(fields, ensure_ascii=False)
 
 
 class OneLineFormatter(logging.Formatter):
     """Write a traceback on the line of its record, and let no text start a new one."""
 
     def format(self, record: logging.LogRecord) -> str:
-        lines = super().format(record).splitlines()
-        # A traceback underlines its code with lines of marks, which mean nothing here.
-        return " ⏎ ".join(line for line in lines if line.strip(" ^~"))
+        text = super().format(record)
+        for name, value in _ids(record).items():
+            if value and value not in text:
+                text += f" {name}={value}"
+        return redacted(in_one_line(text))
+
+
+class JsonFormatter(logging.Formatter):
+    """Write a record as one line of JSON, with its traceback in the message."""
+
+    def __init__(self) -> None:
+        super().__init__("%(message)s")
+        self._process = f"{os.environ.get(PROCESS_NAME, 'main')}:{os.getpid()}"
+
+    def format(self, record: logging.LogRecord) -> str:
+        return json_line(
+            record.created,
+            record.levelname,
+            record.name,
+            redacted(in_one_line(super().format(record))),
+            self._process,
+            **_ids(record),
+        )
+
+
+def _ids(record: logging.LogRecord) -> dict[str, str]:
+    """Return what the record belongs to, by `extra` or by where it was logged."""
+    # Django logs the status of an answer when the request is over, and names it so.
+    request = getattr(getattr(record, "request", None), "META", {}).get("REQUEST_ID")
+    return {
+        "request_id": str(
+            getattr(record, "request_id", "") or request or REQUEST_ID.get()
+        ),
+        "order_id": str(getattr(record, "order_id", "") or ORDER_ID.get()),
+    }
 
 
 def without_traceback(record: logging.LogRecord) -> bool:
@@ -46,22 +112,26 @@ class RedisAway(logging.Filter):
         return True
 
 
-def logging_settings(level: str) -> dict[str, Any]:
-    """Return Django's LOGGING: every record to stderr, from `level` up."""
+def logging_settings(level: str, form: str = "text") -> dict[str, Any]:
+    """Return Django's LOGGING: every record to stderr, from `level` up.
+
+    `form` is "text" or "json".
+    """
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {
-            "line": {
+            "text": {
                 "()": "ordersite.logs.OneLineFormatter",
                 "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
-            }
+            },
+            "json": {"()": "ordersite.logs.JsonFormatter"},
         },
         "filters": {
             "plain": {"()": lambda: without_traceback},
             "redis": {"()": "ordersite.logs.RedisAway"},
         },
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": form}},
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             # Django mails errors to nobody here; let its records reach the root.

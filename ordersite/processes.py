@@ -23,6 +23,7 @@ from typing import Protocol
 
 from .child import bound
 from .console import Console, LogFile
+from .logs import PROCESS_NAME
 
 POLL_S = 0.1
 FIRST_DELAY_S = 1.0
@@ -60,7 +61,7 @@ class Child:
         self.process = subprocess.Popen(
             bound(list(self.command), signal.SIGKILL),
             cwd=self.folder,
-            env=self.environment,
+            env={**self.environment, PROCESS_NAME: self.name},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -30,10 +30,12 @@ WEB_PROCESSES = env.integer("WEB_PROCESSES", default=2, least=1, most=32)
 # The start of every wsUrl when clients reach the site by another name than the web
 # process sees; by default it follows the request.
 PUBLIC_WS_URL = env.url("PUBLIC_WS_URL", schemes=("ws", "wss")).rstrip("/")
+LOG_FORMAT = env.choice("LOG_FORMAT", ("text", "json"), default="text")
 LOGGING = logging_settings(
     env.choice(
         "LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), default="INFO"
-    )
+    ),
+    LOG_FORMAT,
 )
 
 INSTALLED_APPS = [

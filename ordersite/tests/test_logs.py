@@ -1,12 +1,19 @@
 from __future__ import annotations
 
+import io
+import json
 import logging
+import os
 import sys
 
+import pytest
+from django.conf import settings
 from django.test import Client
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from ordersite.logs import OneLineFormatter, RedisAway
+from dex.log_context import ORDER_ID, REQUEST_ID
+from ordersite.console import Console
+from ordersite.logs import JsonFormatter, OneLineFormatter, RedisAway, logging_settings
 
 
 def test_a_record_is_one_line_with_its_traceback():
@@ -65,3 +72,105 @@ def test_any_other_failure_of_the_channel_layer_keeps_its_traceback():
     assert all(away.filter(record) and record.exc_info for record in records)
     (filter_of_layer,) = logging.getLogger("channels_redis.pubsub").filters
     assert isinstance(filter_of_layer, RedisAway)
+
+
+def record_with(message: str, **extra: object) -> logging.LogRecord:
+    record = logging.makeLogRecord({"name": "x", "levelname": "INFO", "msg": message})
+    record.__dict__.update(extra)
+    record.created = 1_795_000_000.1234
+    return record
+
+
+def test_a_record_as_json_has_the_fields_of_the_list_and_no_others():
+    line = JsonFormatter().format(
+        record_with("said", password="p", body={"a": 1}, request_id="r-1", order_id="o")
+    )
+
+    assert json.loads(line) == {
+        "time": "2026-11-18T11:06:40.123Z",
+        "level": "INFO",
+        "logger": "x",
+        "process": f"main:{os.getpid()}",
+        "request_id": "r-1",
+        "order_id": "o",
+        "message": "said",
+    }
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_record_names_the_request_and_the_order_that_it_belongs_to(form: str):
+    factory = OneLineFormatter if form == "text" else JsonFormatter
+    request, order = REQUEST_ID.set("r-7"), ORDER_ID.set("o-7")
+    try:
+        line = factory().format(record_with("said"))
+    finally:
+        REQUEST_ID.reset(request)
+        ORDER_ID.reset(order)
+
+    if form == "text":
+        assert line == "said request_id=r-7 order_id=o-7"
+    else:
+        assert json.loads(line).items() >= {("request_id", "r-7"), ("order_id", "o-7")}
+
+
+def test_a_text_line_does_not_say_twice_which_order_it_is_about():
+    assert (
+        OneLineFormatter().format(record_with("order o-7", order_id="o-7"))
+        == "order o-7"
+    )
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_no_secret_leaves_a_record_by_its_arguments_or_its_traceback(form: str):
+    try:
+        raise ValueError("https://rpc.example/v2/very-secret")
+    except ValueError:
+        record = record_with("no answer from %s", exc_info=sys.exc_info())
+    record.args = ("https://u:very-secret@rpc.example",)
+
+    line = (OneLineFormatter if form == "text" else JsonFormatter)().format(record)
+
+    assert "very-secret" not in line
+    assert "no answer from https://rpc.example ⏎ Traceback" in line
+    assert "\n" not in line
+
+
+def test_the_form_of_the_lines_is_a_setting():
+    assert settings.LOG_FORMAT == "text"
+    for form in ("text", "json"):
+        assert logging_settings("INFO", form)["handlers"]["stderr"]["formatter"] == form
+
+
+def test_a_supervisor_writes_json_too_and_wraps_no_line_that_is_json():
+    screen = io.StringIO()
+    console = Console(screen, "json")
+
+    console.line("web-1", '{"level": "INFO"}')
+    console.line("web-1", "died; starts again in 1 s")
+
+    first, second = map(json.loads, screen.getvalue().splitlines())
+    assert first == {"level": "INFO"}
+    assert second.items() >= {
+        ("process", f"web-1:{os.getpid()}"),
+        ("message", "died; starts again in 1 s"),
+    }
+
+
+def test_what_a_request_logs_names_the_request_as_its_answer_does(
+    caplog: pytest.LogCaptureFixture,
+):
+    before = REQUEST_ID.get()
+
+    answer = Client().get("/api/nowhere", headers={"X-Request-ID": "mine-1"})
+
+    (record,) = [r for r in caplog.records if r.name == "django.request"]
+    assert answer.headers["X-Request-ID"] == "mine-1"
+    assert OneLineFormatter().format(record).endswith(" request_id=mine-1")
+    assert REQUEST_ID.get() == before == ""
+
+
+def test_no_query_of_a_request_is_logged(caplog: pytest.LogCaptureFixture):
+    for address in ("/api/nowhere", "/nowhere", "/api/orders"):
+        Client().get(f"{address}?ticket=very-secret&status=bad")
+
+    assert "very-secret" not in caplog.text

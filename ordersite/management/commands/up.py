@@ -24,7 +24,7 @@ class Command(BaseCommand):
     help = "Run everything in this terminal until Ctrl-C, SIGTERM or a closed terminal."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        console = Console(sys.stdout)
+        console = Console(sys.stdout, settings.LOG_FORMAT)
         supervisor = Supervisor(console)
         try:
             with (

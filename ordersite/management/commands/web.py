@@ -29,7 +29,7 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=settings.PORT)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        console = Console(sys.stdout)
+        console = Console(sys.stdout, settings.LOG_FORMAT)
         supervisor = Supervisor(console)
         try:
             with (
