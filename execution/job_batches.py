@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 # One script call holds up every other client of Redis for as long as it runs.
 MAX_BATCH = 500
+MAX_REQUEST_ID = 64  # characters; longer ones are cut for the log
 
 # KEYS: queue, intermediate queue, worker. ARGV: how many to take, what job keys begin with,
 # and how many jobs are done; their ids; then ids that are in the intermediate queue already.
@@ -81,16 +82,20 @@ class TakenJob:
     job_id: bytes
     data: bytes
 
-    def order_id(self, serializer: Any) -> UUID | None:
-        """Return the order that the job names; None when it is no job of an order."""
+    def order(self, serializer: Any) -> tuple[UUID, str] | None:
+        """Return the order that the job names, and the request that placed it, or "".
+
+        None when it is no job of an order.
+        """
         try:
             function, instance, args, kwargs = serializer.loads(
                 zlib.decompress(self.data)
             )
+            request_id = kwargs.pop("request_id", "")
             if (function, instance, kwargs) != (JOB, None, {}):
                 return None
             (order_id,) = args
-            return UUID(order_id)
+            return UUID(order_id), str(request_id)[:MAX_REQUEST_ID]
         except Exception:  # whatever somebody has put there
             return None
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from uuid import UUID
 
+from dex import log_context
 from dex.errors import WrongChain
 from dex.solana.endpoint import look_at
 from orders import claims
@@ -63,7 +64,7 @@ class Runner:
         # Begun a moment ago and without a step yet: one of these may kill the process.
         self._unproven: dict[Claim, float] = {}
         self._stepped = asyncio.Event()
-        self._wanted: list[UUID] = []
+        self._wanted: list[tuple[UUID, str]] = []  # with the requests that placed them
         # Brought by jobs, each with a place, and not claimed yet.
         self._unclaimed = 0
         self._claiming = asyncio.create_task(self._claim_wanted())
@@ -112,21 +113,22 @@ class Runner:
         self._unproven.pop(claim, None)
         self._stepped.set()
 
-    async def take(self, order_id: UUID) -> None:
+    async def take(self, order_id: UUID, request_id: str = "") -> None:
         """Claim one order for a job and carry it, both in the background.
 
         Waits for a free place only. Nothing follows when somebody else holds the order.
+        `request_id` names the request that placed it, for the log.
         """
         await self._places.acquire()
-        self._wanted.append(order_id)
+        self._wanted.append((order_id, request_id))
         self._unclaimed += 1
         if self._claiming.done():
             self._claiming = asyncio.create_task(self._claim_wanted())
 
-    async def take_all(self, order_ids: Iterable[UUID]) -> None:
+    async def take_all(self, orders: Iterable[tuple[UUID, str]]) -> None:
         """Take the orders of a batch of jobs; those that find places are claimed together."""
-        for order_id in order_ids:
-            await self.take(order_id)
+        for order_id, request_id in orders:
+            await self.take(order_id, request_id)
 
     async def _claim_wanted(self) -> None:
         """Claim what jobs brought, together: what comes meanwhile is the next batch."""
@@ -135,16 +137,18 @@ class Runner:
             claimed: list[Claimed] = []
             try:
                 if not self._stopping:
+                    order_ids = [order_id for order_id, _ in wanted]
                     claimed = await self.run(
-                        claims.claim_orders, wanted, owner=self.owner
+                        claims.claim_orders, order_ids, owner=self.owner
                     )
             except CONNECTION_ERRORS as error:
                 logger.warning("%d orders are left to a keeper: %s", len(wanted), error)
             except Exception:
                 # Their places must be given back all the same.
                 logger.exception("%d orders are left to a keeper", len(wanted))
+            requests = dict(wanted)
             for one in claimed:
-                self._start(one)
+                self._start(one, requests[one.claim.order_id])
             self._unclaimed -= len(wanted)
             for _ in range(len(wanted) - len(claimed)):
                 self._places.release()
@@ -167,11 +171,12 @@ class Runner:
             self._start(one)
         return len(claimed)
 
-    def _start(self, claimed: Claimed) -> None:
+    def _start(self, claimed: Claimed, request_id: str = "") -> None:
         claim = claimed.claim
         self._unproven[claim] = asyncio.get_running_loop().time()
         carrying = self._carry(claim, claimed.held)
         task = asyncio.create_task(carrying, name=str(claim.order_id))
+        log_context.carrying(task, str(claim.order_id), request_id)
         self._tasks[claim] = task
         task.add_done_callback(lambda _: self._end(claim))
 

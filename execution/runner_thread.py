@@ -57,15 +57,15 @@ class RunnerThread:
                 waiting.cancel()
         return runner.free_places
 
-    def hand_over(self, order_ids: Collection[UUID]) -> None:
-        """Hand over no more orders than there are free places.
+    def hand_over(self, orders: Collection[tuple[UUID, str]]) -> None:
+        """Hand over no more orders than there are free places, as take_all() has them.
 
         They are claimed at once, in the background. Raises RunnerStopped.
         """
-        if not order_ids:
+        if not orders:
             return
         taking = asyncio.run_coroutine_threadsafe(
-            self._runner.result().take_all(order_ids), self._loop
+            self._runner.result().take_all(orders), self._loop
         )
         while True:
             try:

@@ -122,17 +122,17 @@ class OrderWorker(SteadyWorker):
         return self._runner.free_places(WAIT_S)
 
     def _hand_over(self, jobs: list[TakenJob]) -> None:
-        order_ids, over, refused = [], [], []
+        orders, over, refused = [], [], []
         for job in jobs:
-            order_id = job.order_id(self.queues[0].serializer)
-            if order_id:
-                order_ids.append(order_id)
-            if order_id or not job.data:  # what was removed while queued is over, too
+            order = job.order(self.queues[0].serializer)
+            if order:
+                orders.append(order)
+            if order or not job.data:  # what was removed while queued is over, too
                 over.append(job.job_id)
             else:
                 refused.append(job.job_id)
         try:
-            self._runner.hand_over(order_ids)
+            self._runner.hand_over(orders)
         except RunnerStopped:
             self._batches.put_back([job.job_id for job in jobs])
             raise

@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
 from rest_framework.response import Response
 
-from dex.log_context import REQUEST_ID
+from dex import log_context
 
 from .problems import MEDIA_TYPE, Problem, as_problem, internal_error, not_found
 
@@ -41,11 +41,11 @@ def request_id_middleware(get_response: GetResponse) -> GetResponse:
         given = request.headers.get(HEADER, "")
         request_id = given if _OWN_REQUEST_ID.fullmatch(given) else _new_request_id()
         request.META["REQUEST_ID"] = request_id
-        named = REQUEST_ID.set(request_id)  # for log records
+        log_context.answering(request_id)
         try:
             response = get_response(request)
         finally:
-            REQUEST_ID.reset(named)
+            log_context.answering("")
         if settings.DEBUG:
             response = _without_traceback(request, response)
         response[HEADER] = request_id

@@ -20,8 +20,10 @@ from .models import Order, OrderEvent, Status
 # Those that the database's clock sets, as so many seconds from now.
 TIMES = ("deadline", "due_at")
 # Those that differ from order to order.
+# What the first event tells, beside the order: the request that placed it, or "".
+TOLD = "request_id"
 GIVEN = (
-    *("id", "owner_id", "idempotency_key", "request_hash", "retry_of_id"),
+    *(TOLD, "id", "owner_id", "idempotency_key", "request_hash", "retry_of_id"),
     *("order_type", "token_in_id", "token_out_id", "amount_in", "slippage_bps"),
     *("max_price_impact_bps", *TIMES),
 )
@@ -40,6 +42,7 @@ def insert_orders(orders: Sequence[Mapping[str, Any]]) -> list[OrderEvent]:
             _statement(), [[columns[name] for columns in ordered] for name in GIVEN]
         )
         stored = cursor.fetchall()
+    told = {columns["id"]: columns[TOLD] for columns in orders}
     return [
         OrderEvent(
             id=number,
@@ -47,7 +50,7 @@ def insert_orders(orders: Sequence[Mapping[str, Any]]) -> list[OrderEvent]:
             sequence=1,
             status=Status.PENDING,
             attempt=0,
-            data={},
+            data={"requestId": told[order_id]} if told[order_id] else {},
             created_at=created_at,
         )
         for number, order_id, created_at in stored
@@ -57,26 +60,29 @@ def insert_orders(orders: Sequence[Mapping[str, Any]]) -> list[OrderEvent]:
 @cache
 def _statement() -> str:
     quote = connection.ops.quote_name
-    names, values, arrays = [*GIVEN], [], []
-    for name in GIVEN:
+    arrays = [f"%s::{_array_type(name)}[]" for name in GIVEN]
+    names, values = [name for name in GIVEN if name != TOLD], []
+    for name in names:
         moment = "STATEMENT_TIMESTAMP() + " if name in TIMES else ""
         values.append(f"{moment}given.{quote(name)}")
-        arrays.append(f"%s::{_array_type(name)}[]")
     for field in Order._meta.concrete_fields:
         if field.attname not in GIVEN and field.db_default is NOT_PROVIDED:
             names.append(field.attname)
             values.append(_literal(field))
     return f"""
-        WITH placed AS (
+        WITH given AS (
+            SELECT * FROM unnest({", ".join(arrays)}) AS given ({", ".join(map(quote, GIVEN))})
+        ), placed AS (
             INSERT INTO {quote(Order._meta.db_table)} ({", ".join(map(quote, names))})
-            SELECT {", ".join(values)}
-            FROM unnest({", ".join(arrays)}) AS given ({", ".join(map(quote, GIVEN))})
+            SELECT {", ".join(values)} FROM given
             ON CONFLICT DO NOTHING
             RETURNING id
         )
         INSERT INTO {quote(OrderEvent._meta.db_table)}
             (order_id, sequence, status, attempt, data)
-        SELECT id, 1, '{Status.PENDING}', 0, '{{}}' FROM placed
+        SELECT id, 1, '{Status.PENDING}', 0, CASE {TOLD} WHEN '' THEN '{{}}'
+            ELSE jsonb_build_object('requestId', {TOLD}) END
+        FROM placed JOIN given USING (id)
         RETURNING id, order_id, created_at
     """
 
@@ -84,6 +90,8 @@ def _statement() -> str:
 def _array_type(attname: str) -> str:
     if attname in TIMES:
         return "interval"
+    if attname == TOLD:
+        return "text"
     (field,) = (f for f in Order._meta.concrete_fields if f.attname == attname)
     return type_of(field)
 

@@ -115,8 +115,9 @@ def _store_all(orders: Sequence[Columns]) -> Outcome:
             stored = insert_orders(orders)
             transaction.on_commit(partial(events.publish_all, stored), robust=True)
             for event in stored:
+                request_id = event.data.get("requestId", "")
                 transaction.on_commit(
-                    partial(queue.enqueue, event.order_id), robust=True
+                    partial(queue.enqueue, event.order_id, request_id), robust=True
                 )
             committing = True
     except Error as error:

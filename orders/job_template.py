@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from redis.client import Pipeline
 from rq import Queue
@@ -17,6 +17,13 @@ from rq.utils import now, utcformat
 
 JOB = "execution.jobs.execute_order"
 FAILURE_TTL_S = 24 * 3600
+
+
+class QueuedOrder(NamedTuple):
+    """An order in the queue, and the request that placed it: "" when nobody knows."""
+
+    order_id: str
+    request_id: str = ""
 
 
 class JobTemplate:
@@ -38,20 +45,23 @@ class JobTemplate:
             "status": JobStatus.QUEUED.value,
         }
 
-    def enqueue(self, order_ids: Sequence[str], pipeline: Pipeline) -> None:
+    def enqueue(self, orders: Sequence[QueuedOrder], pipeline: Pipeline) -> None:
         """Write the jobs of orders, each under its order's id, and line them up."""
         moment = utcformat(now())
-        for order_id in order_ids:
-            pipeline.hset(Job.key_for(order_id), mapping=self._job(order_id, moment))
+        for order in orders:
+            key = Job.key_for(order.order_id)
+            pipeline.hset(key, mapping=self._job(*order, moment))
         pipeline.sadd(Queue.redis_queues_keys, self.queue.key)
-        pipeline.rpush(self.queue.key, *order_ids)
+        pipeline.rpush(self.queue.key, *(order.order_id for order in orders))
 
-    def _job(self, order_id: str, moment: str) -> dict[Any, Any]:
-        call = self.queue.serializer.dumps((JOB, None, (order_id,), {}))
+    def _job(self, order_id: str, request_id: str, moment: str) -> dict[Any, Any]:
+        named = {"request_id": request_id} if request_id else {}
+        told = f", request_id={request_id!r}" if request_id else ""
+        call = self.queue.serializer.dumps((JOB, None, (order_id,), named))
         return {
             **self._fields,
             "created_at": moment,
             "enqueued_at": moment,
             "data": zlib.compress(call),
-            "description": f"{JOB}('{order_id}')",
+            "description": f"{JOB}('{order_id}'{told})",
         }

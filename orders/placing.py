@@ -15,6 +15,7 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import Error, connection
 
+from dex import log_context
 from dex.models import Token
 
 from . import queue
@@ -135,6 +136,7 @@ def _columns(submission: Submission) -> dict[str, Any]:
     request, retry_of = submission.request, submission.retry_of
     return {
         "id": uuid4(),
+        "request_id": log_context.request_id(),
         "owner_id": submission.owner_id,
         "idempotency_key": submission.idempotency_key,
         "retry_of_id": retry_of.id if retry_of else None,

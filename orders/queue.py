@@ -22,7 +22,7 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from .job_template import JobTemplate
+from .job_template import JobTemplate, QueuedOrder
 
 logger = logging.getLogger(__name__)
 
@@ -47,20 +47,21 @@ class QueueSender:
         self._jobs: JobTemplate | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="order-queue")
         self._lock = threading.Lock()
-        self._waiting: list[str] = []
+        self._waiting: list[QueuedOrder] = []
         self._sending: Future[None] | None = None
         self._paused_until = 0.0
 
-    def enqueue(self, order_id: UUID) -> None:
+    def enqueue(self, order_id: UUID, request_id: str = "") -> None:
         """Queue an order soon, and a counted warning instead of an error."""
+        order = QueuedOrder(str(order_id), request_id)
         with self._lock:
             is_full = len(self._waiting) >= MAX_WAITING
             if not is_full:
-                self._waiting.append(str(order_id))
+                self._waiting.append(order)
                 if self._sending is None:
                     self._sending = self._thread.submit(self._send_waiting)
         if is_full:
-            self._count([str(order_id)], "Redis has not answered for long")
+            self._count([order], "Redis has not answered for long")
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until every order is queued or counted as lost; False: not in time."""
@@ -71,28 +72,28 @@ class QueueSender:
         return sending is None or sending.done()
 
     def _send_waiting(self) -> None:
-        while order_ids := self._take():
+        while orders := self._take():
             if time.monotonic() < self._paused_until:
-                self._count(order_ids, "Redis failed a moment ago")
+                self._count(orders, "Redis failed a moment ago")
                 continue
             try:
-                self._send(order_ids)
+                self._send(orders)
             except Exception as error:  # the orders are committed: nothing may fail now
                 self._paused_until = time.monotonic() + PAUSE_S
-                self._count(order_ids, repr(error))
+                self._count(orders, repr(error))
 
-    def _take(self) -> list[str]:
+    def _take(self) -> list[QueuedOrder]:
         with self._lock:
-            order_ids, self._waiting = self._waiting, []
-            if not order_ids:
+            orders, self._waiting = self._waiting, []
+            if not orders:
                 self._sending = None
-            return order_ids
+            return orders
 
-    def _send(self, order_ids: list[str]) -> None:
+    def _send(self, orders: list[QueuedOrder]) -> None:
         jobs = self._connected_jobs()
         # One pipeline, so one round trip for all of them.
         with jobs.queue.connection.pipeline() as pipeline:
-            jobs.enqueue(order_ids, pipeline)
+            jobs.enqueue(orders, pipeline)
             pipeline.execute()
 
     def _connected_jobs(self) -> JobTemplate:
@@ -110,11 +111,14 @@ class QueueSender:
             self._jobs = JobTemplate(queue)
         return self._jobs
 
-    def _count(self, order_ids: Collection[str], reason: str) -> None:
-        self.lost += len(order_ids)
-        for order_id in order_ids:
+    def _count(self, orders: Collection[QueuedOrder], reason: str) -> None:
+        self.lost += len(orders)
+        for order in orders:
             logger.warning(
-                "order %s was not queued (%s): the keeper takes it", order_id, reason
+                "order %s was not queued (%s): the keeper takes it",
+                order.order_id,
+                reason,
+                extra={"request_id": order.request_id},
             )
 
 
@@ -127,9 +131,12 @@ def _sender() -> QueueSender:
 os.register_at_fork(after_in_child=_sender.cache_clear)
 
 
-def enqueue(order_id: UUID) -> None:
-    """Queue an order for a worker, soon. Never waits and never raises."""
-    _sender().enqueue(order_id)
+def enqueue(order_id: UUID, request_id: str = "") -> None:
+    """Queue an order for a worker, soon. Never waits and never raises.
+
+    `request_id` names the request that placed it, for the worker's log.
+    """
+    _sender().enqueue(order_id, request_id)
 
 
 def flush(timeout_s: float) -> bool:

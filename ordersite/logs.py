@@ -13,7 +13,7 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from dex.log_context import ORDER_ID, REQUEST_ID
+from dex.log_context import subject
 
 from .redaction import redacted
 
@@ -77,11 +77,12 @@ def _ids(record: logging.LogRecord) -> dict[str, str]:
     """Return what the record belongs to, by `extra` or by where it was logged."""
     # Django logs the status of an answer when the request is over, and names it so.
     request = getattr(getattr(record, "request", None), "META", {}).get("REQUEST_ID")
+    here = subject()
     return {
         "request_id": str(
-            getattr(record, "request_id", "") or request or REQUEST_ID.get()
+            getattr(record, "request_id", "") or request or here.request_id
         ),
-        "order_id": str(getattr(record, "order_id", "") or ORDER_ID.get()),
+        "order_id": str(getattr(record, "order_id", "") or here.order_id),
     }
 
 

@@ -40,7 +40,7 @@ def add_orders(queue, count):
 
 
 def order_ids_of(jobs):
-    return [job.order_id(PlainPickles) for job in jobs]
+    return [order and order[0] for order in (job.order(PlainPickles) for job in jobs)]
 
 
 def ids_of(jobs):
@@ -169,12 +169,12 @@ def test_jobs_that_are_put_back_are_the_next_in_their_order(queue, batches):
 def test_only_a_call_with_one_order_id_is_an_orders_job(content):
     data = zlib.compress(pickle.dumps(content))
 
-    assert TakenJob(b"id", data).order_id(PlainPickles) is None
+    assert TakenJob(b"id", data).order(PlainPickles) is None
 
 
 @pytest.mark.parametrize("data", [b"\x00garbage", b"", zlib.compress(b"garbage")])
 def test_garbage_is_no_orders_job(data):
-    assert TakenJob(b"id", data).order_id(PlainPickles) is None
+    assert TakenJob(b"id", data).order(PlainPickles) is None
 
 
 class Trap:
@@ -185,14 +185,14 @@ class Trap:
 def test_reading_a_job_runs_no_code_that_it_names():
     data = zlib.compress(pickle.dumps((JOB, None, (Trap(),), {})))
 
-    assert TakenJob(b"id", data).order_id(PlainPickles) is None
+    assert TakenJob(b"id", data).order(PlainPickles) is None
 
 
 def test_a_job_of_another_function_is_refused_with_a_reason_and_not_run(queue, batches):
     queue.enqueue(operator.truth, Trap(), job_id="other", meta={"trap": Trap()})
     add_orders(queue, 1)
     other, order = batches.take(MOST, wait_s=0)
-    assert (other.order_id(PlainPickles), isinstance(other.data, bytes)) == (None, True)
+    assert (other.order(PlainPickles), isinstance(other.data, bytes)) == (None, True)
 
     batches.refuse(other.job_id, "not here")
     batches.finish([order.job_id])

@@ -88,7 +88,7 @@ async def test_places_are_taken_before_the_orders_are_claimed(stage, make_runner
     held = await stage.place()
     await stage.claim(held)
 
-    await runner.take_all([await stage.place(), held])
+    await runner.take_all([(await stage.place(), ""), (held, "")])
     free_at_once = runner.free_places
     await runner.claimed()
     free_when_claimed = runner.free_places

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from orders.insertion import GIVEN, insert_orders
+from orders.insertion import GIVEN, TIMES, TOLD, insert_orders
 from orders.models import Order, OrderEvent
 
 from .helpers import make_order, make_owner, make_token
@@ -15,6 +15,7 @@ pytestmark = pytest.mark.django_db
 
 def columns_of_a_request(**overrides):
     return {
+        "request_id": "",
         "id": uuid.uuid4(),
         "owner_id": make_owner().id,
         "idempotency_key": None,
@@ -56,10 +57,22 @@ def test_every_value_that_is_given_is_stored():
     insert_orders([given])
 
     row = Order.objects.get(id=given["id"])
-    for name in GIVEN[:-2]:
+    for name in {*GIVEN} - {*TIMES, TOLD}:
         assert getattr(row, name) == given[name]
     times = row.deadline - row.created_at, row.due_at - row.created_at
     assert times == (given["deadline"], given["due_at"])
+
+
+def test_the_first_event_tells_the_request_of_each_order_and_nothing_without_one():
+    named = columns_of_a_request(request_id='it\'s "mine"')
+    nameless = columns_of_a_request()
+
+    events = insert_orders([named, nameless])
+
+    told = {named["id"]: {"requestId": 'it\'s "mine"'}, nameless["id"]: {}}
+    assert {event.order_id: event.data for event in events} == told
+    stored = OrderEvent.objects.values_list("order_id", "data")
+    assert dict(stored) == told
 
 
 def test_orders_and_events_are_one_statement(django_assert_num_queries):

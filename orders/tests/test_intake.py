@@ -102,7 +102,7 @@ def test_orders_that_line_up_behind_one_are_stored_in_one_transaction(counter):
 def test_each_of_them_is_published_and_queued_once(counter, monkeypatch):
     published: list[uuid.UUID] = []
     queued: list[uuid.UUID] = []
-    monkeypatch.setattr(queue, "enqueue", queued.append)
+    monkeypatch.setattr(queue, "enqueue", lambda order_id, _: queued.append(order_id))
     unsubscribe = events.subscribe(lambda event: published.append(event.order_id))
     first, *others = orders_of(5)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
@@ -11,7 +12,8 @@ from django.conf import settings
 from django.test import Client
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from dex.log_context import ORDER_ID, REQUEST_ID
+from dex import log_context
+from dex.background import BackgroundLoop
 from ordersite.console import Console
 from ordersite.logs import JsonFormatter, OneLineFormatter, RedisAway, logging_settings
 
@@ -98,19 +100,45 @@ def test_a_record_as_json_has_the_fields_of_the_list_and_no_others():
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_a_record_names_the_request_and_the_order_that_it_belongs_to(form: str):
-    factory = OneLineFormatter if form == "text" else JsonFormatter
-    request, order = REQUEST_ID.set("r-7"), ORDER_ID.set("o-7")
-    try:
-        line = factory().format(record_with("said"))
-    finally:
-        REQUEST_ID.reset(request)
-        ORDER_ID.reset(order)
+async def test_a_record_of_a_task_names_its_order_and_the_request_that_placed_it(
+    form: str,
+):
+    formatter = OneLineFormatter() if form == "text" else JsonFormatter()
+    goes_on = asyncio.Event()
+
+    async def written() -> str:
+        await goes_on.wait()
+        return formatter.format(record_with("said"))
+
+    async def carry() -> tuple[str, str]:
+        return await written(), await asyncio.create_task(written())
+
+    task = asyncio.create_task(carry())
+    log_context.carrying(task, "o-7", "r-7")
+    goes_on.set()
+    of_task, of_another = await task
 
     if form == "text":
-        assert line == "said request_id=r-7 order_id=o-7"
+        assert of_task == "said request_id=r-7 order_id=o-7"
+        assert of_another == "said"
     else:
-        assert json.loads(line).items() >= {("request_id", "r-7"), ("order_id", "o-7")}
+        ids = {"request_id": "r-7", "order_id": "o-7"}
+        assert json.loads(of_task).items() >= ids.items()
+        assert ids.keys().isdisjoint(json.loads(of_another))
+
+
+def test_what_a_request_starts_in_the_background_does_not_keep_its_name():
+    loop = BackgroundLoop("test")
+
+    async def named() -> str:
+        return log_context.subject().request_id
+
+    log_context.answering("r-8")
+    try:
+        assert log_context.subject().request_id == "r-8"
+        assert loop.run(named(), 5) == ""
+    finally:
+        log_context.answering("")
 
 
 def test_a_text_line_does_not_say_twice_which_order_it_is_about():
@@ -159,14 +187,12 @@ def test_a_supervisor_writes_json_too_and_wraps_no_line_that_is_json():
 def test_what_a_request_logs_names_the_request_as_its_answer_does(
     caplog: pytest.LogCaptureFixture,
 ):
-    before = REQUEST_ID.get()
-
     answer = Client().get("/api/nowhere", headers={"X-Request-ID": "mine-1"})
 
     (record,) = [r for r in caplog.records if r.name == "django.request"]
     assert answer.headers["X-Request-ID"] == "mine-1"
     assert OneLineFormatter().format(record).endswith(" request_id=mine-1")
-    assert REQUEST_ID.get() == before == ""
+    assert log_context.request_id() == ""
 
 
 def test_no_query_of_a_request_is_logged(caplog: pytest.LogCaptureFixture):
