@@ -7,6 +7,7 @@
 # make bench   orders per second, latencies, CPU and memory per order, every event checked
 #              (BENCH='sockets --repeat 3'; docs/performance.md has more)
 # make check   lint, types, imports, migrations, deployment settings
+# make audit   known vulnerabilities of the pinned packages; asks PyPI, so it is no part of check
 # make lock    resolve pyproject.toml again and write both lock files
 #
 # All paths are relative to this folder, whose own path may hold spaces.
@@ -19,12 +20,13 @@ TEST_PROCESSES ?= 3
 CHAOS ?=
 BENCH ?=
 UV_VERSION := 0.13.8
+PIP_AUDIT_VERSION := 2.10.1
 
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet \
 	--require-hashes --only-binary :all:
 
-.PHONY: run test prove chaos bench check lock
+.PHONY: run test prove chaos bench check audit lock
 
 run: .venv/installed
 	@# Ends with make, even when make is killed.
@@ -55,6 +57,11 @@ check: .venv/installed-dev
 	$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	HTTPS_ONLY=1 ALLOWED_HOSTS=orders.example \
 		$(BIN)/python manage.py check --deploy --fail-level WARNING
+
+# The lock files as they stand, hashes and all: nothing is resolved or installed.
+audit: .venv-audit/installed
+	.venv-audit/bin/pip-audit --strict --require-hashes --disable-pip --progress-spinner off \
+		--requirement requirements.txt --requirement requirements-dev.txt
 
 lock: export UV_CUSTOM_COMPILE_COMMAND := make lock
 lock: .venv-lock/installed
@@ -90,6 +97,12 @@ lock: .venv-lock/installed
 .venv-lock/installed: Makefile
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --disable-pip-version-check --quiet uv==$(UV_VERSION)
+	@touch $@
+
+.venv-audit/installed: Makefile
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/python -m pip install --disable-pip-version-check --quiet \
+		pip-audit==$(PIP_AUDIT_VERSION)
 	@touch $@
 
 install_failed = echo "The packages could not be installed; pip says why above." \
