@@ -12,6 +12,7 @@ from django.db import connection
 from ordersite.development import development_key
 
 from .bounds import late_events, late_recoveries
+from .canary import Canary
 from .client_log import compare
 from .clients import Clients
 from .conduct import AnyLoad, conduct, quiet_within_s
@@ -63,12 +64,15 @@ def run(plan: Plan, house: House, say: Say) -> list[Violation]:
     seconds = sum(phase.seconds for phase in phases)
     strikes = Schedule(plan.counts, house.holders, seconds=seconds, seed=plan.seed)
     clients = Clients(settings.PORT, seed=plan.seed, key=development_key())
+    canary = Canary(settings.VAR_DIR, settings.REDIS_URL, settings.PORT)
+    canary.probe()
     load = _load(plan, house, clients, seconds)
     striker = Striker(
         strikes, house.caretaker, house.killer, house.nodes, load.open_orders
     )
     try:
         _conduct(phases, load, striker, house, plan, say)
+        canary.probe()
     finally:
         striker.end()
         clients.stop()
@@ -76,17 +80,19 @@ def run(plan: Plan, house: House, say: Say) -> list[Violation]:
     connection.close()  # it may have been lost with a PostgreSQL that was restarted
     _report(load, striker, house, clients, say)
     _say_what_is_missing(plan, phases, load, striker, house, say)
-    return _judge(plan, striker, house, clients)
+    say(str(canary))
+    return _judge(plan, striker, house, clients, canary)
 
 
 def _judge(
-    plan: Plan, striker: Striker, house: House, clients: Clients
+    plan: Plan, striker: Striker, house: House, clients: Clients, canary: Canary
 ) -> list[Violation]:
     victims = [*house.killer.kills, *striker.frozen]
     violations = [
         *house.caretaker.died_by_itself(),
         *judge(house.landed()),
         *late_recoveries(victims, plan.slot_time_s),
+        *canary.shown(frame for one in clients.everything for frame in one.frames),
     ]
     if plan.total is not None:
         violations += compare(clients.everything)

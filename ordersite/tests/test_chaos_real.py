@@ -78,6 +78,9 @@ def test_no_fault_loses_doubles_or_hides_an_order():
         assert struck in said, said
     assert asked_for(said) == ended(said)
     assert sum(asked_for(said).values()) == 60
+    # That none of them was shown is one of the rules.
+    assert "admin_password, an API key, secret_key, wallet.json: looked for" in said
+    assert "in 12 answers to bad requests" in said
     assert not folder.exists()
 
 
