@@ -109,3 +109,50 @@ def check_anonymous(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
             ),
         ]
     return []
+
+
+@register(deploy=True)
+def check_headers(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    name = "ordersite.headers.headers_middleware"
+    if settings.MIDDLEWARE[:1] != [name]:
+        return [
+            Error(
+                f"{name} is not the first of MIDDLEWARE: some answers have no policy.",
+                hint="Put it first.",
+                id="ordersite.E010",
+            )
+        ]
+    return []
+
+
+@register(deploy=True)
+def check_names(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    if "*" in settings.ALLOWED_HOSTS:
+        return [
+            Warning(
+                "ALLOWED_HOSTS lets any name in: a foreign page may pass for this site.",
+                hint="Name the hosts under which clients reach it.",
+                id="ordersite.W008",
+            )
+        ]
+    return []
+
+
+@register(deploy=True)
+def check_sockets_over_tls(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    open_addresses = [
+        name
+        for name, addresses in (
+            ("PUBLIC_WS_URL", [settings.PUBLIC_WS_URL]),
+            ("CSRF_TRUSTED_ORIGINS", settings.CSRF_TRUSTED_ORIGINS),
+        )
+        if any(one.startswith(("ws://", "http://")) for one in addresses)
+    ]
+    return [
+        Warning(
+            f"{name} has an address without TLS: who listens on the way sees orders.",
+            hint="Use wss:// and https://.",
+            id="ordersite.W009",
+        )
+        for name in open_addresses
+    ]

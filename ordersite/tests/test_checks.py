@@ -50,6 +50,26 @@ def test_trading_without_a_key_is_refused_where_others_can_reach_the_site(
     assert "ordersite.E007" not in found(deploy=True)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("MIDDLEWARE", [], "ordersite.E010"),
+        ("ALLOWED_HOSTS", ["orders.example", "*"], "ordersite.W008"),
+        ("PUBLIC_WS_URL", "ws://orders.example", "ordersite.W009"),
+        ("CSRF_TRUSTED_ORIGINS", ["http://orders.example"], "ordersite.W009"),
+    ],
+)
+def test_a_setting_that_is_wrong_where_others_reach_it_is_found_by_check_deploy(
+    settings: Settings, name: str, value: Any, expected: str
+):
+    before = found(deploy=True)
+
+    setattr(settings, name, value)
+
+    assert found() == set()
+    assert found(deploy=True) - before == {expected}
+
+
 def test_a_port_of_localnet_is_found(settings: Settings):
     settings.PORT = settings.LOCALNET_PORT + 3
 
