@@ -25,9 +25,10 @@ OF_PAGES = (
     "font-src 'self'; connect-src 'self' ws://testserver; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
+NEVER = "max-age=0, no-cache, no-store, must-revalidate, private"
 # An address of each kind, its policy, and who may keep the answer.
 ANSWERS = [
-    ("/test-concurrent-orders", 200, OF_PAGES, "no-store"),
+    ("/test-concurrent-orders", 200, OF_PAGES, NEVER),
     ("/api/docs/", 200, OF_PAGES, "no-store"),
     ("/api/docs/?script=", 200, OF_DATA, "no-store"),
     ("/api/schema/", 200, OF_DATA, "no-store"),
@@ -36,12 +37,7 @@ ANSWERS = [
     ("/nowhere", 404, OF_PAGES, "no-store"),
     ("/", 302, OF_PAGES, "no-store"),
     ("/healthz", 200, OF_DATA, "no-store"),
-    (
-        "/admin/login/",
-        200,
-        OF_PAGES,
-        "max-age=0, no-cache, no-store, must-revalidate, private",
-    ),
+    ("/admin/login/", 200, OF_PAGES, NEVER),
     ("/static/orders/icon.svg", 200, OF_DATA, "max-age=60, public"),
     ("/static/admin/css/base.css", 200, OF_DATA, "max-age=60, public"),
 ]

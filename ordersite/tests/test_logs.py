@@ -195,6 +195,7 @@ def test_what_a_request_logs_names_the_request_as_its_answer_does(
     assert log_context.request_id() == ""
 
 
+@pytest.mark.django_db
 def test_no_query_of_a_request_is_logged(caplog: pytest.LogCaptureFixture):
     for address in ("/api/nowhere", "/nowhere", "/api/orders"):
         Client().get(f"{address}?ticket=very-secret&status=bad")
