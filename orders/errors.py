@@ -5,6 +5,7 @@ OrderError
 ├── StaleTransition       somebody else moved the order or took the claim: stop silently
 ├── OrderLocked           somebody else writes the order just now: try it alone
 ├── IdempotencyConflict   the key was used for another order before
+├── ClientOrderIdConflict the owner calls another order so
 ├── CancelConflict        the order is closed, or a signed transaction may still land
 ├── ReviewRefused         the order is not in review, or a transaction may still land
 ├── RetryRefused          the order is not a closed unhappy one, or was retried before
@@ -50,6 +51,12 @@ class IdempotencyConflict(OrderError):
     """This owner used the key for another order before."""
 
     code = "idempotency_conflict"
+
+
+class ClientOrderIdConflict(OrderError):
+    """This owner has another order with the same clientOrderId."""
+
+    code = "client_order_id_conflict"
 
 
 class CancelConflict(OrderError):

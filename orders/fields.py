@@ -23,6 +23,9 @@ _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 # Longer texts are refused before any arithmetic: a u64 has 20 digits, a token 18 decimals.
 MAX_DECIMAL_LENGTH = 64
 MAX_TOKEN_LENGTH = 44  # a mint in base58
+# Fit for an address. Clients take `.` and `..` in one for steps of the path.
+CLIENT_ORDER_ID = r"(?!\.{1,2}$)[A-Za-z0-9._:-]{1,64}"
+_CLIENT_ORDER_ID = re.compile(CLIENT_ORDER_ID)
 
 _DECIMAL_SCHEMA = [
     {"type": "string", "pattern": r"^(0|[1-9][0-9]*)(\.[0-9]+)?$"},
@@ -182,3 +185,31 @@ class PriceImpactField(_FractionField):
 
     def to_internal_value(self, data: object) -> int:
         return self.basis_points(data, most_bps=10_000)
+
+
+@extend_schema_field(
+    {
+        "type": "string",
+        "nullable": True,
+        "pattern": f"^{CLIENT_ORDER_ID}$",
+        "description": "Your own name of the order, which no other order of yours may "
+        "have: 1 to 64 letters, digits and . _ : -",
+        "example": "rebalance-2026-11-29.1",
+    }
+)
+class ClientOrderIdField(_TextField):
+    default_error_messages: ClassVar = {
+        "invalid_client_order_id": "Use 1 to 64 of A-Z a-z 0-9 . _ : - and neither . nor "
+        "..",
+    }
+
+    def to_internal_value(self, data: object) -> str:
+        text = self.text(data)
+        if not is_client_order_id(text):
+            self.fail("invalid_client_order_id")
+        return text
+
+
+def is_client_order_id(text: str) -> bool:
+    """Say whether an order can be called so."""
+    return _CLIENT_ORDER_ID.fullmatch(text) is not None

@@ -16,6 +16,7 @@ from dex.models import Token
 
 from .fields import (
     AmountField,
+    ClientOrderIdField,
     OrderTypeField,
     PriceImpactField,
     SlippageField,
@@ -63,6 +64,7 @@ class QuoteRequestSerializer(serializers.Serializer[Any]):
 class OrderRequestSerializer(QuoteRequestSerializer):
     type = OrderTypeField()
     slippage = SlippageField()
+    clientOrderId = ClientOrderIdField(required=False, allow_null=True)
 
 
 def read_submission(
@@ -94,6 +96,7 @@ def read_order(members: Mapping[str, Any]) -> OrderRequest:
         amount_in=valid["amountIn"],
         slippage_bps=valid["slippage"],
         max_price_impact_bps=valid.get("maxPriceImpact"),
+        client_order_id=valid.get("clientOrderId"),
     )
 
 

@@ -19,24 +19,25 @@ from .models import Order, OrderEvent, Status
 
 # Those that the database's clock sets, as so many seconds from now.
 TIMES = ("deadline", "due_at")
-# Those that differ from order to order.
 # What the first event tells, beside the order: the request that placed it, or "".
 TOLD = "request_id"
+# Those that differ from order to order.
 GIVEN = (
-    *(TOLD, "id", "owner_id", "idempotency_key", "request_hash", "retry_of_id"),
-    *("order_type", "token_in_id", "token_out_id", "amount_in", "slippage_bps"),
-    *("max_price_impact_bps", *TIMES),
+    *(TOLD, "id", "owner_id", "idempotency_key", "client_order_id", "request_hash"),
+    *("retry_of_id", "order_type", "token_in_id", "token_out_id", "amount_in"),
+    *("slippage_bps", "max_price_impact_bps", *TIMES),
 )
 
 
 def insert_orders(orders: Sequence[Mapping[str, Any]]) -> list[OrderEvent]:
     """Insert orders, given all of GIVEN by name; return the first events of those stored.
 
-    `TIMES` are timedeltas from now. An order whose key or predecessor (`retry_of`) another
-    order has is left out. To be called in a transaction; raises database errors.
+    `TIMES` are timedeltas from now. An order is left out when another one has its key, its
+    owner's name for it or its predecessor (`retry_of`). To be called in a transaction;
+    raises database errors.
     """
-    # Two that insert the same keys must not wait for each other in a ring.
-    ordered = sorted(orders, key=lambda columns: columns["idempotency_key"] or "")
+    # Two that insert the same orders must not wait for each other in a ring.
+    ordered = sorted(orders, key=_unique_values)
     with connection.cursor() as cursor:
         cursor.execute(
             _statement(), [[columns[name] for columns in ordered] for name in GIVEN]
@@ -55,6 +56,10 @@ def insert_orders(orders: Sequence[Mapping[str, Any]]) -> list[OrderEvent]:
         )
         for number, order_id, created_at in stored
     ]
+
+
+def _unique_values(columns: Mapping[str, Any]) -> tuple[str, str]:
+    return columns["client_order_id"] or "", columns["idempotency_key"] or ""
 
 
 @cache

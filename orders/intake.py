@@ -16,6 +16,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import Error, InterfaceError, OperationalError, connection, transaction
+from psycopg.errors import DeadlockDetected
 
 from . import events, queue
 from .errors import DatabaseUnavailable, caused_by
@@ -39,6 +40,8 @@ class Outcome:
 
     @property
     def is_of_connection(self) -> bool:
+        if self.error is None or isinstance(self.error.__cause__, DeadlockDetected):
+            return False  # one order has two unique values: alone it waits in no ring
         return isinstance(self.error, OperationalError | InterfaceError)
 
 

@@ -62,6 +62,8 @@ class Order(models.Model):
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="orders", db_index=False
     )
     idempotency_key = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 - unique where present
+    # The owner's own name of the order.
+    client_order_id = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001 - unique where present
     request_hash = models.CharField(max_length=64)
     retry_of = models.OneToOneField(
         "self", models.PROTECT, null=True, blank=True, related_name="retried_as"
@@ -139,6 +141,11 @@ class Order(models.Model):
         constraints = (
             models.UniqueConstraint(
                 fields=("owner", "idempotency_key"), name="order_key_once_per_owner"
+            ),
+            models.UniqueConstraint(
+                fields=("owner", "client_order_id"),
+                condition=Q(client_order_id__isnull=False),
+                name="order_client_id_once_per_owner",
             ),
             models.CheckConstraint(
                 condition=Q(amount_in__gt=0), name="order_amount_in_positive"

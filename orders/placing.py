@@ -20,6 +20,7 @@ from dex.models import Token
 
 from . import queue
 from .errors import (
+    ClientOrderIdConflict,
     DatabaseUnavailable,
     IdempotencyConflict,
     OutcomeUnknown,
@@ -37,7 +38,10 @@ KEEPER_DELAY = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
-    """A validated order. `amount_in` in base units of `token_in`."""
+    """A validated order. `amount_in` in base units of `token_in`.
+
+    `client_order_id` is what its owner calls it: a name that only one of their orders has.
+    """
 
     order_type: str
     token_in: Token
@@ -45,6 +49,7 @@ class OrderRequest:
     amount_in: int
     slippage_bps: int
     max_price_impact_bps: int | None = None
+    client_order_id: str | None = None
 
     def digest(self) -> str:
         """Hash the values, so that another spelling of the same order is the same."""
@@ -57,6 +62,9 @@ class OrderRequest:
         ]
         if self.max_price_impact_bps is not None:
             values.append(self.max_price_impact_bps)
+        if self.client_order_id is not None:
+            # Text, where a limit is a number: neither can be taken for the other.
+            values.append(self.client_order_id)
         return hashlib.sha256(json.dumps(values).encode()).hexdigest()
 
 
@@ -105,9 +113,9 @@ def place_orders(
     """Store orders with their first events; queue them once they are committed.
 
     A Placement means committed. Otherwise the order's error is returned:
-    IdempotencyConflict, RetryRefused when `retry_of` was retried before,
-    DatabaseUnavailable when it was not stored, OutcomeUnknown when the answer to COMMIT
-    was lost and the order cannot be read either, or another database error.
+    IdempotencyConflict, ClientOrderIdConflict, RetryRefused when `retry_of` was retried
+    before, DatabaseUnavailable when it was not stored, OutcomeUnknown when the answer to
+    COMMIT was lost and the order cannot be read either, or another database error.
     """
     orders = [_columns(submission) for submission in submissions]
     results = intake.store_all(orders)
@@ -139,6 +147,7 @@ def _columns(submission: Submission) -> dict[str, Any]:
         "request_id": log_context.request_id(),
         "owner_id": submission.owner_id,
         "idempotency_key": submission.idempotency_key,
+        "client_order_id": request.client_order_id,
         "retry_of_id": retry_of.id if retry_of else None,
         "request_hash": request.digest(),
         "order_type": request.order_type,
@@ -154,23 +163,36 @@ def _columns(submission: Submission) -> dict[str, Any]:
 
 def _placed_before(submission: Submission) -> Placement | Exception:
     """Return what took the place of an order that was left out."""
-    key = submission.idempotency_key
-    if key is not None:
-        try:
-            earlier = Order.objects.filter(
-                owner_id=submission.owner_id, idempotency_key=key
-            ).first()
-        except Error as error:
-            return error
-        if earlier is not None:
-            if earlier.request_hash == submission.request.digest():
-                return Placement(earlier.id, created=False)
-            return IdempotencyConflict(
-                "This Idempotency-Key was used for another order. Use a new key."
-            )
+    try:
+        by_key, by_name = _orders_of(submission)
+    except Error as error:
+        return error
+    digest = submission.request.digest()
+    if by_key is not None and by_key.request_hash != digest:
+        return IdempotencyConflict(
+            "This Idempotency-Key was used for another order. Use a new key."
+        )
+    if by_name is not None and by_name.request_hash != digest:
+        return ClientOrderIdConflict(
+            f"Your order {by_name.id} has this clientOrderId, and it is another one. "
+            "Use a new clientOrderId."
+        )
+    earlier = by_key or by_name
+    if earlier is not None:
+        return Placement(earlier.id, created=False)
     if submission.retry_of is not None:
         return RetryRefused("The order was retried before.")
     return DatabaseUnavailable("The database kept no order, and no other has its key.")
+
+
+def _orders_of(submission: Submission) -> tuple[Order | None, Order | None]:
+    """Return the orders that have the submission's key, and its name for the order."""
+    own = Order.objects.filter(owner_id=submission.owner_id).order_by()
+    key, name = submission.idempotency_key, submission.request.client_order_id
+    return (
+        own.filter(idempotency_key=key).first() if key is not None else None,
+        own.filter(client_order_id=name).first() if name is not None else None,
+    )
 
 
 def _found_after_lost_commit(order_ids: Collection[UUID]) -> set[UUID]:

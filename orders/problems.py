@@ -16,6 +16,7 @@ from dex.errors import RpcUnavailable, WrongChain
 
 from .errors import (
     CancelConflict,
+    ClientOrderIdConflict,
     DatabaseUnavailable,
     IdempotencyConflict,
     OutcomeUnknown,
@@ -135,6 +136,7 @@ def _rest(error: rest.APIException) -> Problem:
 _PROBLEMS: dict[type[Exception], Callable[[Any], Problem]] = {
     Problem: lambda error: error,
     IdempotencyConflict: lambda error: Problem(422, error.code, str(error)),
+    ClientOrderIdConflict: lambda error: Problem(409, error.code, str(error)),
     CancelConflict: _cancel_conflict,
     OutcomeUnknown: _outcome_unknown,
     DatabaseUnavailable: _database_unavailable,

@@ -43,7 +43,9 @@ _ERRORS = {
     401: "No key, or one that does not count.",
     403: "The key lacks the scope that this needs.",
     404: "There is no such order.",
-    409: "The order cannot be cancelled now; `orderStatus` says where it stands.",
+    409: "It conflicts with what there is. `cancel_conflict`: the order cannot be cancelled "
+    "now, and `orderStatus` says where it stands. `client_order_id_conflict`: another order "
+    "of yours is called so.",
     413: "The body is over 64 KiB.",
     415: "The body is not application/json in UTF-8.",
     422: "The Idempotency-Key was used for another order.",
@@ -88,6 +90,11 @@ _ORDER_EXAMPLES = [
         value=_ORDER | {"maxPriceImpact": 0.05},
         request_only=True,
     ),
+    OpenApiExample(
+        "Market order with a name of your own",
+        value=_ORDER | {"clientOrderId": "rebalance-2026-11-29.1"},
+        request_only=True,
+    ),
 ]
 _PROBLEM_EXAMPLE = OpenApiExample(
     "Too many decimals",
@@ -117,7 +124,7 @@ execute_order = extend_schema(
     summary="Place an order",
     description="Stores a market order and answers at once; the WebSocket at `wsUrl` "
     "streams each step. With an Idempotency-Key a repeated request returns the order of "
-    "the first one. Numbers may be sent as numbers or as strings.",
+    "the first one; so does the same order with a clientOrderId that it has. Numbers may be sent as numbers or as strings.",
     parameters=[
         OpenApiParameter(
             "Idempotency-Key",
@@ -130,9 +137,11 @@ execute_order = extend_schema(
     responses=_responses(
         {
             201: OpenApiResponse(PlacedSerializer, "The order is stored."),
-            200: OpenApiResponse(PlacedSerializer, "The key's order, stored before."),
+            200: OpenApiResponse(
+                PlacedSerializer, "The order of this key or name, stored before."
+            ),
         },
-        *(400, 413, 415, 422, 503),
+        *(400, 409, 413, 415, 422, 503),
     ),
     examples=[*_ORDER_EXAMPLES, _PLACED_EXAMPLE, _PROBLEM_EXAMPLE],
 )
@@ -154,6 +163,16 @@ list_orders = extend_schema(
 retrieve_order = extend_schema(
     operation_id="retrieveOrder",
     summary="Show an order with its history, attempts and quotes",
+    responses=_responses({200: OrderDetailSerializer}, 404, 503),
+)
+retrieve_client_order = extend_schema(
+    operation_id="retrieveOrderByClientId",
+    summary="Show an order by its clientOrderId",
+    description="The same as by its orderId. 404 tells that no order of yours is called "
+    "so: what you sent was not stored.",
+    parameters=[
+        OpenApiParameter("client_order_id", str, OpenApiParameter.PATH, required=True)
+    ],
     responses=_responses({200: OrderDetailSerializer}, 404, 503),
 )
 cancel_order = extend_schema(

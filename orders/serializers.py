@@ -179,6 +179,7 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
     """An order as it stands: what was asked, and what became of it."""
 
     orderId = serializers.UUIDField(source="id")
+    clientOrderId = serializers.CharField(source="client_order_id", allow_null=True)
     type = serializers.CharField(source="order_type")
     tokenIn = OrderTokenSerializer(source="token_in")
     tokenOut = OrderTokenSerializer(source="token_out")
@@ -202,6 +203,7 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
         model = Order
         fields: tuple[str, ...] = (
             "orderId",
+            "clientOrderId",
             "type",
             "status",
             "tokenIn",

@@ -8,6 +8,12 @@ from .origins import EXECUTE_PATH
 urlpatterns = [
     path(EXECUTE_PATH.removeprefix("/"), views.ExecuteView.as_view(), name="execute"),
     path("api/orders", views.OrderListView.as_view(), name="orders"),
+    # Before the addresses of one order, which would take it for an order's id.
+    path(
+        "api/orders/by-client-id/<str:client_order_id>",
+        views.ClientOrderView.as_view(),
+        name="client-order",
+    ),
     path("api/orders/<str:order_id>", views.OrderView.as_view(), name="order"),
     path("api/orders/<str:order_id>/cancel", views.CancelView.as_view(), name="cancel"),
     path("api/quotes", views.QuoteView.as_view(), name="quotes"),

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from rest_framework.request import Request
@@ -23,6 +24,7 @@ from . import schema
 from .access.authentication import acting_for
 from .access.principal import Scope
 from .access.tickets import ticket_for
+from .fields import is_client_order_id
 from .inputs import read_quote_request, read_submission
 from .listing import list_orders
 from .models import Order
@@ -116,6 +118,21 @@ class OrderView(ApiView):
         return Response(OrderDetailSerializer(_find_order(request, order_id)).data)
 
 
+class ClientOrderView(ApiView):
+    @schema.retrieve_client_order
+    def get(self, request: Request, client_order_id: str) -> Response:
+        # What no order can be called must not reach the database: it cannot even
+        # compare every text (NUL).
+        found = (
+            _detailed(request).filter(client_order_id=client_order_id).first()
+            if is_client_order_id(client_order_id)
+            else None
+        )
+        if found is None:
+            raise order_not_found(f"called {client_order_id[:64]!r}")
+        return Response(OrderDetailSerializer(found).data)
+
+
 class CancelView(ApiView):
     scope = Scope.TRADE
 
@@ -188,13 +205,15 @@ def _find_order(request: Request, text: str) -> Order:
         order_id = UUID(text)
     except ValueError:
         raise order_not_found(text[:64]) from None
-    found = (
-        visible_orders(acting_for(request))
-        .select_related("token_in", "token_out")
-        .prefetch_related("events", "attempts")
-        .filter(id=order_id)
-        .first()
-    )
+    found = _detailed(request).filter(id=order_id).first()
     if found is None:
         raise order_not_found(order_id)
     return found
+
+
+def _detailed(request: Request) -> QuerySet[Order]:
+    return (
+        visible_orders(acting_for(request))
+        .select_related("token_in", "token_out")
+        .prefetch_related("events", "attempts")
+    )

@@ -134,6 +134,7 @@ class OrderPage:
             ("Attempts", order.attempt),
             ("Funds moved", order.funds_moved),
             ("Owner", order.owner),
+            ("Client order id", order.client_order_id),
             ("Idempotency key", order.idempotency_key),
             ("Created", _moment(order.created_at)),
             ("Deadline", _moment(order.deadline)),

@@ -113,6 +113,14 @@ BAD_FIELDS: dict[str, tuple[str, list[tuple[str, str]]]] = {
         order_text(maxPriceImpact=True),
         [("maxPriceImpact", "invalid_type")],
     ),
+    **{
+        f"named {name!r}": (
+            order_text(clientOrderId=name),
+            [("clientOrderId", "invalid_client_order_id")],
+        )
+        for name in ("", ".", "..", "a b", "a/b", "a%20b", "ä", "a\n", "a\0", "x" * 65)
+    },
+    "named 7": (order_text(clientOrderId=7), [("clientOrderId", "invalid_type")]),
     "everything": (
         json.dumps(dict.fromkeys(ORDER, False)),
         [(field, "invalid_type") for field in ORDER],

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.django_db
 EVERY_ENDPOINT = {
     "list": ("get", "/api/orders", None),
     "order": ("get", f"/api/orders/{uuid4()}", None),
+    "client order": ("get", "/api/orders/by-client-id/mine", None),
     "cancel": ("post", f"/api/orders/{uuid4()}/cancel", None),
     "execute": ("post", "/api/orders/execute", ORDER),
     "quotes": ("post", "/api/quotes", PAIR),
@@ -60,6 +61,7 @@ def test_the_openapi_document_names_every_endpoint_and_error(client):
     assert set(operations) == {
         ("get", "/api/orders"),
         ("get", "/api/orders/{order_id}"),
+        ("get", "/api/orders/by-client-id/{client_order_id}"),
         ("post", "/api/orders/{order_id}/cancel"),
         ("post", "/api/orders/execute"),
         ("post", "/api/quotes"),
@@ -77,6 +79,7 @@ def test_the_openapi_document_names_every_endpoint_and_error(client):
         "400",
         "401",
         "403",
+        "409",
         "413",
         "415",
         "422",
@@ -84,9 +87,10 @@ def test_the_openapi_document_names_every_endpoint_and_error(client):
     }
     assert set(execute["requestBody"]["content"]) == {"application/json"}
     examples = execute["requestBody"]["content"]["application/json"]["examples"]
-    plain, limited = (set(example["value"]) for example in examples.values())
+    plain, limited, named = (set(example["value"]) for example in examples.values())
     assert plain == {"type", "tokenIn", "tokenOut", "amountIn", "slippage"}
     assert limited == plain | {"maxPriceImpact"}
+    assert named == plain | {"clientOrderId"}
     components = schema["components"]["schemas"]
     assert set(components["OrderRequest"]["required"]) == plain
     assert {"FieldError", "Lost"} <= set(components)

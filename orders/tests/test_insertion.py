@@ -19,6 +19,7 @@ def columns_of_a_request(**overrides):
         "id": uuid.uuid4(),
         "owner_id": make_owner().id,
         "idempotency_key": None,
+        "client_order_id": None,
         "request_hash": "0" * 64,
         "retry_of_id": None,
         "order_type": "market",
@@ -50,6 +51,7 @@ def test_what_is_not_given_is_stored_as_the_orm_would_store_it():
 def test_every_value_that_is_given_is_stored():
     given = columns_of_a_request(
         idempotency_key="50% off'; --",
+        client_order_id="a.b:c-1",
         retry_of_id=make_order().id,
         amount_in=2**64 - 1,
         max_price_impact_bps=7,
