@@ -58,6 +58,15 @@ def unit_limit(units: int) -> int:
     return min(units * UNIT_MARGIN_PERCENT // 100, MAX_UNIT_LIMIT)
 
 
+def priority_fee_lamports(units: int, unit_price: int) -> int:
+    """Return the priority fee of a transaction that needs `units`.
+
+    `unit_price` in micro-lamports per compute unit of the limit; a part of a lamport
+    counts as one.
+    """
+    return ceil_div(unit_limit(units) * unit_price, 1_000_000)
+
+
 def network_costs(
     quote: Quote,
     accounts: Accounts,
@@ -68,19 +77,18 @@ def network_costs(
 ) -> NetworkCosts:
     """Say what a swap of `quote` costs the wallet whose output account is `account_out`.
 
-    `unit_price` in micro-lamports per compute unit of the limit; a part of a lamport
-    counts as one. Without `account_out` the rent is not known.
+    `unit_price` in micro-lamports per compute unit. Without `account_out` the rent is not
+    known.
     """
     is_missing = account_out is not None and accounts.get(account_out) is None
     units = quote.compute_units + OTHER_UNITS
     if is_missing:
         units += CREATE_ACCOUNT_UNITS
-    priority_fee = ceil_div(unit_limit(units) * unit_price, 1_000_000)
     rent = 0
     if is_missing:
         size = associated_account_size(accounts.get(quote.mint_out))
         rent = (ACCOUNT_OVERHEAD_BYTES + size) * RENT_LAMPORTS_PER_BYTE
-    fee = SIGNATURE_FEE_LAMPORTS + priority_fee
+    fee = SIGNATURE_FEE_LAMPORTS + priority_fee_lamports(units, unit_price)
     return NetworkCosts(
         fee_lamports=fee,
         rent_lamports=None if account_out is None else rent,

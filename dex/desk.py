@@ -20,7 +20,9 @@ from solders.pubkey import Pubkey
 from .background import BackgroundLoop
 from .chain import known_chain
 from .errors import DexError, RpcUnavailable
-from .models import Token
+from .models import Chain, Token
+from .quoting import Wanted
+from .rehearsal import Rehearsal, Rehearser
 from .router import allowed_pools, find_route, load_venues, wanted_swap
 from .solana.configured import configured_client
 from .solana.endpoint import Endpoint
@@ -55,6 +57,7 @@ class EndpointHealth(TypedDict):
 class _Tools:
     rpc: RpcClient
     market: Market
+    rehearser: Rehearser
     venues: dict[str, Venue]
     pid: int
 
@@ -82,19 +85,8 @@ class Desk:
         Raises NoRoute with the refusals, PriceImpactTooHigh, RpcUnavailable, WrongChain,
         database errors.
         """
-        tools = self._open()
-        chain = known_chain()
-        if chain is not None:
-            self.expect(chain.genesis_hash)
-        wanted = wanted_swap(
-            token_in,
-            token_out,
-            amount_in,
-            pools=allowed_pools(token_in, token_out),
-            wallet=Pubkey.from_string(chain.wallet) if chain else None,
-            max_price_impact_bps=max_price_impact_bps,
-            unit_price=settings.COMPUTE_UNIT_PRICE,
-        )
+        tools, chain = self._open(), self._met_chain()
+        wanted = _wanted(token_in, token_out, amount_in, max_price_impact_bps, chain)
         route = find_route(
             wanted, market=tools.market, venues=tools.venues, timeout_s=timeout_s
         )
@@ -103,6 +95,36 @@ class Desk:
             return self._loop.run(route, timeout_s + 1)[0]
         except TimeoutError as error:
             raise RpcUnavailable(f"No quote within {timeout_s:g} s.") from error
+
+    def rehearse(
+        self,
+        token_in: Token,
+        token_out: Token,
+        amount_in: int,
+        slippage_bps: int,
+        timeout_s: float,
+        max_price_impact_bps: int | None = None,
+    ) -> Rehearsal:
+        """Quote a swap as ask() does, and try it out; nothing is signed, sent or stored.
+
+        The quotes may take `timeout_s`, and the simulation as long again; without an
+        answer to it, the rehearsal says so. Raises what ask() raises.
+        """
+        tools, chain = self._open(), self._met_chain()
+        wanted = _wanted(token_in, token_out, amount_in, max_price_impact_bps, chain)
+        wallet = Pubkey.from_string(chain.wallet) if chain else None
+        rehearsal = tools.rehearser.rehearse(wanted, wallet, slippage_bps, timeout_s)
+        try:
+            return self._loop.run(rehearsal, 2 * timeout_s + 1)
+        except TimeoutError as error:
+            raise RpcUnavailable(f"No quote within {timeout_s:g} s.") from error
+
+    def _met_chain(self) -> Chain | None:
+        """Return the chain that this database belongs to, and hold the endpoints to it."""
+        chain = known_chain()
+        if chain is not None:
+            self.expect(chain.genesis_hash)
+        return chain
 
     def health(self, timeout_s: float = 2.0) -> dict[str, EndpointHealth]:
         """Ask every endpoint for its slot; how each is doing, by its name."""
@@ -139,8 +161,27 @@ class Desk:
                 rpc = configured_client(None)
                 venues = load_venues()
                 market = Market(rpc, venues, slot_time_s=settings.SLOT_TIME_S)
-                self._tools = _Tools(rpc, market, venues, os.getpid())
+                rehearser = Rehearser(rpc, market, venues)
+                self._tools = _Tools(rpc, market, rehearser, venues, os.getpid())
             return self._tools
+
+
+def _wanted(
+    token_in: Token,
+    token_out: Token,
+    amount_in: int,
+    max_price_impact_bps: int | None,
+    chain: Chain | None,
+) -> Wanted:
+    return wanted_swap(
+        token_in,
+        token_out,
+        amount_in,
+        pools=allowed_pools(token_in, token_out),
+        wallet=Pubkey.from_string(chain.wallet) if chain else None,
+        max_price_impact_bps=max_price_impact_bps,
+        unit_price=settings.COMPUTE_UNIT_PRICE,
+    )
 
 
 async def _health(rpc: RpcClient, timeout_s: float) -> dict[str, EndpointHealth]:
@@ -190,11 +231,13 @@ def _seen(rpc: RpcClient, endpoint: Endpoint, error: str) -> EndpointHealth:
 
 
 async def _close(tools: _Tools) -> None:
+    await tools.rehearser.close()
     await tools.market.close()
     await tools.rpc.close()
 
 
 _desk = Desk()
 ask = _desk.ask
+rehearse = _desk.rehearse
 health = _desk.health
 close = _desk.close

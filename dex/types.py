@@ -146,6 +146,16 @@ class Route:
     raw: Quote
     answers: tuple[VenueAnswer, ...]
 
+    def floor(self, slippage_bps: int) -> int:
+        """Return the least output, in base units, that an order with this slippage takes.
+
+        The slippage is taken off the first quote, rounded down, to one unit at least. The
+        lower of the expected and the raw quote counts: a swap the other way that is
+        expected may never land, and must not make this one fail.
+        """
+        quoted = min(self.best.amount_out, self.raw.amount_out)
+        return max(quoted * (10_000 - slippage_bps) // 10_000, 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Blockhash:

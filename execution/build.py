@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from solders.message import MessageV0
 from solders.pubkey import Pubkey
 
+from dex.agreement import are_equal, pays_as_quoted
 from dex.costs import MAX_UNIT_LIMIT, unit_limit
 from dex.errors import PriceImpactTooHigh, QuoteRefused, RpcUnavailable
 from dex.ranking import ImpactLimit
@@ -28,7 +29,6 @@ from dex.types import (
 )
 from dex.venues.base import Venue
 
-from .agreement import are_equal, pays_as_quoted
 from .failures import AttemptFailed, Failure, VenueMismatch
 
 REQUOTES = 3

@@ -60,7 +60,7 @@ async def route_order(
             Failure(error.code, str(error), retryable, answers=error.answers)
         ) from error
     # Nothing is awaited from here to the reservation: the next order must see it.
-    floor = int(order.min_amount_out or _floor(order, route))
+    floor = int(order.min_amount_out or route.floor(order.slippage_bps))
     check_floor(route.raw, floor)
     plan = Plan(
         quote=route.raw,
@@ -70,13 +70,3 @@ async def route_order(
         max_price_impact=wanted.max_price_impact,
     )
     return Routed(route, plan, engine.pending.reserve(route.best))
-
-
-def _floor(order: Order, route: Route) -> int:
-    """Apply the order's slippage to its first quote, rounded down, at least one unit.
-
-    The lower of the expected and the raw quote counts: a swap the other way that is
-    expected may never land, and must not make this one fail.
-    """
-    quoted = min(route.best.amount_out, route.raw.amount_out)
-    return max(quoted * (10_000 - order.slippage_bps) // 10_000, 1)

@@ -23,6 +23,7 @@ from .errors import (
     ClientOrderIdConflict,
     DatabaseUnavailable,
     IdempotencyConflict,
+    OrderError,
     OutcomeUnknown,
     RetryRefused,
     caused_by,
@@ -164,25 +165,34 @@ def _columns(submission: Submission) -> dict[str, Any]:
 def _placed_before(submission: Submission) -> Placement | Exception:
     """Return what took the place of an order that was left out."""
     try:
-        by_key, by_name = _orders_of(submission)
-    except Error as error:
+        earlier = find_earlier(submission)
+    except (Error, OrderError) as error:
         return error
+    if earlier is not None:
+        return earlier
+    if submission.retry_of is not None:
+        return RetryRefused("The order was retried before.")
+    return DatabaseUnavailable("The database kept no order, and no other has its key.")
+
+
+def find_earlier(submission: Submission) -> Placement | None:
+    """Return the order that a submission would repeat; None where it would make a new one.
+
+    Raises IdempotencyConflict, ClientOrderIdConflict, database errors.
+    """
+    by_key, by_name = _orders_of(submission)
     digest = submission.request.digest()
     if by_key is not None and by_key.request_hash != digest:
-        return IdempotencyConflict(
+        raise IdempotencyConflict(
             "This Idempotency-Key was used for another order. Use a new key."
         )
     if by_name is not None and by_name.request_hash != digest:
-        return ClientOrderIdConflict(
+        raise ClientOrderIdConflict(
             f"Your order {by_name.id} has this clientOrderId, and it is another one. "
             "Use a new clientOrderId."
         )
     earlier = by_key or by_name
-    if earlier is not None:
-        return Placement(earlier.id, created=False)
-    if submission.retry_of is not None:
-        return RetryRefused("The order was retried before.")
-    return DatabaseUnavailable("The database kept no order, and no other has its key.")
+    return None if earlier is None else Placement(earlier.id, created=False)
 
 
 def _orders_of(submission: Submission) -> tuple[Order | None, Order | None]:

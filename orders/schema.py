@@ -13,11 +13,13 @@ from drf_spectacular.utils import (
 )
 
 from .inputs import OrderRequestSerializer, QuoteRequestSerializer
+from .preview_example import PREVIEW_EXAMPLE
 from .problems import MEDIA_TYPE
 from .serializers import OrderDetailSerializer, OrderSerializer
 from .shapes import (
     OrderPageSerializer,
     PlacedSerializer,
+    PreviewSerializer,
     ProblemSerializer,
     QuotesSerializer,
     TokensSerializer,
@@ -119,20 +121,20 @@ _PROBLEM_EXAMPLE = OpenApiExample(
     media_type=MEDIA_TYPE,
 )
 
+_IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    description="1 to 255 visible ASCII characters of your choice.",
+)
+
 execute_order = extend_schema(
     operation_id="executeOrder",
     summary="Place an order",
     description="Stores a market order and answers at once; the WebSocket at `wsUrl` "
     "streams each step. With an Idempotency-Key a repeated request returns the order of "
     "the first one; so does the same order with a clientOrderId that it has. Numbers may be sent as numbers or as strings.",
-    parameters=[
-        OpenApiParameter(
-            "Idempotency-Key",
-            str,
-            OpenApiParameter.HEADER,
-            description="1 to 255 visible ASCII characters of your choice.",
-        )
-    ],
+    parameters=[_IDEMPOTENCY_KEY],
     request={"application/json": OrderRequestSerializer},
     responses=_responses(
         {
@@ -164,6 +166,18 @@ retrieve_order = extend_schema(
     operation_id="retrieveOrder",
     summary="Show an order with its history, attempts and quotes",
     responses=_responses({200: OrderDetailSerializer}, 404, 503),
+)
+preview_order = extend_schema(
+    operation_id="previewOrder",
+    summary="Say what would become of an order",
+    description="Takes the body of an order, checks it as if it were placed, asks every "
+    "venue, and simulates the transaction without signing it. Stores and sends nothing. A "
+    "swap that would fail is an answer, not an error: `outcome` is `fail`, and `failure` "
+    "says why.",
+    parameters=[_IDEMPOTENCY_KEY],
+    request={"application/json": OrderRequestSerializer},
+    responses=_responses({200: PreviewSerializer}, 400, 409, 413, 415, 422, 503),
+    examples=[*_ORDER_EXAMPLES, PREVIEW_EXAMPLE],
 )
 retrieve_client_order = extend_schema(
     operation_id="retrieveOrderByClientId",

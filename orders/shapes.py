@@ -6,7 +6,12 @@ from typing import Any
 
 from rest_framework import serializers
 
-from .serializers import OrderSerializer, TokenSerializer, VenueSerializer
+from .serializers import (
+    AttemptErrorSerializer,
+    OrderSerializer,
+    TokenSerializer,
+    VenueSerializer,
+)
 
 
 class FieldErrorSerializer(serializers.Serializer[Any]):
@@ -108,6 +113,62 @@ class QuotesSerializer(serializers.Serializer[Any]):
         allow_null=True, help_text="What an order would take now; null when nothing."
     )
     quotes = VenueAnswerSerializer(many=True)
+
+
+class PreviewWarningSerializer(serializers.Serializer[Any]):
+    code = serializers.CharField(
+        help_text="price_impact_high, slippage_large, rent, pool_moved, trading_halted or "
+        "simulation_unavailable."
+    )
+    message = serializers.CharField()
+
+
+class PreviewFeesSerializer(serializers.Serializer[Any]):
+    networkFeeLamports = serializers.CharField(
+        help_text="Signature and priority fee together."
+    )
+    priorityFeeLamports = serializers.CharField()
+    rentLamports = serializers.CharField(allow_null=True, help_text=_RENT)
+
+
+class SimulationSerializer(serializers.Serializer[Any]):
+    """The very transaction, unsigned, as a node ran it; with `unavailable` only why not."""
+
+    status = serializers.ChoiceField(("succeeded", "failed", "unavailable"))
+    amountOut = serializers.CharField(
+        required=False,
+        allow_null=True,
+        help_text="What it paid; null where it failed, or the pool moved meanwhile.",
+    )
+    unitsConsumed = serializers.IntegerField(required=False)
+    slot = serializers.IntegerField(required=False, allow_null=True)
+    error = AttemptErrorSerializer(allow_null=True)
+
+
+class PreviewSerializer(serializers.Serializer[Any]):
+    """What would become of an order that is placed now."""
+
+    outcome = serializers.ChoiceField(
+        ("replay", "swap", "fail", "wait", "unknown"),
+        help_text="replay: it is the order `placedAs`. fail: it would end without a swap as things stand. wait: trading is "
+        "halted. unknown: it could not be tried out.",
+    )
+    summary = serializers.CharField(help_text="The same in a sentence or two.")
+    warnings = PreviewWarningSerializer(many=True)
+    failure = AttemptErrorSerializer(allow_null=True)
+    amountIn = serializers.CharField()
+    expectedAmountOut = serializers.CharField(allow_null=True)
+    minAmountOut = serializers.CharField(
+        allow_null=True, help_text="The least it would take: the quote less slippage."
+    )
+    fees = PreviewFeesSerializer(allow_null=True)
+    simulation = SimulationSerializer(allow_null=True)
+    route = QuoteSerializer(allow_null=True)
+    quotes = VenueAnswerSerializer(many=True)
+    placedAs = serializers.UUIDField(
+        allow_null=True,
+        help_text="Your order that has this key or clientOrderId, if it is the same.",
+    )
 
 
 class TokensSerializer(serializers.Serializer[Any]):

@@ -8,7 +8,8 @@ from .origins import EXECUTE_PATH
 urlpatterns = [
     path(EXECUTE_PATH.removeprefix("/"), views.ExecuteView.as_view(), name="execute"),
     path("api/orders", views.OrderListView.as_view(), name="orders"),
-    # Before the addresses of one order, which would take it for an order's id.
+    # Before the addresses of one order, which would take these for an order's id.
+    path("api/orders/preview", views.PreviewView.as_view(), name="preview"),
     path(
         "api/orders/by-client-id/<str:client_order_id>",
         views.ClientOrderView.as_view(),

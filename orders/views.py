@@ -32,6 +32,7 @@ from .origins import ws_url
 from .owners import visible_orders
 from .parsers import read_object
 from .placing import place
+from .preview import preview
 from .problems import Problem, order_not_found
 from .quotes import answer_data
 from .serializers import (
@@ -96,6 +97,17 @@ class ExecuteView(ApiView):
             "method_not_allowed",
             "POST an order here, or open a WebSocket at the same address.",
         )
+
+
+class PreviewView(ApiView):
+    @schema.preview_order
+    def post(self, request: Request) -> Response:
+        submission = read_submission(
+            read_object(request._request),
+            owner_id=acting_for(request).owner_id,
+            idempotency_key=request.headers.get("Idempotency-Key"),
+        )
+        return Response(preview(submission))
 
 
 class OrderListView(ApiView):

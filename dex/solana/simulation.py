@@ -27,25 +27,24 @@ from .rpc import RpcClient
 class DryRun:
     """What one simulation asks for, and how its answer is read.
 
-    `token_accounts` are those whose balances afterwards are wanted.
+    `token_accounts` are those whose balances afterwards are wanted. The blockhash is the
+    real one, unless nothing is to be signed: replacing it hides that it is too old.
     """
 
     message: MessageV0
     token_accounts: Sequence[Pubkey]
     min_context_slot: int
     venues: Mapping[Pubkey, str]
+    replaces_blockhash: bool = False
 
     def params(self) -> list[Any]:
-        """Return the parameters of simulateTransaction.
-
-        The blockhash is the real one: replacing it would hide that it is too old.
-        """
+        """Return the parameters of simulateTransaction."""
         unsigned = VersionedTransaction.populate(self.message, [Signature.default()])
         options = {
             "encoding": "base64",
             "commitment": "confirmed",
             "sigVerify": False,
-            "replaceRecentBlockhash": False,
+            "replaceRecentBlockhash": self.replaces_blockhash,
             "minContextSlot": self.min_context_slot,
             "accounts": {
                 "encoding": "base64",

@@ -39,6 +39,8 @@ ADDRESSES = [
     ("post", "/api/quotes"),
     ("get", "/api/tokens"),
     ("get", "/api/venues"),
+    ("get", "/api/orders/by-client-id/mine"),
+    ("post", "/api/orders/preview"),
 ]
 
 
@@ -144,7 +146,7 @@ def test_a_scheme_is_read_in_any_case_and_a_key_in_its_own():
 @pytest.mark.parametrize(
     ("scope", "allowed"),
     [
-        (Scope.READ, {"get", "/api/quotes"}),
+        (Scope.READ, {"get", "/api/quotes", "/api/orders/preview"}),
         (Scope.TRADE, {"execute", "cancel"}),
     ],
 )
@@ -272,6 +274,30 @@ def test_an_idempotency_key_belongs_to_an_owner_whichever_key_is_used():
     assert first.json()["orderId"] != foreign.json()["orderId"]
     assert place(two, order_text(amountIn=7)).status_code == 422
     assert Order.objects.count() == 2
+
+
+def test_the_name_of_anothers_order_is_free_and_tells_nothing():
+    ada, eve = trader("ada"), trader("eve")
+    mine, other = (order_text(clientOrderId="mine", amountIn=n) for n in (1, 2))
+
+    def send(client: Client, path: str, body: str):
+        return client.post(path, body, content_type="application/json")
+
+    def look_up(client: Client):
+        return client.get("/api/orders/by-client-id/mine")
+
+    placed = send(ada, PATH, mine).json()
+    assert look_up(ada).json()["orderId"] == placed["orderId"]
+    assert refusal(send(ada, "/api/orders/preview", other))[0] == 409
+
+    assert refusal(look_up(eve)) == (404, "order_not_found")
+    previewed = send(eve, "/api/orders/preview", other)
+    assert previewed.status_code != 409
+    assert placed["orderId"] not in previewed.content.decode()
+    own = send(eve, PATH, other)
+    assert own.status_code == 201
+    assert look_up(eve).json()["orderId"] == own.json()["orderId"]
+    assert look_up(ada).json()["orderId"] == placed["orderId"]
 
 
 def test_a_retired_key_of_another_order_does_not_tell_eve_that_it_was_used():
