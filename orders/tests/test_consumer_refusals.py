@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.db import connections
 
+from orders.consumers import OrderConsumer
 from orders.threads import in_thread
 
-from .clients import open_socket
+from .clients import PATH, open_socket
 from .helpers import make_order, make_owner
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -72,3 +75,34 @@ async def test_a_socket_at_a_wrong_path_is_told_so(path):
         assert (frame["status"], frame["code"]) == (404, "not_found")
         assert "/api/orders/execute" in frame["detail"]
         assert await socket.close_code() == 4404
+
+
+async def test_a_client_that_its_server_lets_wait_too_long_is_closed(settings):
+    """Our own server cuts such a client off before; others only wait."""
+    settings.SOCKET_STALL_S = 0
+    order = await in_thread(make_order)
+    sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    messages = asyncio.Queue[dict[str, Any]]()
+    messages.put_nowait({"type": "websocket.connect"})
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.put_nowait(message)
+        if message["type"] == "websocket.send":
+            await asyncio.Event().wait()  # the client never reads it
+
+    scope = {
+        "type": "websocket",
+        "path": PATH,
+        "query_string": f"orderId={order.id}".encode(),
+        "headers": [],
+    }
+    application: Any = OrderConsumer.as_asgi()
+    running = asyncio.create_task(application(scope, messages.get, send))
+    async with asyncio.timeout(10):
+        types = [(await sent.get())["type"] for _ in range(2)]
+        closing = await sent.get()
+        messages.put_nowait({"type": "websocket.disconnect", "code": 1006})
+        await running
+
+    assert types == ["websocket.accept", "websocket.send"]
+    assert closing["code"] == 4408

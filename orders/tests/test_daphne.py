@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
+import re
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from uuid import uuid4
 
+import psycopg
 import pytest
 from django.conf import settings
 from django.db import connection
@@ -121,3 +125,83 @@ def test_a_malformed_order_id_gets_its_close_code(wire):
 
     assert wire.event()["code"] == "invalid_order_id"
     assert wire.frame() == (8, (4400).to_bytes(2, "big"))
+
+
+def closed_with(wire: Wire) -> int:
+    opcode, payload = wire.frame()
+    assert opcode == 8, payload
+    return int.from_bytes(payload[:2], "big")
+
+
+def refused(wire: Wire, query: str) -> tuple[str, int]:
+    """Open a socket; return the code of its error frame, and its close code."""
+    wire.send(upgrade(query))
+    assert wire.head().startswith(b"HTTP/1.1 101 ")
+    return wire.event()["code"], closed_with(wire)
+
+
+def test_an_unknown_order_gets_its_close_code(wire):
+    assert refused(wire, f"?orderId={uuid4()}") == ("order_not_found", 4404)
+
+
+def test_an_order_whose_end_was_seen_is_closed_at_once(wire):
+    wire.send(post(order_text()))
+    order_id = answer(wire)[1]["orderId"]
+    carry_out(order_id)
+
+    wire.send(upgrade(f"?orderId={order_id}&after=5"))
+    assert wire.head().startswith(b"HTTP/1.1 101 ")
+
+    assert closed_with(wire) == 1000
+
+
+def test_a_server_that_fails_says_so_by_its_close_code(wire):
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE orders_order RENAME TO away")
+        try:
+            assert refused(wire, f"?orderId={uuid4()}") == ("internal_error", 4500)
+        finally:
+            cursor.execute("ALTER TABLE away RENAME TO orders_order")
+
+
+def test_a_database_that_is_away_is_told_by_the_close_code(wire):
+    with no_new_connections():
+        assert refused(wire, f"?orderId={uuid4()}") == ("database_unavailable", 4503)
+
+
+@contextlib.contextmanager
+def no_new_connections() -> Iterator[None]:
+    """End every connection to the database of this test run, and allow no other."""
+    there = connection.settings_dict
+    name = str(there["NAME"])
+    connection.close()
+    with psycopg.connect(
+        host=there["HOST"],
+        port=there["PORT"],
+        user=there["USER"],
+        dbname="postgres",
+        autocommit=True,
+    ) as server:
+        allow = 'ALTER DATABASE "{}" ALLOW_CONNECTIONS {}'
+        server.execute(allow.format(name, "false"))
+        try:
+            server.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = %s",
+                [name],
+            )
+            yield
+        finally:
+            server.execute(allow.format(name, "true"))
+
+
+def test_the_documents_list_the_close_codes_that_are_tested():
+    text = (settings.BASE_DIR / "docs" / "websocket.md").read_text()
+    table = text.partition("## Close codes")[2]
+    rows = re.findall(r"^\| ([0-9, ]+) \|", table, re.MULTILINE)
+    codes = {int(code) for row in rows for code in row.split(",")}
+
+    # 1006 is no close frame; test_web_silent.py sees clients cut off. 4401 and 4403 are in
+    # test_access_sockets.py, 4408 is in
+    # test_consumer_refusals.py: our own server cuts off first.
+    assert codes == {1000, 1006, 4400, 4401, 4403, 4404, 4408, 4500, 4503}
