@@ -150,6 +150,9 @@ execute_order = extend_schema(
 list_orders = extend_schema(
     operation_id="listOrders",
     summary="List orders, newest first",
+    description="With filters a page may hold fewer orders than `limit`, even none, and go "
+    "on: one page looks at a bounded number of orders. The last page is the one whose "
+    "`nextCursor` is null.",
     parameters=[
         _filter("status", "One status, or several with commas."),
         _filter("type", "One type, or several with commas."),
