@@ -59,7 +59,7 @@ class Carrier:
         self._reservation: Reservation | None = None
         # Venues that quoted otherwise than the chain would pay, with the record of it.
         self._refuted: dict[str, VenueAnswer] = {}
-        self.waits = Waits(claim, engine.database)
+        self.waits = Waits(claim, engine.database, engine.waiting_log)
 
     async def step(self, held: Held) -> Held | None:
         """Do once what the order's status asks for.

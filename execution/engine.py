@@ -28,6 +28,7 @@ from .build import TransactionBuilder
 from .carrier import Carrier
 from .storage import CONNECTION_ERRORS, Database
 from .waiting import reason_of
+from .waiting_log import WaitingLog
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ class Engine:
         self.pending = PendingSwaps(venues)
         self.intervals = intervals or Intervals()
         self.rng = rng or random.Random()
+        self.waiting_log = WaitingLog()
         self.builder = TransactionBuilder(
             cluster=cluster,
             wallet=wallet.address,

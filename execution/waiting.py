@@ -15,6 +15,7 @@ from orders.models import Order, WaitingCode
 from orders.waiting import clear_waiting, note_waiting
 
 from .storage import CONNECTION_ERRORS, Database
+from .waiting_log import WaitingLog
 
 logger = logging.getLogger(__name__)
 
@@ -69,8 +70,9 @@ class Waits:
     review its row says that.
     """
 
-    def __init__(self, claim: Claim, database: Database) -> None:
+    def __init__(self, claim: Claim, database: Database, log: WaitingLog) -> None:
         self.reason: Reason | None = None
+        self._log = log
         self._claim = claim
         self._database = database
         self._written: Reason | None = None
@@ -95,7 +97,7 @@ class Waits:
         is_new, self.reason = reason != self.reason, reason
         if is_new and reason is not None:
             said = reason.detail or reason.message
-            logger.warning("order %s waits: %s", self._claim.order_id, said)
+            self._log.say(reason, f"order {self._claim.order_id}", said)
         if is_new or reason == self._written or self._claim.watch_only:
             return
         try:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, Route
+from playwright.async_api import Page, Route, WebSocketRoute
 
 from .browser import (
     LAPTOP,
@@ -156,6 +157,35 @@ async def test_an_order_that_is_refused_says_why(
             assert await page.get_attribute("#verdict", "data-state") == "idle"
             assert "No order was accepted" in await page.inner_text("#verdict-text")
         await screenshot(page, "laptop-all-refused")
+
+
+async def test_orders_over_one_socket_that_could_not_be_stored_are_sent_again(
+    running_engine: RunningEngine, browse: Browse
+):
+    away = {"status": 503, "code": "outcome_unknown", "detail": "Repeat the request."}
+    sent: list[str] = []
+
+    def between(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+
+        def to_server(message: str | bytes) -> None:
+            sent.append(json.loads(message)["idempotencyKey"])
+            if len(sent) <= 3:
+                socket.send(json.dumps(away))
+            else:
+                server.send(message)
+
+        socket.on_message(to_server)
+
+    async with browse(**LAPTOP) as page:
+        await page.route_web_socket("**/api/orders/execute", between)
+        await open_test_page(page, running_engine.url)
+        await place(page, 10, one_socket=True)
+        await page.wait_for_function(OVER)
+
+        await assert_all_confirmed(page, 10)
+    assert (len(sent), len(set(sent))) == (13, 10)
+    assert sorted(sent[10:]) == sorted(sent[:3])
 
 
 async def test_an_engine_that_does_not_answer_is_said_and_tried_again(

@@ -166,7 +166,7 @@ export class Run {
       const frame = JSON.parse(data);
       if ("sequence" in frame) return this.#arrived(this.byId.get(frame.orderId), frame);
       if ("wsUrl" in frame) this.#accepted(sent.shift(), frame);
-      else if (sent.length > 0) this.#refused(sent.shift(), frame);
+      else if (sent.length > 0) this.#tryAgain(sent.shift(), frame, (order) => (waiting.push(order), send()));
       else for (const order of waiting.splice(0)) this.#refused(order, frame); // none may be placed here
       send();
     };
@@ -177,8 +177,16 @@ export class Run {
     };
   }
 
+  /** Send an order again that the engine could not place just now; its key keeps it one order. */
+  #tryAgain(order, problem, again) {
+    const wait = BACK_OFF_MS[order.failures++];
+    if (problem.status < 500 || wait === undefined) return this.#refused(order, problem);
+    const socket = this.shared; // a later one sends all that was not accepted anyway
+    setTimeout(() => this.shared === socket && again(order), wait);
+  }
+
   #accepted(order, { orderId, wsUrl }) {
-    Object.assign(order, { id: orderId, wsUrl, status: order.reached ? order.status : "accepted" });
+    Object.assign(order, { id: orderId, wsUrl, failures: 0, status: order.reached ? order.status : "accepted" });
     order.heardAt = performance.now();
     this.byId.set(orderId, order);
     this.changed(order);

@@ -151,7 +151,8 @@ class Command(BaseCommand):
             raise CommandError("--plan is set by the command itself: see --help.")
         plan = Plan(**json.loads(written))
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        self._say(f"{report.described(plan)}; logs in {folder}")
+        where = folder if options["keep"] else f"{folder}, removed if all goes well"
+        self._say(f"{report.described(plan)}; logs in {where}")
         broken = True
         try:
             with (folder / "console.log").open("w") as log:
