@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from rest_framework.request import Request
@@ -22,7 +23,7 @@ from dex.types import VenueAnswer
 from . import schema
 from .access.authentication import acting_for
 from .access.principal import Scope
-from .access.tickets import ticket_for
+from .access.tickets import expires_at, ticket_for
 from .inputs import read_quote_request, read_submission
 from .listing import list_orders
 from .models import Order
@@ -37,6 +38,7 @@ from .serializers import (
     OrderSerializer,
     TokenSerializer,
     VenueSerializer,
+    timestamp,
 )
 from .services import cancel_order
 
@@ -71,12 +73,7 @@ class ExecuteView(ApiView):
         )
         # The order is committed: from here on nothing may need the database.
         order_id = placement.order_id
-        address = ws_url(
-            order_id,
-            host=request.get_host(),
-            secure=request.is_secure(),
-            ticket=ticket_for(order_id, principal),
-        )
+        address = _address(request, order_id, ticket_for(order_id, principal))
         headers = {"Location": reverse("order", args=[order_id])}
         if not placement.created:
             headers["Idempotency-Replayed"] = "true"
@@ -123,6 +120,22 @@ class CancelView(ApiView):
     def post(self, request: Request, order_id: str) -> Response:
         cancelled = cancel_order(_find_order(request, order_id))
         return Response(OrderSerializer(cancelled).data)
+
+
+class TicketView(ApiView):
+    @schema.make_ticket
+    def post(self, request: Request, order_id: str) -> Response:
+        order = _own(request, order_id).only("id").first()
+        if order is None:
+            raise order_not_found(UUID(order_id))
+        ticket = ticket_for(order.id, acting_for(request))
+        return Response(
+            {
+                "ticket": ticket or None,
+                "wsUrl": _address(request, order.id, ticket),
+                "expiresAt": timestamp(expires_at(ticket)) if ticket else None,
+            }
+        )
 
 
 class QuoteView(ApiView):
@@ -182,19 +195,29 @@ def _venues() -> Iterator[dict[str, Any]]:
         }
 
 
-def _find_order(request: Request, text: str) -> Order:
-    """Find an order of who asks. Raises the same problem for all that are not there."""
+def _address(request: Request, order_id: UUID, ticket: str) -> str:
+    return ws_url(
+        order_id, host=request.get_host(), secure=request.is_secure(), ticket=ticket
+    )
+
+
+def _own(request: Request, text: str) -> QuerySet[Order]:
+    """Return the order of this id, if who asks has it. Raises Problem for no id."""
     try:
         order_id = UUID(text)
     except ValueError:
         raise order_not_found(text[:64]) from None
+    return visible_orders(acting_for(request)).filter(id=order_id)
+
+
+def _find_order(request: Request, text: str) -> Order:
+    """Find an order of who asks. Raises the same problem for all that are not there."""
     found = (
-        visible_orders(acting_for(request))
+        _own(request, text)
         .select_related("token_in", "token_out")
         .prefetch_related("events", "attempts")
-        .filter(id=order_id)
         .first()
     )
     if found is None:
-        raise order_not_found(order_id)
+        raise order_not_found(UUID(text))
     return found
