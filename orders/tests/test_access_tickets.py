@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 
+from orders import standing
 from orders.access.keys import revoke
 from orders.access.principal import Scope
 from orders.access.tickets import LIFETIME_S, read_ticket
@@ -19,6 +20,7 @@ from orders.threads import in_thread
 from .accounts import keyed, make_text, make_user, refusal, trader
 from .clients import open_socket, post
 from .helpers import make_order
+from .listeners import Account
 
 NOW = 1_800_000_000.75
 
@@ -92,6 +94,27 @@ def test_a_ticket_costs_no_more_queries_than_the_look_for_its_order(
 
     with django_assert_num_queries(1):
         assert client.post(address(order.id)).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_with_a_ticket_nobody_asks_whether_the_order_is_there(monkeypatch):
+    listener = await in_thread(lambda: Account("ada"))
+    asked = []
+    read = standing._read
+
+    def counted(owned):
+        asked.append(owned)
+        return read(owned)
+
+    monkeypatch.setattr(standing, "_read", counted)
+    async with open_socket(listener.ticket) as socket:
+        assert (await socket.frame())["sequence"] == 1
+    assert asked == []
+
+    # How much of it has been heard, only the database can check.
+    async with open_socket(f"{listener.ticket}&after=2") as socket:
+        assert (await socket.frame())["code"] == "invalid_after"
+    assert len(asked) == 1
 
 
 @pytest.mark.django_db(transaction=True)
