@@ -5,26 +5,25 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import re
+from contextlib import suppress
 from typing import Any
-from urllib.parse import parse_qs
-from uuid import UUID
 
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
-from .access.principal import Principal, Scope, authentication_required
-from .access.sockets import chosen_subprotocol, principal_of_socket
+from .access.principal import Scope, authentication_required, right_lost
+from .access.sockets import chosen_subprotocol, opener_of
 from .access.tickets import ticket_for
+from .access.watch import Right
 from .feed import Feed
 from .hub import current_hub
 from .origins import EXECUTE_PATH, is_secure, may_connect, socket_host, ws_url
 from .parsers import check_size
 from .patience import Patience
 from .placing import Placement
-from .problems import Problem, not_found, order_not_found
+from .problems import Problem, not_found
 from .socket_intake import problem_of
-from .standing import Standing
+from .socket_query import is_over, wanted
 
 logger = logging.getLogger(__name__)
 
@@ -33,12 +32,10 @@ CLOSE_STALLED = 4408
 CLOSE_PROBLEM = 4000  # plus the status of the problem: 4400, 4404, 4503
 # Our own server cuts off a client that does not read; others may only let it wait.
 SERVER_GRACE_S = 1.0
+# What a client that lost its right and does not read may take to hear of it.
+FAREWELL_S = 0.3
 # Orders of one socket that may wait for their answer; then nothing more is taken from it.
 UNANSWERED = 32
-
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_SEQUENCE = re.compile(r"[0-9]{1,9}", re.ASCII)
-
 
 # What a message is answered with: known already, or still being found out.
 Answer = Problem | asyncio.Future[Placement | Problem]
@@ -68,7 +65,8 @@ class OrderConsumer(LeanConsumer):
         self._feed = Feed()
         self._hub = current_hub()
         self._watches = False
-        self._principal: Principal | None = None  # until it is known
+        self._right: Right | None = None  # until it is known whose socket it is
+        self._is_dismissed = False
         self._sender: asyncio.Task[None] | None = None
         # Only a socket that sends something has these.
         self._answers: asyncio.Queue[Answer] | None = None
@@ -77,11 +75,10 @@ class OrderConsumer(LeanConsumer):
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self._hub.unsubscribe(self._feed)
+            self._stop()
             self._patience.end()
-            for task in (self._sender, self._answering):
-                if task is not None:
-                    task.cancel()
+            if self._right is not None:
+                self._right.leave(self)
 
     async def connect(self) -> None:
         if not may_connect(self.scope):
@@ -100,6 +97,8 @@ class OrderConsumer(LeanConsumer):
     async def receive(
         self, text_data: str | None = None, bytes_data: bytes | None = None
     ) -> None:
+        if self._is_dismissed:
+            return
         if self._answers is None:
             self._answers = asyncio.Queue(UNANSWERED)
             self._answering = asyncio.create_task(self._answer_in_turn(self._answers))
@@ -113,15 +112,17 @@ class OrderConsumer(LeanConsumer):
                 "This socket streams one order; open one without orderId to place "
                 "orders.",
             )
-        if self._principal is None:  # it was refused, and may not have heard of it yet
+        principal = self._right.principal if self._right else None
+        if principal is None:  # it was refused, and may not have heard of it yet
             return authentication_required()
         if text is None:
             return Problem(400, "binary_message", "Send orders as text messages.")
         try:
+            principal.require(Scope.TRADE)
             check_size(len(text))
         except Problem as problem:
             return problem.with_traceback(None)
-        return self._hub.placements.ask(self._principal.owner_id, text)
+        return self._hub.placements.ask(principal.owner_id, text)
 
     async def _answer_in_turn(self, answers: asyncio.Queue[Answer]) -> None:
         while True:
@@ -136,26 +137,54 @@ class OrderConsumer(LeanConsumer):
                 await self._feed.reply(self._error_text(result))
 
     async def _start(self) -> None:
-        order_id, after, ticket = _wanted(self.scope["query_string"])
+        order_id, after, ticket = wanted(self.scope["query_string"])
         self._watches = order_id is not None
-        principal = await principal_of_socket(self.scope, order_id, ticket)
+        principal, has_ticket = await opener_of(self.scope, order_id, ticket)
         principal.require(Scope.READ if self._watches else Scope.TRADE)
-        self._principal = principal
-        if order_id is not None:
+        # A ticket proves that its order is there, and whose it is.
+        if order_id is not None and not (has_ticket and after == 0):
             standing = await self._hub.standings.read(principal.owner_id, order_id)
-            if _is_over(standing, order_id, after):
+            if is_over(standing, order_id, after):
                 await self.close(CLOSE_DONE)
                 return
+        # Nothing is waited for from here on: what changes finds the socket whole.
+        self._right = self._hub.rights.enter(principal, self)
+        if order_id is not None:
             self._hub.subscribe(self._feed, order_id, after)
         self._sender = asyncio.create_task(self._send_frames())
 
+    def rights_changed(self) -> None:
+        """Called by the watch: go on, or tell at once that this socket may no more."""
+        assert self._right is not None
+        principal = self._right.principal
+        if principal is None or (self._watches and Scope.READ not in principal.scopes):
+            self._stop()
+            self._is_dismissed = True
+            self._sender = asyncio.create_task(self._dismiss(right_lost()))
+
+    async def _dismiss(self, problem: Problem) -> None:
+        # What waits for a slow reader is not sent any more, and this does not wait for it.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FAREWELL_S):
+                text = self._error_text(problem)
+                await self._tell({"type": "websocket.send", "text": text})
+        await self.close(CLOSE_PROBLEM + problem.status)
+
+    def _stop(self) -> None:
+        """Hear of no order any more, and send nothing."""
+        self._hub.unsubscribe(self._feed)
+        for task in (self._sender, self._answering):
+            if task is not None:
+                task.cancel()
+
     async def _accept(self, placement: Placement) -> None:
-        assert self._principal is not None  # it placed the order
+        assert self._right is not None  # it placed the order
+        principal = self._right.principal
         address = ws_url(
             placement.order_id,
             host=socket_host(self.scope),
             secure=is_secure(self.scope),
-            ticket=ticket_for(placement.order_id, self._principal),
+            ticket=ticket_for(placement.order_id, principal) if principal else "",
         )
         accepted = {"orderId": str(placement.order_id), "wsUrl": address}
         await self._feed.reply(json.dumps(accepted))
@@ -190,50 +219,3 @@ class NowhereConsumer(LeanConsumer):
         await self.accept()
         await self.send(text_data=json.dumps(problem.body(instance=self.scope["path"])))
         await self.close(CLOSE_PROBLEM + problem.status)
-
-
-def _wanted(query_string: bytes) -> tuple[UUID | None, int, str | None]:
-    """Read `orderId`, `after` and `ticket` from a query string; raises Problem."""
-    try:
-        query = parse_qs(
-            query_string.decode(), keep_blank_values=True, max_num_fields=10
-        )
-    except ValueError:
-        raise Problem(400, "bad_request", "The query string is malformed.") from None
-    unknown = sorted(set(query) - {"orderId", "after", "ticket"})
-    if unknown:
-        raise Problem(
-            400,
-            "unknown_parameter",
-            f"There is no parameter {unknown[0][:64]!r}: only orderId, after and "
-            "ticket.",
-        )
-    order_ids = query.get("orderId", [])
-    afters = query.get("after", ["0"])
-    if len(order_ids) > 1 or not all(map(_UUID.fullmatch, order_ids)):
-        raise Problem(400, "invalid_order_id", "orderId must be one UUID.")
-    if len(afters) > 1 or not _SEQUENCE.fullmatch(afters[0]):
-        raise Problem(400, "invalid_after", "after must be one sequence number.")
-    tickets = query.get("ticket", [])
-    if len(tickets) > 1:
-        raise Problem(400, "repeated_parameter", "ticket must be given once.")
-    if not order_ids:
-        for name in ("after", "ticket"):
-            if name in query:
-                detail = f"{name} needs the orderId that it belongs to."
-                raise Problem(400, "missing_order_id", detail)
-        return None, 0, None
-    return UUID(order_ids[0]), int(afters[0]), tickets[0] if tickets else None
-
-
-def _is_over(standing: Standing | None, order_id: UUID, after: int) -> bool:
-    """Say whether nothing is to come after `after`; raises Problem for a wrong one."""
-    if standing is None:
-        raise order_not_found(order_id)
-    if after > standing.last_sequence:
-        raise Problem(
-            400,
-            "invalid_after",
-            f"The order has {standing.last_sequence} events so far.",
-        )
-    return standing.is_closed and after == standing.last_sequence

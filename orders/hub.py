@@ -17,6 +17,7 @@ from uuid import UUID
 from channels import DEFAULT_CHANNEL_LAYER
 from channels.layers import channel_layers
 
+from .access.watch import Watch
 from .events import GROUP, MESSAGE_TYPE
 from .feed import Feed
 from .history import HistoryReader, StoredEvent
@@ -38,6 +39,7 @@ class Hub:
         self.loop = loop
         self.standings = StandingReader()
         self.placements = SocketIntake()
+        self.rights = Watch()
         self._feeds: dict[UUID, set[Feed]] = {}
         self._marked: set[UUID] = set()
         self._wake = asyncio.Event()

@@ -22,6 +22,7 @@ from .shapes import (
     PreviewSerializer,
     ProblemSerializer,
     QuotesSerializer,
+    TicketSerializer,
     TokensSerializer,
     VenuesSerializer,
 )
@@ -77,6 +78,17 @@ _PLACED_EXAMPLE = OpenApiExample(
     },
     response_only=True,
     status_codes=["200", "201"],
+)
+_TICKET = "WyI1ZjFm…:1vP4mG:q3Vt…"
+_TICKET_EXAMPLE = OpenApiExample(
+    "Ticket",
+    value={
+        "ticket": _TICKET,
+        "wsUrl": "ws://localhost:8000/api/orders/execute"
+        f"?orderId={_ORDER_ID}&ticket={_TICKET}",
+        "expiresAt": "2026-11-20T09:29:03Z",
+    },
+    response_only=True,
 )
 _ORDER = {
     "type": "market",
@@ -200,6 +212,16 @@ cancel_order = extend_schema(
     "cancelled. Cancelling a cancelled order changes nothing.",
     request=None,
     responses=_responses({200: OrderSerializer}, 404, 409, 503),
+)
+make_ticket = extend_schema(
+    operation_id="makeTicket",
+    summary="Make a ticket for the stream of an order",
+    description="The answer to an order brings a ticket in its `wsUrl`. This makes another "
+    "one, as for a page that connects again after its 15 minutes. Whoever has it reads "
+    "this one order and does nothing else.",
+    request=None,
+    responses=_responses({200: TicketSerializer}, 404, 503),
+    examples=[_TICKET_EXAMPLE],
 )
 ask_quotes = extend_schema(
     operation_id="askQuotes",

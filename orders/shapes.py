@@ -44,6 +44,18 @@ class PlacedSerializer(serializers.Serializer[Any]):
     wsUrl = serializers.CharField()
 
 
+class TicketSerializer(serializers.Serializer[Any]):
+    ticket = serializers.CharField(
+        allow_null=True,
+        help_text="Opens the order's stream; null where nobody needs one "
+        "(ALLOW_ANONYMOUS).",
+    )
+    wsUrl = serializers.CharField(help_text="The stream's address, with the ticket.")
+    expiresAt = serializers.DateTimeField(
+        allow_null=True, help_text="From then on it opens no socket; open ones go on."
+    )
+
+
 class OrderPageSerializer(serializers.Serializer[Any]):
     orders = OrderSerializer(many=True)
     nextCursor = serializers.CharField(allow_null=True)

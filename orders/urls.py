@@ -17,6 +17,7 @@ urlpatterns = [
     ),
     path("api/orders/<str:order_id>", views.OrderView.as_view(), name="order"),
     path("api/orders/<str:order_id>/cancel", views.CancelView.as_view(), name="cancel"),
+    path("api/orders/<str:order_id>/ticket", views.TicketView.as_view(), name="ticket"),
     path("api/quotes", views.QuoteView.as_view(), name="quotes"),
     path("api/tokens", views.TokenListView.as_view(), name="tokens"),
     path("api/venues", views.VenueListView.as_view(), name="venues"),

@@ -23,7 +23,7 @@ from dex.types import VenueAnswer
 from . import schema
 from .access.authentication import acting_for
 from .access.principal import Scope
-from .access.tickets import ticket_for
+from .access.tickets import expires_at, ticket_for
 from .fields import is_client_order_id
 from .inputs import read_quote_request, read_submission
 from .listing import list_orders
@@ -40,6 +40,7 @@ from .serializers import (
     OrderSerializer,
     TokenSerializer,
     VenueSerializer,
+    timestamp,
 )
 from .services import cancel_order
 
@@ -74,12 +75,7 @@ class ExecuteView(ApiView):
         )
         # The order is committed: from here on nothing may need the database.
         order_id = placement.order_id
-        address = ws_url(
-            order_id,
-            host=request.get_host(),
-            secure=request.is_secure(),
-            ticket=ticket_for(order_id, principal),
-        )
+        address = _address(request, order_id, ticket_for(order_id, principal))
         headers = {"Location": reverse("order", args=[order_id])}
         if not placement.created:
             headers["Idempotency-Replayed"] = "true"
@@ -154,6 +150,22 @@ class CancelView(ApiView):
         return Response(OrderSerializer(cancelled).data)
 
 
+class TicketView(ApiView):
+    @schema.make_ticket
+    def post(self, request: Request, order_id: str) -> Response:
+        principal, wanted = acting_for(request), _order_id(order_id)
+        if not visible_orders(principal).filter(id=wanted).exists():
+            raise order_not_found(wanted)
+        ticket = ticket_for(wanted, principal)
+        return Response(
+            {
+                "ticket": ticket or None,
+                "wsUrl": _address(request, wanted, ticket),
+                "expiresAt": timestamp(expires_at(ticket)) if ticket else None,
+            }
+        )
+
+
 class QuoteView(ApiView):
     @schema.ask_quotes
     def post(self, request: Request) -> Response:
@@ -211,16 +223,26 @@ def _venues() -> Iterator[dict[str, Any]]:
         }
 
 
+def _address(request: Request, order_id: UUID, ticket: str) -> str:
+    return ws_url(
+        order_id, host=request.get_host(), secure=request.is_secure(), ticket=ticket
+    )
+
+
 def _find_order(request: Request, text: str) -> Order:
     """Find an order of who asks. Raises the same problem for all that are not there."""
-    try:
-        order_id = UUID(text)
-    except ValueError:
-        raise order_not_found(text[:64]) from None
+    order_id = _order_id(text)
     found = _detailed(request).filter(id=order_id).first()
     if found is None:
         raise order_not_found(order_id)
     return found
+
+
+def _order_id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise order_not_found(text[:64]) from None
 
 
 def _detailed(request: Request) -> QuerySet[Order]:

@@ -65,6 +65,11 @@ class WebServer(Server):  # type: ignore[misc]
             protocol.close_after()
         await super().handle_reply(protocol, message)
 
+    def log_action(self, protocol: str, action: str, details: dict[str, Any]) -> None:
+        # daphne's access log would write down whole addresses, and tickets with them.
+        path = details["path"].partition("?")[0]
+        super().log_action(protocol, action, details | {"path": path})
+
     def listen_success(self, port: Any) -> None:
         # daphne leaves no other way to choose what kind of port Twisted makes.
         port.__class__ = SharedPort

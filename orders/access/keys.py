@@ -23,8 +23,9 @@ from .last_used import LAST_USED
 from .models import ApiKey
 from .principal import Principal, Scope
 
-# With what a revoked key may still do until then, revoking takes effect within a second.
-KEEP_S = 0.5
+# Looked at again every half second after that where a socket is open (watch.py), so that
+# revoking takes effect within a second there, too.
+KEEP_S = 0.4
 _LETTERS = string.ascii_lowercase + string.digits
 _KEY = re.compile(r"dex_([a-z0-9]{8})_([A-Za-z0-9_-]{43})", re.ASCII)
 _NO_HASH = sha256(b"").hexdigest()  # of no secret: a secret has 43 characters
@@ -90,18 +91,7 @@ def remembered_key(text: str) -> Principal | None:
     return _by_text.peek(_name(text))
 
 
-def find_key_by_id(key_id: int) -> Principal | None:
-    """Return who acts for a key that was proved before, None when it counts no more."""
-    return _by_id.get(key_id, lambda: _counting(_standing(id=key_id)))
-
-
-def remembered_key_by_id(key_id: int) -> Principal | None:
-    """Return what find_key_by_id() would without asking the database; None: ask it."""
-    return _by_id.peek(key_id)
-
-
 _by_text: Recent[bytes, Principal | None] = Recent(KEEP_S)
-_by_id: Recent[int, Principal | None] = Recent(KEEP_S)
 
 
 def _name(text: str) -> bytes:

@@ -69,5 +69,14 @@ def invalid_ticket() -> Problem:
     )
 
 
+def right_lost() -> Problem:
+    """The problem of a socket whose right ended while it was open."""
+    return _unauthorized(
+        "right_lost",
+        "The right by which this socket was opened has ended: its key was revoked or "
+        "expired, or its user may do this no more. Connect again with a key that counts.",
+    )
+
+
 def _unauthorized(code: str, detail: str) -> Problem:
     return Problem(401, code, detail, headers={"WWW-Authenticate": "Bearer"})

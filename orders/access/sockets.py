@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from orders.threads import in_thread
@@ -16,6 +16,7 @@ from .authentication import (
 )
 from .keys import remembered_key
 from .principal import Principal, invalid_key, invalid_ticket
+from .sessions import principal_of_session, require_own_origin, session_cookie
 from .tickets import read_ticket
 
 # What a page in a browser can send instead of a header: `new WebSocket(url, ["dex.v1",
@@ -24,10 +25,17 @@ SUBPROTOCOL = "dex.v1"
 _KEY_PROTOCOL = "key."
 
 
-async def principal_of_socket(
+class Opener(NamedTuple):
+    """Who opens a socket, and whether that proves its order to be theirs already."""
+
+    principal: Principal
+    has_ticket: bool = False
+
+
+async def opener_of(
     scope: Mapping[str, Any], order_id: UUID | None, ticket: str | None
-) -> Principal:
-    """Return who opens a socket: by its header, else by its ticket, else nobody.
+) -> Opener:
+    """Return who opens a socket: by header, else by ticket, else by session, else nobody.
 
     Raises Problem for a proof that does not count, whatever the others are worth, and
     database errors.
@@ -35,13 +43,17 @@ async def principal_of_socket(
     header = _authorization(scope)
     if header is not None:
         if (found := remembered_key(bearer_key(header))) is not None:
-            return found
-        return await in_thread(principal_of_header, header)
+            return Opener(found)
+        return Opener(await in_thread(principal_of_header, header))
     if ticket is not None and order_id is not None:
-        return await _holder(ticket, order_id)
+        return Opener(await _holder(ticket, order_id), has_ticket=True)
+    if (cookie := session_cookie(scope)) is not None:
+        require_own_origin(scope)
+        if (user := await in_thread(principal_of_session, cookie)) is not None:
+            return Opener(user)
     if (local := remembered_anonymous()) is not None:
-        return local
-    return await in_thread(anonymous_principal)
+        return Opener(local)
+    return Opener(await in_thread(anonymous_principal))
 
 
 def chosen_subprotocol(scope: Mapping[str, Any]) -> str | None:

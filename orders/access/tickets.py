@@ -7,15 +7,12 @@ for a quarter of an hour, and only while the key counts that it was made for.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from uuid import UUID
 
-from django.contrib.auth import get_user_model
 from django.core import signing
 
-from orders.recent import Recent
-
-from .authentication import principal_of_user
-from .keys import find_key_by_id, remembered_key_by_id
+from .holders import Holder, find_holder, remembered_holder
 from .principal import Principal, Scope
 
 LIFETIME_S = 15 * 60
@@ -25,31 +22,23 @@ _READS = frozenset({Scope.READ})
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """For whom a ticket was made: a user, and the key that was used, if it was one."""
+    """What a ticket says once it is found to be genuine: for whom it was made."""
 
-    owner_id: int
-    key_id: int | None
+    made_for: Holder
 
     def holder(self) -> Principal | None:
         """Return who may read with it now, None when nobody. Raises database errors."""
-        return self._reading(
-            _of_session.get(self.owner_id, lambda: _of_user(self.owner_id))
-            if self.key_id is None
-            else find_key_by_id(self.key_id)
-        )
+        return _reading(find_holder(self.made_for))
 
     def remembered_holder(self) -> Principal | None:
         """Return what holder() would without asking the database; None: ask it."""
-        return self._reading(
-            _of_session.peek(self.owner_id)
-            if self.key_id is None
-            else remembered_key_by_id(self.key_id)
-        )
+        return _reading(remembered_holder(self.made_for))
 
-    def _reading(self, principal: Principal | None) -> Principal | None:
-        if principal is None or principal.owner_id != self.owner_id:
-            return None
-        return replace(principal, scopes=_READS)
+
+def _reading(principal: Principal | None) -> Principal | None:
+    if principal is None:
+        return None
+    return replace(principal, scopes=principal.scopes & _READS)
 
 
 def ticket_for(order_id: UUID, principal: Principal) -> str:
@@ -58,6 +47,12 @@ def ticket_for(order_id: UUID, principal: Principal) -> str:
         return ""
     said = [order_id.hex, principal.owner_id, principal.key_id]
     return signing.dumps(said, salt=_SALT)
+
+
+def expires_at(ticket: str) -> datetime:
+    """Return the moment from which on a ticket of ticket_for() opens nothing."""
+    signed_at = signing.b62_decode(ticket.rsplit(":", 2)[1])
+    return datetime.fromtimestamp(signed_at + LIFETIME_S, UTC)
 
 
 def read_ticket(text: str, order_id: UUID) -> Ticket | None:
@@ -70,13 +65,5 @@ def read_ticket(text: str, order_id: UUID) -> Ticket | None:
     except (signing.BadSignature, ValueError):
         return None
     ordered, owner_id, key_id = said
-    return Ticket(owner_id, key_id) if ordered == order_id.hex else None
-
-
-_of_session: Recent[int, Principal | None] = Recent()
-
-
-def _of_user(owner_id: int) -> Principal | None:
-    user = get_user_model().objects.filter(pk=owner_id, is_active=True).first()
-    principal = principal_of_user(user) if user is not None else None
-    return principal if principal is not None and principal.scopes else None
+    made_for = Holder(owner_id, key_id)
+    return Ticket(made_for) if ordered == order_id.hex else None

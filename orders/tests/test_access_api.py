@@ -35,6 +35,7 @@ ADDRESSES = [
     ("get", "/api/orders"),
     ("get", f"/api/orders/{NO_ORDER}"),
     ("post", f"/api/orders/{NO_ORDER}/cancel"),
+    ("post", f"/api/orders/{NO_ORDER}/ticket"),
     ("post", PATH),
     ("post", "/api/quotes"),
     ("get", "/api/tokens"),
@@ -121,7 +122,7 @@ def test_every_bad_key_is_answered_with_the_same_body(settings, allows_anonymous
     settings.ALLOW_ANONYMOUS = allows_anonymous
     bodies = set()
     for name, header in bad_headers().items():
-        for method, path in ADDRESSES[:4]:
+        for method, path in ADDRESSES[:5]:
             answer = ask(Client(), method, path, Authorization=header)
             assert refusal(answer) == (401, "invalid_key"), name
             assert answer["WWW-Authenticate"] == "Bearer"
@@ -146,7 +147,7 @@ def test_a_scheme_is_read_in_any_case_and_a_key_in_its_own():
 @pytest.mark.parametrize(
     ("scope", "allowed"),
     [
-        (Scope.READ, {"get", "/api/quotes", "/api/orders/preview"}),
+        (Scope.READ, {"get", "/api/quotes", "/api/orders/preview", "ticket"}),
         (Scope.TRADE, {"execute", "cancel"}),
     ],
 )
@@ -191,6 +192,7 @@ def test_of_the_orders_of_another_no_operation_tells_or_changes_a_byte():
             ),
             *(client.get(f"/api/orders/{one}") for one in _ids()),
             *(client.post(f"/api/orders/{one}/cancel") for one in _ids()),
+            *(client.post(f"/api/orders/{one}/ticket") for one in _ids()),
             client.get("/api/tokens"),
             client.get("/api/venues"),
             ask(client, "post", "/api/quotes"),
@@ -224,7 +226,7 @@ def test_an_order_of_another_and_one_that_is_not_there_are_the_same_404():
     foreign = str(make_order(owner=make_user("ada", "trader")).id)
     unknown = str(uuid4())
 
-    for method, path in (("get", ""), ("post", "/cancel")):
+    for method, path in (("get", ""), ("post", "/cancel"), ("post", "/ticket")):
         answers = []
         for order_id in (foreign, unknown):
             answer = ask(eve, method, f"/api/orders/{order_id}{path}")

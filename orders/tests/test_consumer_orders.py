@@ -110,6 +110,8 @@ async def test_without_a_database_a_message_is_refused_and_the_next_one_works(
     monkeypatch, tmp_path
 ):
     async with open_socket() as socket:
+        await place(socket)  # by now it is known whose socket this is
+        assert (await socket.frame())["status"] == "pending"
         with monkeypatch.context() as away:
             away.setitem(connections.settings["default"], "HOST", str(tmp_path))
             problem = await place(socket)

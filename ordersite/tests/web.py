@@ -28,8 +28,9 @@ class WebProcess:
     refused while the process is away.
     """
 
-    def __init__(self, log: Path, **environment: str) -> None:
+    def __init__(self, log: Path, *options: str, **environment: str) -> None:
         self.log = log
+        self._options = options
         self._environment = environment
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.port: int = self._listening.getsockname()[1]
@@ -51,6 +52,7 @@ class WebProcess:
                 [
                     *(sys.executable, "-m", "ordersite.web", "--verbosity", "0"),
                     *("--fd", str(number), "--ping-interval", "20"),
+                    *self._options,
                     "ordersite.tests.web_application:application",
                 ],
                 cwd=settings.BASE_DIR,
@@ -97,8 +99,10 @@ class WebProcess:
 
 
 @contextmanager
-def web_process(folder: Path, **environment: str) -> Iterator[WebProcess]:
-    web = WebProcess(folder / "web.log", **environment)
+def web_process(
+    folder: Path, *options: str, **environment: str
+) -> Iterator[WebProcess]:
+    web = WebProcess(folder / "web.log", *options, **environment)
     web.start()
     try:
         yield web

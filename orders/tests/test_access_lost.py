@@ -1,0 +1,167 @@
+"""Rights that end while a socket is open: it hears why, and then nothing more."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group
+
+from orders.access import watch
+from orders.access.holders import Holder, read_rights
+from orders.access.models import ApiKey
+from orders.access.principal import Scope
+from orders.consumers import OrderConsumer
+from orders.hub import current_hub
+from orders.models import Order, Status
+from orders.threads import in_thread
+
+from .clients import PATH, open_socket, order_text
+from .helpers import claim, make_token, move
+from .listeners import LOSSES, Account, ending
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+WITHIN_S = 1.0
+
+
+@pytest.fixture(autouse=True)
+def _nobody_is_anonymous(settings):
+    settings.ALLOW_ANONYMOUS = False
+    make_token("A")
+    make_token("B")
+
+
+@pytest.mark.parametrize("lose", LOSSES.values(), ids=LOSSES)
+async def test_a_right_that_ends_closes_its_sockets_within_a_second_and_no_others(lose):
+    ada, eve = await in_thread(lambda: [Account("ada"), Account("eve")])
+    sockets, others = await ada.follow(), await eve.follow()
+
+    await in_thread(lose, ada)
+    lost_at = time.monotonic()
+    endings = await asyncio.gather(*map(ending, sockets))
+    took_s = time.monotonic() - lost_at
+
+    assert endings == [("right_lost", 4401)] * 3
+    assert took_s < WITHIN_S
+    await others[2].send(order_text())
+    assert "wsUrl" in await others[2].frame()
+    for socket in others[:2]:
+        assert await socket.is_silent(0.01)
+    for socket in (*sockets, *others):
+        await socket.leave()
+
+
+async def test_nothing_of_an_order_is_told_after_the_right_to_hear_it_was_lost():
+    ada = await in_thread(lambda: Account("ada"))
+    async with open_socket(ada.query, ada.headers) as socket:
+        await socket.frame()
+        await in_thread(LOSSES["revoked"], ada)
+        assert await ending(socket) == ("right_lost", 4401)
+
+        held = await in_thread(claim, ada.order)
+        await in_thread(move, held, Status.PENDING, Status.ROUTING)
+        await socket.send(order_text())  # to no avail either
+        assert await socket.is_silent(0.2)
+    assert await in_thread(Order.objects.count) == 1
+
+
+async def test_the_socket_of_a_session_ends_with_the_rights_of_its_user_alone():
+    ada = await in_thread(lambda: Account("ada"))
+    async with open_socket(ada.session_ticket) as socket:
+        await socket.frame()
+        await in_thread(LOSSES["revoked"], ada)  # its key is none of the session's
+        assert await socket.is_silent(watch.EVERY_S + 0.2)
+        await in_thread(LOSSES["inactive"], ada)
+        assert await ending(socket) == ("right_lost", 4401)
+
+
+async def test_who_may_trade_no_more_goes_on_listening_and_is_refused_each_order():
+    ada = await in_thread(lambda: Account("ada"))
+    viewer = await in_thread(lambda: Group.objects.get(name="viewer"))
+    async with open_socket("", ada.headers) as socket:
+        await socket.send(order_text())
+        placed = await socket.frame()
+        assert (await socket.frame())["status"] == "pending"
+        await in_thread(ada.user.groups.set, [viewer])
+        await changed(ada)
+
+        await socket.send(order_text())
+        refused = await socket.frame()
+        order = await in_thread(lambda: Order.objects.get(id=placed["orderId"]))
+        held = await in_thread(claim, order)
+        await in_thread(move, held, Status.PENDING, Status.ROUTING)
+        told = await socket.frame()
+
+    assert (refused["status"], refused["code"]) == (403, "missing_scope")
+    assert (told["orderId"], told["status"]) == (placed["orderId"], "routing")
+    assert await in_thread(Order.objects.count) == 2
+
+
+async def changed(account: Account) -> None:
+    """Wait until the watch knows what an account may do now."""
+    holder = Holder(account.user.pk, account.key.pk)
+    now = (await in_thread(read_rights, [holder]))[holder]
+    async with asyncio.timeout(WITHIN_S):
+        while current_hub().rights.principal_of(holder) != now:
+            await asyncio.sleep(0.01)
+
+
+async def test_who_may_read_no_more_is_followed_no_more_and_may_go_on_placing():
+    ada = await in_thread(lambda: Account("ada"))
+    by_header, by_ticket, placing = await ada.follow()
+
+    await in_thread(lambda: ApiKey.objects.update(scopes=[Scope.TRADE]))
+
+    assert await ending(by_header) == ("right_lost", 4401)
+    assert await ending(by_ticket) == ("right_lost", 4401)
+    await placing.send(order_text())
+    assert "orderId" in await placing.frame()
+    for socket in (by_header, by_ticket, placing):
+        await socket.leave()
+
+
+async def test_a_ticket_that_came_first_takes_no_right_from_the_key_it_was_made_for():
+    ada = await in_thread(lambda: Account("ada"))
+    async with open_socket(ada.ticket) as listening:
+        await listening.frame()
+        async with open_socket("", ada.headers) as socket:
+            await socket.send(order_text())
+            assert "wsUrl" in await socket.frame()
+
+
+async def test_a_client_that_reads_nothing_is_closed_within_a_second_too():
+    ada = await in_thread(lambda: Account("ada"))
+    said: list[dict[str, Any]] = []
+    came: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    came.put_nowait({"type": "websocket.connect"})
+    closed = asyncio.Event()
+
+    async def tell(message: dict[str, Any]) -> None:
+        if message["type"] == "websocket.send":
+            await asyncio.Event().wait()  # the connection takes nothing
+        said.append(message)
+        if message["type"] == "websocket.close":
+            closed.set()
+
+    scope = {
+        "type": "websocket",
+        "path": PATH,
+        "query_string": ada.query[1:].encode(),
+        "headers": ada.headers,
+    }
+    serving = asyncio.create_task(OrderConsumer()(scope, came.get, tell))
+    async with asyncio.timeout(5):
+        while not said:
+            await asyncio.sleep(0.01)
+        await in_thread(LOSSES["revoked"], ada)
+        lost_at = time.monotonic()
+        await closed.wait()
+        took_s = time.monotonic() - lost_at
+        came.put_nowait({"type": "websocket.disconnect", "code": 1006})
+        await serving
+
+    assert took_s < WITHIN_S
+    assert said[-1]["code"] == 4401
