@@ -21,6 +21,7 @@ from dex.types import VenueAnswer
 
 from . import schema
 from .access.authentication import acting_for
+from .access.limits import limit_headers
 from .access.principal import Scope
 from .access.tickets import ticket_for
 from .inputs import read_quote_request, read_submission
@@ -48,6 +49,14 @@ class ApiView(APIView):
     """
 
     scope = Scope.READ
+
+    def finalize_response(
+        self, request: Request, response: Response, *args: Any, **kwargs: Any
+    ) -> Response:
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        for name, value in limit_headers(request).items():
+            answer.headers.setdefault(name, value)
+        return answer
 
     def http_method_not_allowed(
         self, request: HttpRequest, *args: Any, **kwargs: Any
