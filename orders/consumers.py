@@ -13,6 +13,9 @@ from uuid import UUID
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
+from .access.addresses import address_of_socket
+from .access.limits import admit_socket, client_of
+from .access.open_sockets import Places
 from .access.principal import Principal, Scope, authentication_required
 from .access.sockets import chosen_subprotocol, principal_of_socket
 from .access.tickets import ticket_for
@@ -22,7 +25,7 @@ from .origins import EXECUTE_PATH, is_secure, may_connect, socket_host, ws_url
 from .parsers import check_size
 from .patience import Patience
 from .placing import Placement
-from .problems import Problem, not_found, order_not_found
+from .problems import Problem, not_found, order_not_found, too_many_orders
 from .socket_intake import problem_of
 from .standing import Standing
 
@@ -69,15 +72,19 @@ class OrderConsumer(LeanConsumer):
         self._hub = current_hub()
         self._watches = False
         self._principal: Principal | None = None  # until it is known
+        self._address = address_of_socket(scope)
+        self._places = Places()
         self._sender: asyncio.Task[None] | None = None
         # Only a socket that sends something has these.
         self._answers: asyncio.Queue[Answer] | None = None
         self._answering: asyncio.Task[None] | None = None
+        self._unanswered = 0  # orders among them
         self._patience = Patience(settings.SOCKET_STALL_S + SERVER_GRACE_S)
         try:
             await super().__call__(scope, receive, send)
         finally:
             self._hub.unsubscribe(self._feed)
+            self._places.give_back()
             self._patience.end()
             for task in (self._sender, self._answering):
                 if task is not None:
@@ -86,6 +93,9 @@ class OrderConsumer(LeanConsumer):
     async def connect(self) -> None:
         if not may_connect(self.scope):
             logger.warning("a socket from a foreign origin or host was refused")
+            await self.close()
+            return
+        if self._places.is_flooded(self._address):
             await self.close()
             return
         # Accepted before it is checked: a close code reaches only an open socket.
@@ -121,7 +131,16 @@ class OrderConsumer(LeanConsumer):
             check_size(len(text))
         except Problem as problem:
             return problem.with_traceback(None)
-        return self._hub.placements.ask(self._principal.owner_id, text)
+        if self._has_enough():
+            return too_many_orders(settings.SOCKET_ORDERS)
+        self._unanswered += 1
+        client = client_of(self._principal, self._address)
+        return self._hub.placements.ask(client, self._principal.owner_id, text)
+
+    def _has_enough(self) -> bool:
+        """Say whether the socket has as many open orders as it may have."""
+        followed = len(self._feed.cursors) + self._unanswered
+        return 0 < settings.SOCKET_ORDERS <= followed
 
     async def _answer_in_turn(self, answers: asyncio.Queue[Answer]) -> None:
         while True:
@@ -132,14 +151,19 @@ class OrderConsumer(LeanConsumer):
                     await self._accept(result)
             except Exception as error:
                 result = problem_of(error)
+            if isinstance(answer, asyncio.Future):
+                self._unanswered -= 1
             if isinstance(result, Problem):
                 await self._feed.reply(self._error_text(result))
 
     async def _start(self) -> None:
+        self._places.take_of_address(self._address)
         order_id, after, ticket = _wanted(self.scope["query_string"])
         self._watches = order_id is not None
         principal = await principal_of_socket(self.scope, order_id, ticket)
         principal.require(Scope.READ if self._watches else Scope.TRADE)
+        self._places.take_of_key(principal.key_id, self._address)
+        await admit_socket(client_of(principal, self._address))
         self._principal = principal
         if order_id is not None:
             standing = await self._hub.standings.read(principal.owner_id, order_id)
