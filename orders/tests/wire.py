@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import select
 import socket
 from typing import Any
 
@@ -41,6 +42,12 @@ class Wire:
         data = self._socket.recv(65_536)
         assert data, "the server closed the connection"
         return data
+
+    def waits(self, seconds: float) -> bool:
+        """Say whether something to read comes within so long."""
+        waiting = select.poll()
+        waiting.register(self._socket, select.POLLIN)
+        return bool(self._received or waiting.poll(seconds * 1000))
 
     def frame(self) -> tuple[int, bytes]:
         """Return opcode and payload of one frame of the server."""
