@@ -10,17 +10,15 @@ from typing import Any
 from urllib.parse import parse_qs
 from uuid import UUID
 
-from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
-from .access.addresses import address_of_socket
 from .access.limits import admit_socket, client_of
-from .access.open_sockets import Places
 from .access.principal import Principal, Scope, authentication_required
 from .access.sockets import chosen_subprotocol, principal_of_socket
 from .access.tickets import ticket_for
 from .feed import Feed
 from .hub import current_hub
+from .lean_consumer import LeanConsumer
 from .origins import EXECUTE_PATH, is_secure, may_connect, socket_host, ws_url
 from .parsers import check_size
 from .patience import Patience
@@ -33,7 +31,6 @@ logger = logging.getLogger(__name__)
 
 CLOSE_DONE = 1000
 CLOSE_STALLED = 4408
-CLOSE_PROBLEM = 4000  # plus the status of the problem: 4400, 4404, 4503
 # Our own server cuts off a client that does not read; others may only let it wait.
 SERVER_GRACE_S = 1.0
 # Orders of one socket that may wait for their answer; then nothing more is taken from it.
@@ -47,24 +44,6 @@ _SEQUENCE = re.compile(r"[0-9]{1,9}", re.ASCII)
 Answer = Problem | asyncio.Future[Placement | Problem]
 
 
-class LeanConsumer(AsyncWebsocketConsumer):
-    """A consumer with no channel layer and no thread.
-
-    Channels would subscribe once per socket, and refuse every socket while Redis is down:
-    the hub subscribes once per process and lives without Redis. And Channels would go to
-    a thread at every message, for connections to the database that no socket has.
-    """
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        self.scope = scope
-        self.base_send = send
-        while (message := await receive())["type"] != "websocket.disconnect":
-            if message["type"] == "websocket.connect":
-                await self.websocket_connect(message)
-            else:
-                await self.websocket_receive(message)
-
-
 class OrderConsumer(LeanConsumer):
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self._tell = send  # without what Channels puts around it
@@ -72,8 +51,6 @@ class OrderConsumer(LeanConsumer):
         self._hub = current_hub()
         self._watches = False
         self._principal: Principal | None = None  # until it is known
-        self._address = address_of_socket(scope)
-        self._places = Places()
         self._sender: asyncio.Task[None] | None = None
         # Only a socket that sends something has these.
         self._answers: asyncio.Queue[Answer] | None = None
@@ -84,7 +61,6 @@ class OrderConsumer(LeanConsumer):
             await super().__call__(scope, receive, send)
         finally:
             self._hub.unsubscribe(self._feed)
-            self._places.give_back()
             self._patience.end()
             for task in (self._sender, self._answering):
                 if task is not None:
@@ -103,9 +79,7 @@ class OrderConsumer(LeanConsumer):
         try:
             await self._start()
         except Exception as error:
-            problem = problem_of(error)
-            await self.send(text_data=self._error_text(problem))
-            await self.close(CLOSE_PROBLEM + problem.status)
+            await self._refuse(problem_of(error))
 
     async def receive(
         self, text_data: str | None = None, bytes_data: bytes | None = None
@@ -200,20 +174,22 @@ class OrderConsumer(LeanConsumer):
             if self._feed.may_resume:
                 self._hub.resume(self._feed)
 
-    def _error_text(self, problem: Problem) -> str:
-        return json.dumps(problem.body(instance=self.scope["path"]))
-
 
 class NowhereConsumer(LeanConsumer):
     """Says that nothing is at this path, as a GET there would."""
 
     async def connect(self) -> None:
-        problem = not_found(
-            f"Sockets open at {EXECUTE_PATH}, without a slash after it."
-        )
+        if self._places.is_flooded(self._address):
+            await self.close()
+            return
         await self.accept()
-        await self.send(text_data=json.dumps(problem.body(instance=self.scope["path"])))
-        await self.close(CLOSE_PROBLEM + problem.status)
+        try:
+            self._places.take_of_address(self._address)
+        except Problem as problem:
+            await self._refuse(problem)
+        else:
+            where = f"Sockets open at {EXECUTE_PATH}, without a slash after it."
+            await self._refuse(not_found(where))
 
 
 def _wanted(query_string: bytes) -> tuple[UUID | None, int, str | None]:

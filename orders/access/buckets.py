@@ -145,6 +145,7 @@ class Buckets:
         self._share = max(1, limit // processes)
         self._store = store
         self._buckets: dict[str, Bucket] = {}
+        self._lock = threading.Lock()
 
     def take(self, who: str, tokens: int = 1) -> Decision | None:
         """Take tokens, if need be from Redis; None when there is no limit."""
@@ -167,9 +168,9 @@ class Buckets:
     def _bucket(self, who: str) -> Bucket:
         bucket = self._buckets.get(who)
         if bucket is None:
-            while len(self._buckets) >= MOST:
-                # The oldest; another thread may take it out at the same time.
-                self._buckets.pop(next(iter(self._buckets)), None)
             made = Bucket(f"limit:{self._kind}:{who}", self.limit, self._share)
-            bucket = self._buckets.setdefault(who, made)
+            with self._lock:
+                if len(self._buckets) >= MOST:
+                    del self._buckets[next(iter(self._buckets))]  # the oldest
+                bucket = self._buckets.setdefault(who, made)
         return bucket

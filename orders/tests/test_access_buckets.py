@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.conf import settings
 
-from orders.access.buckets import WINDOW_S, Buckets, Decision, Taken
+from orders.access.buckets import MOST, WINDOW_S, Buckets, Decision, Taken
 from orders.access.shared_buckets import PAUSE_S, SharedBuckets
 
 from .faults import silent_server
@@ -133,6 +133,14 @@ def test_a_redis_that_refuses_connections_limits_all_the_same():
     kept = process(10, SharedBuckets("redis://127.0.0.1:1/0"))
 
     assert sum(granted(kept.take("ada")) for _ in range(50)) == 5
+
+
+def test_however_many_clients_come_their_number_in_memory_is_bounded():
+    kept = process(10, SharedBuckets("redis://127.0.0.1:1/0"))
+    for number in range(MOST + 50):
+        kept.take(str(number))
+
+    assert len(kept._buckets) == MOST
 
 
 def test_a_limit_of_0_is_none():

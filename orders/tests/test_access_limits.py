@@ -173,6 +173,15 @@ async def test_a_socket_above_the_limit_of_its_key_is_closed_with_4429(settings)
             assert await is_let_in(again)
 
 
+async def test_a_socket_at_a_wrong_address_counts_among_those_of_its_address(settings):
+    settings.SOCKETS_PER_ADDRESS = 1
+    async with open_socket() as first:
+        assert await is_let_in(first)
+        async with open_socket(path="/ws/nowhere") as second:
+            assert (await second.frame())["code"] == "too_many_sockets"
+            assert await second.close_code() == 4429
+
+
 async def test_opening_a_socket_counts_as_a_request(settings):
     text = await in_thread(lambda: make_text(make_user("ada", "trader")))
     await in_thread(lambda: set_limits(settings, RATE_LIMIT_REQUESTS=1))

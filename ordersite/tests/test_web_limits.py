@@ -1,4 +1,4 @@
-"""Limits of the real web process: floods, slow clients, and a thousand silent ones."""
+"""Limits of the real web process: floods, long messages, a thousand silent sockets."""
 
 from __future__ import annotations
 
@@ -6,25 +6,22 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
 
 import pytest
 
-from orders.tests.clients import PATH, order_text
+from orders.tests.clients import order_text
 from orders.tests.helpers import make_owner, make_token
 from orders.tests.limits import forget_counts
-from orders.tests.wire import HOST, Wire, answer, upgrade
+from orders.tests.wire import Wire, answer, client_frame, head_of, upgrade
 from ordersite.embedded.server import wait_until
 
-from .web import SilentClient, WebProcess, two_web_processes, web_process
+from .web import SilentClient, WebProcess, two_web_processes, web_process, wires_to
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 MIB = 1024 * 1024
 LIMIT = 64 * 1024
 FRAMES_PER_S = 20
-ARRIVAL_S = 1.0
-STALL_S = 1.0
 TEXT, BINARY, CLOSE, PING = 0x1, 0x2, 0x8, 0x9
 
 
@@ -35,8 +32,6 @@ def web(
     with web_process(
         tmp_path_factory.mktemp("web"),
         SOCKET_FRAMES_PER_S=str(FRAMES_PER_S),
-        REQUEST_ARRIVAL_S=str(ARRIVAL_S),
-        SOCKET_STALL_S=str(STALL_S),
     ) as running:
         yield running
 
@@ -49,28 +44,10 @@ def _market(transactional_db: None) -> None:
     make_token("B")
 
 
-@contextmanager
-def wires_to(web: WebProcess, count: int) -> Iterator[list[Wire]]:
-    with ExitStack() as stack:
-        yield [stack.enter_context(closing(Wire(web.port))) for _ in range(count)]
-
-
 def opened(wire: Wire) -> Wire:
     wire.send(upgrade())
     assert wire.head().startswith(b"HTTP/1.1 101 ")
     return wire
-
-
-def frame(opcode: int, payload: bytes, *, last: bool = True, rsv: int = 0) -> bytes:
-    """Return a frame of a client; a mask of zeros changes nothing."""
-    size = (
-        bytes([0x80 | len(payload)])
-        if len(payload) < 126
-        else b"\xfe" + len(payload).to_bytes(2, "big")
-        if len(payload) < 65_536
-        else b"\xff" + len(payload).to_bytes(8, "big")
-    )
-    return bytes([0x80 * last | rsv | opcode]) + size + bytes(4) + payload
 
 
 def last_words(wire: Wire) -> tuple[str, int]:
@@ -82,18 +59,13 @@ def last_words(wire: Wire) -> tuple[str, int]:
     return code, int.from_bytes(received[1][:2], "big")
 
 
-def get(path: str, *lines: str) -> bytes:
-    head = "\r\n".join([f"GET {path} HTTP/1.1", *lines])
-    return head.encode() + b"\r\n" + HOST + b"\r\n"
-
-
 def test_of_200_parallel_requests_to_two_processes_exactly_10_pass(tmp_path):
     with two_web_processes(tmp_path, RATE_LIMIT_REQUESTS="10") as (one, other):
         with wires_to(one, 200) as wires:
             assert wait_until(lambda: both_hold(one, other, 200), 20)
             began = time.monotonic()
             for wire in wires:
-                wire.send(get("/api/tokens"))
+                wire.send(head_of("GET", "/api/tokens"))
             statuses = Counter(answer(wire)[0] for wire in wires)
 
         assert time.monotonic() - began < 6  # no token has come back
@@ -113,7 +85,7 @@ def test_sockets_of_one_address_are_counted_over_two_processes(tmp_path):
     ):
         assert wait_until(lambda: both_hold(one, other, 40), 20)
         for wire in wires:
-            opened(wire).send(frame(TEXT, b"[]"))
+            opened(wire).send(client_frame(TEXT, b"[]"))
         told = Counter(wire.event()["code"] for wire in wires)
 
         assert told == {"not_an_object": 10, "too_many_sockets": 30}
@@ -127,7 +99,7 @@ def test_sockets_of_one_address_are_counted_over_two_processes(tmp_path):
 def next_well(wires: list[Wire]) -> int:
     """Return the number of a socket that was let in: it is still open."""
     for number, wire in enumerate(wires):
-        wire.send(frame(TEXT, b"[]"))
+        wire.send(client_frame(TEXT, b"[]"))
         if wire.frame()[0] == TEXT:
             return number
     raise AssertionError("none is open")
@@ -135,7 +107,7 @@ def next_well(wires: list[Wire]) -> int:
 
 def gets_in(web: WebProcess) -> bool:
     with wires_to(web, 1) as (wire,):
-        opened(wire).send(frame(TEXT, b"[]"))
+        opened(wire).send(client_frame(TEXT, b"[]"))
         return bool(wire.event()["code"] == "not_an_object")
 
 
@@ -159,11 +131,16 @@ def test_a_flood_of_handshakes_above_the_limit_costs_little_and_ends(tmp_path):
 @pytest.mark.parametrize(
     "flood",
     [
-        pytest.param(lambda: frame(TEXT, b"[]") * 100, id="messages"),
-        pytest.param(lambda: frame(PING, b"") * 100, id="pings"),
-        pytest.param(lambda: frame(PING, b"x" * 125) * 100, id="pings with data"),
+        pytest.param(lambda: client_frame(TEXT, b"[]") * 100, id="messages"),
+        pytest.param(lambda: client_frame(PING, b"") * 100, id="pings"),
         pytest.param(
-            lambda: frame(TEXT, b"", last=False) + frame(0, b"", last=False) * 100,
+            lambda: client_frame(PING, b"x" * 125) * 100, id="pings with data"
+        ),
+        pytest.param(
+            lambda: (
+                client_frame(TEXT, b"", last=False)
+                + client_frame(0, b"", last=False) * 100
+            ),
             id="fragments",
         ),
     ],
@@ -188,7 +165,7 @@ def is_taken(wire: Wire, data: bytes) -> bool:
 
 def test_as_many_frames_as_may_come_are_answered(web: WebProcess):
     with wires_to(web, 1) as (wire,):
-        opened(wire).send(frame(TEXT, b"[]") * (2 * FRAMES_PER_S))
+        opened(wire).send(client_frame(TEXT, b"[]") * (2 * FRAMES_PER_S))
         for _ in range(2 * FRAMES_PER_S):
             assert wire.event()["code"] == "not_an_object"
 
@@ -196,11 +173,11 @@ def test_as_many_frames_as_may_come_are_answered(web: WebProcess):
 @pytest.mark.parametrize(
     "sent",
     [
-        pytest.param(frame(TEXT, b" " * (LIMIT + 1)), id="one frame"),
-        pytest.param(frame(BINARY, b" " * (LIMIT + 1)), id="binary"),
+        pytest.param(client_frame(TEXT, b" " * (LIMIT + 1)), id="one frame"),
+        pytest.param(client_frame(BINARY, b" " * (LIMIT + 1)), id="binary"),
         pytest.param(
-            frame(TEXT, b" " * 40_000, last=False)
-            + frame(0, b" " * 40_000, last=False),
+            client_frame(TEXT, b" " * 40_000, last=False)
+            + client_frame(0, b" " * 40_000, last=False),
             id="fragments",
         ),
         # Its head alone: 1 TiB is announced, and nothing of it comes.
@@ -216,7 +193,7 @@ def test_a_message_that_is_too_long_closes_the_socket_with_1009(web, sent):
 
 def test_an_order_of_exactly_the_limit_is_placed(web):
     with wires_to(web, 1) as (wire,):
-        opened(wire).send(frame(TEXT, order_text().ljust(LIMIT).encode()))
+        opened(wire).send(client_frame(TEXT, order_text().ljust(LIMIT).encode()))
 
         assert set(wire.event()) == {"orderId", "wsUrl"}
 
@@ -226,70 +203,9 @@ def test_nothing_is_ever_inflated(web):
     with wires_to(web, 1) as (wire,):
         wire.send(upgrade(headers=offer))
         assert b"permessage-deflate" not in wire.head()
-        wire.send(frame(TEXT, b"\x00" * 100, rsv=0x40))
+        wire.send(client_frame(TEXT, b"\x00" * 100, rsv=0x40))
         with pytest.raises((AssertionError, ConnectionError)):
             wire.read_more()
-
-
-DRIPS = {
-    "request line": (b"GET /api/tok", b"e"),
-    "headers": (b"GET /api/tokens HTTP/1.1\r\n" + HOST, b"X: y\r\n"),
-    "body": (
-        f"POST {PATH} HTTP/1.1\r\n".encode() + HOST + b"Content-Length: 1000\r\n\r\n",
-        b" ",
-    ),
-    "chunks": (
-        f"POST {PATH} HTTP/1.1\r\n".encode()
-        + HOST
-        + b"Transfer-Encoding: chunked\r\n\r\n",
-        b"1\r\n \r\n",
-    ),
-}
-
-
-@pytest.mark.parametrize("slow", DRIPS)
-def test_a_request_that_comes_drop_by_drop_is_cut_off_with_408(web, slow):
-    begin, drop = DRIPS[slow]
-    with wires_to(web, 1) as (wire,):
-        began = time.monotonic()
-        wire.send(begin)
-        while not wire.waits(0.1):
-            wire.send(drop)
-
-        assert wire.head().startswith(b"HTTP/1.1 408 ")
-        assert ARRIVAL_S * 0.9 < time.monotonic() - began < 3 * ARRIVAL_S
-
-
-def test_drops_from_200_clients_hold_nobody_up(web):
-    with wires_to(web, 200) as wires, wires_to(web, 1) as (other,):
-        for wire in wires:
-            wire.send(DRIPS["body"][0])
-        other.send(get("/api/tokens"))
-
-        assert answer(other)[0] == 200
-        assert all(wire.head().startswith(b"HTTP/1.1 408 ") for wire in wires)
-
-
-def test_a_connection_that_rests_between_two_requests_is_kept(web):
-    with wires_to(web, 1) as (wire,):
-        wire.send(get("/api/tokens"))
-        assert answer(wire)[0] == 200
-        assert not wire.waits(1.5 * ARRIVAL_S)  # the subject: a rest, not a wait
-        wire.send(get("/api/tokens"))
-        assert answer(wire)[0] == 200
-
-
-def test_a_client_that_asks_and_never_reads_costs_little_and_is_cut_off(web):
-    before = web.resident_bytes()
-    client = SilentClient.of_requests(web)
-    # The answers to so many would be 100 MiB.
-    client.send_until_refused(get("/static/admin/css/base.css") * 500, 2 * MIB)
-    grown = web.resident_bytes() - before
-    client.wait_until_cut_off()
-    client.close()
-
-    assert grown < 12 * MIB
-    assert "a client did not read for 1 s and was cut off" in web.log.read_text()
 
 
 def test_a_thousand_silent_sockets_cost_less_than_50_mib(tmp_path):

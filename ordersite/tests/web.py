@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -20,6 +20,7 @@ from django.conf import settings
 from django.db import connection
 
 from orders.access import open_sockets
+from orders.tests.wire import Wire
 from ordersite.embedded.server import wait_until
 from ordersite.tally import VARIABLE as tally_variable
 from ordersite.tally import shared_memory
@@ -165,6 +166,12 @@ def wait_until_both_accept(one: WebProcess, other: WebProcess) -> None:
             probes.enter_context(socket.create_connection(("127.0.0.1", one.port)))
             time.sleep(0.1)
     assert wait_until(lambda: not (one.client_ports() or other.client_ports()), 5)
+
+
+@contextmanager
+def wires_to(web: WebProcess, count: int) -> Iterator[list[Wire]]:
+    with ExitStack() as stack:
+        yield [stack.enter_context(closing(Wire(web.port))) for _ in range(count)]
 
 
 class SilentClient:
