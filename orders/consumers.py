@@ -8,20 +8,21 @@ import logging
 from contextlib import suppress
 from typing import Any
 
-from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
+from .access.limits import admit_socket, client_of
 from .access.principal import Scope, authentication_required, right_lost
 from .access.sockets import chosen_subprotocol, opener_of
 from .access.tickets import ticket_for
 from .access.watch import Right
 from .feed import Feed
 from .hub import current_hub
+from .lean_consumer import CLOSE_PROBLEM, LeanConsumer
 from .origins import EXECUTE_PATH, is_secure, may_connect, socket_host, ws_url
 from .parsers import check_size
 from .patience import Patience
 from .placing import Placement
-from .problems import Problem, not_found
+from .problems import Problem, not_found, too_many_orders
 from .socket_intake import problem_of
 from .socket_query import is_over, wanted
 
@@ -29,7 +30,6 @@ logger = logging.getLogger(__name__)
 
 CLOSE_DONE = 1000
 CLOSE_STALLED = 4408
-CLOSE_PROBLEM = 4000  # plus the status of the problem: 4400, 4404, 4503
 # Our own server cuts off a client that does not read; others may only let it wait.
 SERVER_GRACE_S = 1.0
 # What a client that lost its right and does not read may take to hear of it.
@@ -39,24 +39,6 @@ UNANSWERED = 32
 
 # What a message is answered with: known already, or still being found out.
 Answer = Problem | asyncio.Future[Placement | Problem]
-
-
-class LeanConsumer(AsyncWebsocketConsumer):
-    """A consumer with no channel layer and no thread.
-
-    Channels would subscribe once per socket, and refuse every socket while Redis is down:
-    the hub subscribes once per process and lives without Redis. And Channels would go to
-    a thread at every message, for connections to the database that no socket has.
-    """
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        self.scope = scope
-        self.base_send = send
-        while (message := await receive())["type"] != "websocket.disconnect":
-            if message["type"] == "websocket.connect":
-                await self.websocket_connect(message)
-            else:
-                await self.websocket_receive(message)
 
 
 class OrderConsumer(LeanConsumer):
@@ -71,6 +53,7 @@ class OrderConsumer(LeanConsumer):
         # Only a socket that sends something has these.
         self._answers: asyncio.Queue[Answer] | None = None
         self._answering: asyncio.Task[None] | None = None
+        self._unanswered = 0  # orders among them
         self._patience = Patience(settings.SOCKET_STALL_S + SERVER_GRACE_S)
         try:
             await super().__call__(scope, receive, send)
@@ -85,14 +68,15 @@ class OrderConsumer(LeanConsumer):
             logger.warning("a socket from a foreign origin or host was refused")
             await self.close()
             return
+        if self._places.is_flooded(self._address):
+            await self.close()
+            return
         # Accepted before it is checked: a close code reaches only an open socket.
         await self.accept(subprotocol=chosen_subprotocol(self.scope))
         try:
             await self._start()
         except Exception as error:
-            problem = problem_of(error)
-            await self.send(text_data=self._error_text(problem))
-            await self.close(CLOSE_PROBLEM + problem.status)
+            await self._refuse(problem_of(error))
 
     async def receive(
         self, text_data: str | None = None, bytes_data: bytes | None = None
@@ -122,7 +106,16 @@ class OrderConsumer(LeanConsumer):
             check_size(len(text))
         except Problem as problem:
             return problem.with_traceback(None)
-        return self._hub.placements.ask(principal.owner_id, text)
+        if self._has_enough():
+            return too_many_orders(settings.SOCKET_ORDERS)
+        self._unanswered += 1
+        client = client_of(principal, self._address)
+        return self._hub.placements.ask(client, principal.owner_id, text)
+
+    def _has_enough(self) -> bool:
+        """Say whether the socket has as many open orders as it may have."""
+        followed = len(self._feed.cursors) + self._unanswered
+        return 0 < settings.SOCKET_ORDERS <= followed
 
     async def _answer_in_turn(self, answers: asyncio.Queue[Answer]) -> None:
         while True:
@@ -133,14 +126,19 @@ class OrderConsumer(LeanConsumer):
                     await self._accept(result)
             except Exception as error:
                 result = problem_of(error)
+            if isinstance(answer, asyncio.Future):
+                self._unanswered -= 1
             if isinstance(result, Problem):
                 await self._feed.reply(self._error_text(result))
 
     async def _start(self) -> None:
+        self._places.take_of_address(self._address)
         order_id, after, ticket = wanted(self.scope["query_string"])
         self._watches = order_id is not None
         principal, has_ticket = await opener_of(self.scope, order_id, ticket)
         principal.require(Scope.READ if self._watches else Scope.TRADE)
+        self._places.take_of_key(principal.key_id, self._address)
+        await admit_socket(client_of(principal, self._address))
         # A ticket proves that its order is there, and whose it is.
         if order_id is not None and not (has_ticket and after == 0):
             standing = await self._hub.standings.read(principal.owner_id, order_id)
@@ -205,17 +203,19 @@ class OrderConsumer(LeanConsumer):
             if self._feed.may_resume:
                 self._hub.resume(self._feed)
 
-    def _error_text(self, problem: Problem) -> str:
-        return json.dumps(problem.body(instance=self.scope["path"]))
-
 
 class NowhereConsumer(LeanConsumer):
     """Says that nothing is at this path, as a GET there would."""
 
     async def connect(self) -> None:
-        problem = not_found(
-            f"Sockets open at {EXECUTE_PATH}, without a slash after it."
-        )
+        if self._places.is_flooded(self._address):
+            await self.close()
+            return
         await self.accept()
-        await self.send(text_data=json.dumps(problem.body(instance=self.scope["path"])))
-        await self.close(CLOSE_PROBLEM + problem.status)
+        try:
+            self._places.take_of_address(self._address)
+        except Problem as problem:
+            await self._refuse(problem)
+        else:
+            where = f"Sockets open at {EXECUTE_PATH}, without a slash after it."
+            await self._refuse(not_found(where))

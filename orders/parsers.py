@@ -139,8 +139,13 @@ def _malformed(code: str, detail: str) -> Problem:
 def check_size(length: int) -> None:
     """Refuse a body of more bytes than one may have; raises Problem."""
     if length > settings.MAX_BODY_BYTES:
-        raise Problem(
-            413,
-            "body_too_large",
-            f"The body may have {settings.MAX_BODY_BYTES} bytes at most.",
-        )
+        raise body_too_large()
+
+
+def body_too_large() -> Problem:
+    """The problem of a body or a message that is longer than any may be."""
+    return Problem(
+        413,
+        "body_too_large",
+        f"The body may have {settings.MAX_BODY_BYTES} bytes at most.",
+    )

@@ -92,6 +92,17 @@ def order_not_found(order_id: object) -> Problem:
     return Problem(404, "order_not_found", f"There is no order {order_id}.")
 
 
+def too_many_orders(limit: int) -> Problem:
+    """The problem of a socket that follows as many open orders as it may."""
+    return Problem(
+        429,
+        "too_many_orders",
+        f"The limit is {limit} open orders of one socket. Wait until some have ended, or "
+        "open another socket; the operator can raise SOCKET_ORDERS.",
+        members={"limit": limit},
+    )
+
+
 def internal_error() -> Problem:
     return Problem(
         500,

@@ -52,6 +52,7 @@ _ERRORS = {
     413: "The body is over 64 KiB.",
     415: "The body is not application/json in UTF-8.",
     422: "The Idempotency-Key was used for another order.",
+    429: "More than the limit of the client; try again after Retry-After seconds.",
     503: "The database or the chain did not answer; try again after Retry-After "
     "seconds. With `outcome_unknown`, repeat with the same Idempotency-Key.",
 }
@@ -60,7 +61,7 @@ _ERRORS = {
 def _responses(success: dict[int, Any], *errors: int) -> dict[Any, Any]:
     problems = {
         (status, MEDIA_TYPE): OpenApiResponse(ProblemSerializer, _ERRORS[status])
-        for status in sorted({401, 403, *errors})
+        for status in sorted({401, 403, 429, *errors})
     }
     return {**success, **problems}
 

@@ -13,6 +13,7 @@ from django.db import InterfaceError, OperationalError
 
 from dex.gathered import Gathered
 
+from .access.limits import admit_orders
 from .inputs import read_submission
 from .parsers import parse_object
 from .placing import Placement, Submission, place_orders
@@ -21,7 +22,8 @@ from .threads import in_thread
 
 logger = logging.getLogger(__name__)
 
-Message = tuple[int, str]  # an owner, and what came in its name
+# The client whose limit counts, the owner, and what came in its name.
+Message = tuple[str, int, str]
 
 
 class SocketIntake:
@@ -30,13 +32,15 @@ class SocketIntake:
     def __init__(self) -> None:
         self._asked = Gathered(_place_all)
 
-    def ask(self, owner_id: int, text: str) -> asyncio.Future[Placement | Problem]:
+    def ask(
+        self, client: str, owner_id: int, text: str
+    ) -> asyncio.Future[Placement | Problem]:
         """Place an owner's order of one message, also if whoever asks is gone by then.
 
         Orders are placed in the order in which they are asked for. Raised is what kept all
         messages of that moment from being looked at, such as a database that is away.
         """
-        return asyncio.shield(self._asked.ask((owner_id, text)))
+        return asyncio.shield(self._asked.ask((client, owner_id, text)))
 
 
 async def _place_all(messages: list[Message]) -> list[Placement | Problem]:
@@ -44,13 +48,30 @@ async def _place_all(messages: list[Message]) -> list[Placement | Problem]:
 
 
 def _place(messages: Sequence[Message]) -> list[Placement | Problem]:
-    read = [_read(owner_id, text) for owner_id, text in messages]
+    refused = _above_limits(messages)
+    read = [
+        refused.get(number) or _read(owner_id, text)
+        for number, (_, owner_id, text) in enumerate(messages)
+    ]
     placed = iter(place_orders([one for one in read if isinstance(one, Submission)]))
     results = [next(placed) if isinstance(one, Submission) else one for one in read]
     return [
         problem_of(result) if isinstance(result, Exception) else result
         for result in results
     ]
+
+
+def _above_limits(messages: Sequence[Message]) -> dict[int, Problem]:
+    """Say which messages are more than their clients may send: of each its last ones."""
+    numbers: dict[str, list[int]] = {}
+    for number, (client, _, _) in enumerate(messages):
+        numbers.setdefault(client, []).append(number)
+    refused = {}
+    for client, of_client in numbers.items():
+        admitted, problem = admit_orders(client, len(of_client))
+        if problem is not None:
+            refused.update(dict.fromkeys(of_client[admitted:], problem))
+    return refused
 
 
 def _read(owner_id: int, text: str) -> Submission | Problem:

@@ -22,6 +22,7 @@ from dex.types import VenueAnswer
 
 from . import schema
 from .access.authentication import acting_for
+from .access.limits import limit_headers
 from .access.principal import Scope
 from .access.tickets import expires_at, ticket_for
 from .fields import is_client_order_id
@@ -52,6 +53,14 @@ class ApiView(APIView):
     """
 
     scope = Scope.READ
+
+    def finalize_response(
+        self, request: Request, response: Response, *args: Any, **kwargs: Any
+    ) -> Response:
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        for name, value in limit_headers(request).items():
+            answer.headers.setdefault(name, value)
+        return answer
 
     def http_method_not_allowed(
         self, request: HttpRequest, *args: Any, **kwargs: Any

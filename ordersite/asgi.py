@@ -17,6 +17,7 @@ except ImproperlyConfigured as error:
 
 from django.db import connections
 
+from orders.access.open_sockets import open_sockets
 from orders.routing import websocket_urlpatterns
 
 from .handler import PooledHandler
@@ -24,6 +25,8 @@ from .handler import PooledHandler
 # All threads of this process that use the database live as long as it does. What a kept
 # connection is worth is asked before each use: see ordersite.postgres.
 connections.settings["default"]["CONN_MAX_AGE"] = None
+
+open_sockets()  # those of a predecessor that was killed are closed
 
 application = ProtocolTypeRouter(
     {

@@ -1,5 +1,8 @@
 """A WebSocket of daphne that costs a bounded memory.
 
+What a client sends is limited as well: the size of a message, also one in many fragments,
+and frames in a second. Who goes beyond is told so, and after that nothing of it is read.
+
 daphne's `send()` never waits, so what a client does not read piles up in the process,
 and so do messages that come faster than they are handled. Here each socket is a push
 producer of its TCP connection: `send()` waits while the connection takes no more, and
@@ -9,21 +12,68 @@ nothing is read meanwhile.
 from __future__ import annotations
 
 import asyncio
+import json
 import struct
+import time
 from typing import Any
 
 from daphne.ws_protocol import WebSocketProtocol
+from django.conf import settings
+
+from orders.parsers import body_too_large
+from orders.problems import Problem
 
 from .paced import Paced
 
 MESSAGES_WAITING = 8  # of one client, before nothing more is read from it
 LOOK_AGAIN_S = 0.02  # for room among them
+# Frames that may come at once, in seconds' worth.
+BURST_S = 2.0
+# A client that is still sending finds its close frame only if the connection is not reset.
+LINGER_S = 1.0
+CLOSE_TOO_BIG = 1009
+CLOSE_TOO_MANY = 4429
 
 
 class BoundedSocket(Paced, WebSocketProtocol):  # type: ignore[misc]
     """A WebSocket whose frames wait for room in its connection."""
 
     _looks_again = False
+    _is_refused = False
+    _frames_until = 0.0  # when all frames that came would have been due
+
+    def dataReceived(self, data: bytes) -> None:
+        if not self._is_refused:
+            super().dataReceived(data)
+
+    def onFrameBegin(self) -> None:
+        """Called for each frame, also pings and fragments, when its head has come."""
+        super().onFrameBegin()
+        if self._is_too_fast():
+            self._refuse(too_many_frames(settings.SOCKET_FRAMES_PER_S), CLOSE_TOO_MANY)
+
+    def _max_message_size_exceeded(self, size: int, limit: int, reason: str) -> None:
+        self._refuse(body_too_large(), CLOSE_TOO_BIG)
+
+    def _is_too_fast(self) -> bool:
+        if settings.SOCKET_FRAMES_PER_S == 0:
+            return False
+        now = time.monotonic()
+        due = max(self._frames_until, now) + 1 / settings.SOCKET_FRAMES_PER_S
+        self._frames_until = due
+        return due - now > BURST_S
+
+    def _refuse(self, problem: Problem, code: int) -> None:
+        """Say why, close, and read nothing more of what this client sends."""
+        if self._is_refused:
+            return
+        self._is_refused = self.failedByMe = True  # autobahn then keeps nothing
+        if self.state == self.STATE_OPEN:
+            self.serverSend(json.dumps(problem.body(instance=self.path.decode())))
+            # Not by sendClose(), which knows only the codes of applications.
+            self.sendCloseFrame(code=code, isReply=False)
+        self.data = b""  # what came with it
+        asyncio.get_running_loop().call_later(LINGER_S, self.dropConnection)
 
     def connectionMade(self) -> None:
         super().connectionMade()
@@ -87,6 +137,17 @@ class BoundedSocket(Paced, WebSocketProtocol):  # type: ignore[misc]
         self._looks_again = False
         if self.transport.connected:
             self._read_if_room()
+
+
+def too_many_frames(limit: int) -> Problem:
+    """The problem of a client that sends frames faster than anybody has orders."""
+    return Problem(
+        429,
+        "too_many_frames",
+        f"The limit is {limit} frames a second, pings and fragments among them. Send more "
+        "slowly; the operator can raise SOCKET_FRAMES_PER_S.",
+        members={"limit": limit},
+    )
 
 
 def text_frame(payload: bytes) -> bytes:

@@ -23,7 +23,21 @@ SETTINGS = (
     *("MAX_SLIPPAGE_BPS", "MAX_PRICE_IMPACT", "ORDERS_IN_FLIGHT", "RPC_TIMEOUT_S"),
     *("RPC_BATCH_SIZE", "SLOT_TIME_S", "QUOTE_TIMEOUT_S", "COMPUTE_UNIT_PRICE"),
     *("DATABASE_TIMEOUT_S", "SOCKET_STALL_S"),
+    *("RATE_LIMIT_REQUESTS", "RATE_LIMIT_ORDERS", "RATE_LIMIT_FAILURES"),
+    *("SOCKETS_PER_KEY", "SOCKETS_PER_ADDRESS", "SOCKET_ORDERS"),
+    *("SOCKET_FRAMES_PER_S", "REQUEST_ARRIVAL_S", "TRUSTED_PROXIES"),
 )
+
+# Limits above any load of our own. They are counted all the same, as they are elsewhere.
+FAR_LIMITS = {
+    "RATE_LIMIT_REQUESTS": "1000000",
+    "RATE_LIMIT_ORDERS": "1000000",
+    "RATE_LIMIT_FAILURES": "1000000",
+    "SOCKETS_PER_KEY": "65000",
+    "SOCKETS_PER_ADDRESS": "65000",
+    "SOCKET_ORDERS": "1000000",
+    "SOCKET_FRAMES_PER_S": "100000",
+}
 
 
 def isolate(environment: MutableMapping[str, str], var_dir: Path) -> None:

@@ -15,12 +15,13 @@ from pathlib import Path
 import pytest
 
 from . import embedded
-from .isolation import isolate
+from .isolation import FAR_LIMITS, isolate
 
 # The tests' own settings, whatever this machine's .env and environment say.
 LAYOUT = embedded.Layout(Path(tempfile.mkdtemp(prefix="dex-tests-")).resolve())
 isolate(os.environ, LAYOUT.var_dir)
 os.environ["ALLOW_ANONYMOUS"] = "1"  # tests about access take it back
+os.environ |= FAR_LIMITS  # tests about limits set their own
 os.environ["DJANGO_SETTINGS_MODULE"] = "ordersite.settings"
 
 _servers: list[embedded.Server] = []
@@ -43,9 +44,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def _nothing_remembered() -> None:
     """The rows of the test before are gone."""
     from orders.access.last_used import LAST_USED
+    from orders.access.limits import forget_limits
     from orders.recent import forget_all
 
     forget_all()
+    forget_limits()
     LAST_USED.forget()
 
 

@@ -190,6 +190,21 @@ MAX_BODY_BYTES = DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024  # of any request
 # A socket whose client reads nothing for so long is cut off.
 SOCKET_STALL_S = env.seconds("SOCKET_STALL_S", default=30.0, least=0.1, most=3_600)
 
+# Limits; 0 is none. The first three count in a minute.
+_limit: dict[str, int] = {"least": 0, "most": 1_000_000}
+RATE_LIMIT_REQUESTS = env.integer("RATE_LIMIT_REQUESTS", default=6_000, **_limit)
+RATE_LIMIT_ORDERS = env.integer("RATE_LIMIT_ORDERS", default=3_000, **_limit)
+RATE_LIMIT_FAILURES = env.integer("RATE_LIMIT_FAILURES", default=60, **_limit)
+# Proxies before the site, each of which adds to X-Forwarded-For.
+TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", default=0, least=0, most=10)
+SOCKETS_PER_KEY = env.integer("SOCKETS_PER_KEY", default=1_000, **_limit)
+SOCKETS_PER_ADDRESS = env.integer("SOCKETS_PER_ADDRESS", default=2_000, **_limit)
+# Open orders of one socket that places them.
+SOCKET_ORDERS = env.integer("SOCKET_ORDERS", default=2_000, **_limit)
+SOCKET_FRAMES_PER_S = env.integer("SOCKET_FRAMES_PER_S", default=500, **_limit)
+# A request that has not arrived as a whole by then is cut off.
+REQUEST_ARRIVAL_S = env.seconds("REQUEST_ARRIVAL_S", default=20.0, least=0, most=3_600)
+
 # Execution.
 ORDERS_IN_FLIGHT = env.integer("ORDERS_IN_FLIGHT", default=200, least=1, most=10_000)
 
@@ -233,7 +248,10 @@ VENUES = {
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["orders.access.authentication.Authentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["orders.access.authentication.HasScope"],
+    "DEFAULT_PERMISSION_CLASSES": [
+        "orders.access.limits.WithinLimits",
+        "orders.access.authentication.HasScope",
+    ],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "orders.answers.exception_handler",

@@ -48,8 +48,8 @@ class Tally:
         return self.mine > min(self._counts)
 
 
-def shared_memory(processes: int) -> int:
+def shared_memory(processes: int, bytes_each: int = _BYTES) -> int:
     """Return the descriptor of a new tally, which stays open as long as this process."""
     with tempfile.TemporaryFile() as file:
-        file.truncate(processes * _BYTES)
+        file.truncate(processes * bytes_each)
         return os.dup(file.fileno())

@@ -12,6 +12,7 @@ from typing import Any
 
 from daphne.cli import CommandLineInterface
 from daphne.server import Server
+from django.conf import settings
 from twisted.internet import defer
 
 from dex.collector import calm_collector
@@ -20,6 +21,7 @@ from .bounded_request import BoundedRequest
 from .bounded_socket import BoundedSocket
 from .plain_autobahn import make_plain
 from .prompt_tcp import SharedPort
+from .punctual import PunctualChannel
 from .tally import Tally
 
 logger = logging.getLogger("ordersite.web")  # as a program its name is __main__
@@ -46,6 +48,8 @@ class WebServer(Server):  # type: ignore[misc]
         def build_bounded(address: Any) -> Any:
             protocol = build(address)
             protocol.requestFactory = BoundedRequest
+            # Twisted leaves no other way to choose what kind of channel it makes.
+            protocol._channel.__class__ = PunctualChannel
             return protocol
 
         self.http_factory.buildProtocol = build_bounded
@@ -54,6 +58,9 @@ class WebServer(Server):  # type: ignore[misc]
         self.ws_factory.protocol = BoundedSocket
         # Not by setProtocolOptions(), which would reset others to autobahn's defaults.
         self.ws_factory.closeHandshakeTimeout = CLOSE_HANDSHAKE_S
+        # What a client sends is an order at most. What we send is not limited by these.
+        self.ws_factory.maxMessagePayloadSize = settings.MAX_BODY_BYTES
+        self.ws_factory.maxFramePayloadSize = settings.MAX_BODY_BYTES
         # No timer per socket: its handshake came as a whole by HTTP, and daphne itself
         # looks for sockets that the application has not accepted.
         self.ws_factory.openHandshakeTimeout = 0

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 
 from django.conf import settings
 
+from orders.access import open_sockets
+
 from .console import Console
 from .processes import Child, python
 from .tally import VARIABLE, shared_memory
@@ -38,9 +40,14 @@ def web_words(listening: socket.socket) -> list[str]:
 def share(children: Sequence[Child], listening: socket.socket) -> Sequence[Child]:
     """Have web processes, not started yet, accept from one socket and share it out."""
     memory = shared_memory(len(children))
+    sockets = shared_memory(len(children), open_sockets.BYTES_EACH)
     for place, child in enumerate(children):
-        child.descriptors = [listening.fileno(), memory]
-        child.environment = {**child.environment, VARIABLE: f"{memory}:{place}"}
+        child.descriptors = [listening.fileno(), memory, sockets]
+        child.environment = {
+            **child.environment,
+            VARIABLE: f"{memory}:{place}",
+            open_sockets.VARIABLE: f"{sockets}:{place}",
+        }
     return children
 
 

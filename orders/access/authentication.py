@@ -14,8 +14,10 @@ from rest_framework.request import Request
 from orders.problems import Problem
 from orders.recent import Recent
 
+from .addresses import address_of_request
 from .groups import scopes_of
 from .keys import find_key
+from .limits import count_unproved
 from .principal import (
     EVERYTHING,
     Principal,
@@ -32,6 +34,14 @@ class Authentication(BaseAuthentication):
     """
 
     def authenticate(self, request: Request) -> tuple[Any, Principal]:
+        try:
+            return self._proved(request)
+        except Problem as refusal:
+            if refusal.status == 401:
+                count_unproved(refusal, address_of_request(request.META))
+            raise
+
+    def _proved(self, request: Request) -> tuple[Any, Principal]:
         header = request.META.get("HTTP_AUTHORIZATION")
         if header is not None:
             return AnonymousUser(), principal_of_header(header)

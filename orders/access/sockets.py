@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from orders.problems import Problem
 from orders.threads import in_thread
 
+from .addresses import address_of_socket
 from .authentication import (
     anonymous_principal,
     bearer_key,
@@ -15,6 +17,7 @@ from .authentication import (
     remembered_anonymous,
 )
 from .keys import remembered_key
+from .limits import count_unproved
 from .principal import Principal, invalid_key, invalid_ticket
 from .sessions import principal_of_session, require_own_origin, session_cookie
 from .tickets import read_ticket
@@ -37,9 +40,20 @@ async def opener_of(
 ) -> Opener:
     """Return who opens a socket: by header, else by ticket, else by session, else nobody.
 
-    Raises Problem for a proof that does not count, whatever the others are worth, and
-    database errors.
+    Raises Problem for a proof that does not count, whatever the others are worth, for too
+    many of these, and database errors.
     """
+    try:
+        return await _proved(scope, order_id, ticket)
+    except Problem as refusal:
+        if refusal.status == 401:
+            await in_thread(count_unproved, refusal, address_of_socket(scope))
+        raise
+
+
+async def _proved(
+    scope: Mapping[str, Any], order_id: UUID | None, ticket: str | None
+) -> Opener:
     header = _authorization(scope)
     if header is not None:
         if (found := remembered_key(bearer_key(header))) is not None:

@@ -87,6 +87,7 @@ def test_the_openapi_document_names_every_endpoint_and_error(client):
         "413",
         "415",
         "422",
+        "429",
         "503",
     }
     assert set(execute["requestBody"]["content"]) == {"application/json"}

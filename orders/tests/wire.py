@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import select
 import socket
 from typing import Any
 
@@ -41,6 +42,12 @@ class Wire:
         data = self._socket.recv(65_536)
         assert data, "the server closed the connection"
         return data
+
+    def waits(self, seconds: float) -> bool:
+        """Say whether something to read comes within so long."""
+        waiting = select.poll()
+        waiting.register(self._socket, select.POLLIN)
+        return bool(self._received or waiting.poll(seconds * 1000))
 
     def frame(self) -> tuple[int, bytes]:
         """Return opcode and payload of one frame of the server."""
@@ -84,11 +91,23 @@ def answer(wire: Wire) -> tuple[int, dict[str, Any]]:
     return int(head.split(" ")[1]), dict(json.loads(wire.read(length)))
 
 
+def head_of(method: str, path: str, *lines: str) -> bytes:
+    text = "\r\n".join([f"{method} {path} HTTP/1.1", *lines])
+    return text.encode() + b"\r\n" + HOST + b"\r\n"
+
+
 def text_frame(text: str) -> bytes:
-    payload = text.encode()
-    size = (
-        bytes([0x80 | len(payload)])
-        if len(payload) < 126
-        else (b"\xfe" + len(payload).to_bytes(2, "big"))
-    )
-    return b"\x81" + size + bytes(4) + payload  # a mask of zeros changes nothing
+    return client_frame(0x1, text.encode())
+
+
+def client_frame(
+    opcode: int, payload: bytes, *, last: bool = True, rsv: int = 0
+) -> bytes:
+    """Return a frame of a client; a mask of zeros changes nothing."""
+    if len(payload) < 126:
+        size = bytes([0x80 | len(payload)])
+    elif len(payload) < 65_536:
+        size = b"\xfe" + len(payload).to_bytes(2, "big")
+    else:
+        size = b"\xff" + len(payload).to_bytes(8, "big")
+    return bytes([0x80 * last | rsv | opcode]) + size + bytes(4) + payload

@@ -8,6 +8,7 @@ from django.conf import settings
 
 from ordersite.console import Console
 from ordersite.exclusive import claim_web_port
+from ordersite.isolation import FAR_LIMITS
 from ordersite.processes import Supervisor
 from ordersite.site import Site
 from ordersite.variation import Variation, names
@@ -25,6 +26,7 @@ def environment_of(plan: Plan) -> Mapping[str, str]:
         "ORDERS_IN_FLIGHT": str(plan.orders_in_flight),
         # What waits for its turn is to be measured, not to expire.
         "ORDER_TTL_S": "3600",
+        **FAR_LIMITS,
     }
 
 

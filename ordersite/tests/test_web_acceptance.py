@@ -79,7 +79,7 @@ async def test_a_redis_that_stalls_slows_no_post_beyond_a_second(
 
 async def test_a_web_process_killed_before_it_answers_loses_no_order(tmp_path, client):
     """The same key brings the order, which then waits for the keeper."""
-    web = WebProcess(tmp_path / "web.log", DIE_AFTER_COMMIT="1")
+    web = WebProcess(tmp_path / "web.log", environment={"DIE_AFTER_COMMIT": "1"})
     web.start()
     with pytest.raises(aiohttp.ClientError):
         await post(client, web, "once")

@@ -7,7 +7,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,11 @@ from dex.models import Token
 from orders.models import Order
 from orders.tests.clients import PATH, order_text
 from orders.tests.helpers import make_owner, make_token
-from orders.tests.wire import HOST, Wire, answer, post, upgrade
+from orders.tests.wire import Wire, answer, head_of, post, upgrade
 from ordersite.embedded.server import wait_until
 from ordersite.handler import REQUESTS_AT_ONCE
 
-from .web import TIMEOUT_S, WebProcess, web_process
+from .web import TIMEOUT_S, WebProcess, web_process, wires_to
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -95,12 +95,6 @@ def wire(web: WebProcess) -> Iterator[Wire]:
     wire.close()
 
 
-@contextmanager
-def wires_to(web: WebProcess, count: int) -> Iterator[list[Wire]]:
-    with ExitStack() as stack:
-        yield [stack.enter_context(closing(Wire(web.port))) for _ in range(count)]
-
-
 def ask(
     web: WebProcess,
     method: str,
@@ -116,11 +110,6 @@ def ask(
         return found.status, found.headers, found.read()
     finally:
         client.close()
-
-
-def head_of(method: str, path: str, *lines: str) -> bytes:
-    text = "\r\n".join([f"{method} {path} HTTP/1.1", *lines])
-    return text.encode() + b"\r\n" + HOST + b"\r\n"
 
 
 JSON = "Content-Type: application/json"

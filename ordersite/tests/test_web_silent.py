@@ -15,6 +15,7 @@ from django.db import connection
 
 from orders.models import Order, Status
 from orders.tests.helpers import claim, make_order, move
+from orders.tests.wire import client_frame
 from orders.threads import in_thread
 from ordersite.embedded.server import wait_until
 
@@ -103,20 +104,9 @@ async def test_200_clients_that_never_read_cost_little_together(web):
     assert await growth_bytes(web, 200, [order.id for order in orders]) < 60 * MIB
 
 
-def masked(opcode: int, payload: bytes) -> bytes:
-    """Return one frame of a client; a mask of zeros changes nothing."""
-    assert len(payload) < 65_536
-    size = (
-        bytes([0x80 | len(payload)])
-        if len(payload) < 126
-        else b"\xfe" + len(payload).to_bytes(2, "big")
-    )
-    return bytes([0x80 | opcode]) + size + bytes(4) + payload
-
-
 @pytest.mark.parametrize(
     "frame",
-    [masked(0x9, b"x" * 125), masked(0x1, b"{}")],
+    [client_frame(0x9, b"x" * 125), client_frame(0x1, b"{}")],
     ids=["pings", "messages"],
 )
 async def test_a_client_that_only_sends_costs_little_and_is_cut_off(web, frame):
@@ -139,7 +129,7 @@ async def test_messages_that_come_faster_than_they_are_handled_wait_at_the_clien
     client = SilentClient(web)
     before = web.resident_bytes()
 
-    message = masked(0x1, b"x" * 60_000)
+    message = client_frame(0x1, b"x" * 60_000)
     assert await asyncio.to_thread(client.send_until_refused, message, 96 * MIB)
 
     assert web.resident_bytes() - before < 12 * MIB
@@ -150,7 +140,7 @@ async def test_messages_that_come_faster_than_they_are_handled_wait_at_the_clien
 async def test_a_client_that_says_goodbye_and_does_not_read_is_let_go(web):
     order = await in_thread(make_long_history, 192, 64 * 1024)
     client = SilentClient(web, f"?orderId={order.id}")
-    client.send(masked(0x8, (1000).to_bytes(2, "big")))
+    client.send(client_frame(0x8, (1000).to_bytes(2, "big")))
 
     # The kernel may go on trying to deliver what it took; the process is rid of it.
     assert await asyncio.to_thread(

@@ -9,13 +9,21 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import Self
 
 import psutil
 from django.conf import settings
 from django.db import connection
+
+from orders.access import open_sockets
+from orders.tests.wire import Wire
+from ordersite.embedded.server import wait_until
+from ordersite.tally import VARIABLE as tally_variable
+from ordersite.tally import shared_memory
 
 PATH = "/api/orders/execute"
 TIMEOUT_S = 30.0  # only ever reached by a test that fails
@@ -28,11 +36,21 @@ class WebProcess:
     refused while the process is away.
     """
 
-    def __init__(self, log: Path, *options: str, **environment: str) -> None:
+    def __init__(
+        self,
+        log: Path,
+        *options: str,
+        listening: socket.socket | None = None,
+        descriptors: Sequence[int] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.log = log
         self._options = options
-        self._environment = environment
-        self._listening = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self._environment = dict(environment or {})
+        self._descriptors = descriptors
+        self._listening = listening or socket.create_server(
+            ("127.0.0.1", 0), backlog=512
+        )
         self.port: int = self._listening.getsockname()[1]
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -57,7 +75,7 @@ class WebProcess:
                 ],
                 cwd=settings.BASE_DIR,
                 env=os.environ | {"TEST_DATABASE": database} | self._environment,
-                pass_fds=[number],
+                pass_fds=[number, *self._descriptors],
                 stdout=output,
                 stderr=output,
             )
@@ -102,7 +120,7 @@ class WebProcess:
 def web_process(
     folder: Path, *options: str, **environment: str
 ) -> Iterator[WebProcess]:
-    web = WebProcess(folder / "web.log", *options, **environment)
+    web = WebProcess(folder / "web.log", *options, environment=environment)
     web.start()
     try:
         yield web
@@ -110,16 +128,79 @@ def web_process(
         web.stop()
 
 
+@contextmanager
+def two_web_processes(
+    folder: Path, **environment: str
+) -> Iterator[tuple[WebProcess, WebProcess]]:
+    """Run two that accept from one socket and share what such processes share."""
+    with socket.create_server(("127.0.0.1", 0), backlog=512) as listening:
+        tally = shared_memory(2)
+        sockets = shared_memory(2, open_sockets.BYTES_EACH)
+        one, other = (
+            WebProcess(
+                folder / f"web{place}.log",
+                listening=listening,
+                descriptors=[tally, sockets],
+                environment={
+                    **environment,
+                    tally_variable: f"{tally}:{place}",
+                    open_sockets.VARIABLE: f"{sockets}:{place}",
+                },
+            )
+            for place in range(2)
+        )
+        one.start()
+        other.start()
+        try:
+            wait_until_both_accept(one, other)
+            yield one, other
+        finally:
+            one.stop()
+            other.stop()
+            os.close(tally)
+            os.close(sockets)
+
+
+def wait_until_both_accept(one: WebProcess, other: WebProcess) -> None:
+    """Connect until either process holds a connection, then let go of them all."""
+    give_up_at = time.monotonic() + TIMEOUT_S
+    with ExitStack() as probes:
+        while not (one.client_ports() and other.client_ports()):
+            assert time.monotonic() < give_up_at, "one of two web processes is away"
+            probes.enter_context(socket.create_connection(("127.0.0.1", one.port)))
+            time.sleep(0.1)
+    assert wait_until(lambda: not (one.client_ports() or other.client_ports()), 5)
+
+
+@contextmanager
+def wires_to(web: WebProcess, count: int) -> Iterator[list[Wire]]:
+    with ExitStack() as stack:
+        yield [stack.enter_context(closing(Wire(web.port))) for _ in range(count)]
+
+
 class SilentClient:
     """Opens a WebSocket, reads the answer to its handshake, and then nothing more."""
 
     def __init__(self, web: WebProcess, query: str = "") -> None:
+        self._connect(web)
+        self._open(query)
+
+    @classmethod
+    def of_requests(cls, web: WebProcess) -> Self:
+        """Return one that only connects, to send requests whose answers it never reads."""
+        client = cls.__new__(cls)
+        client._connect(web)
+        return client
+
+    def _connect(self, web: WebProcess) -> None:
         self._socket = socket.socket()
         # So that the kernel takes little for a client that takes nothing.
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         self._socket.settimeout(TIMEOUT_S)
         self._socket.connect(("127.0.0.1", web.port))
         self.port: int = self._socket.getsockname()[1]
+
+    def _open(self, query: str) -> None:
         key = base64.b64encode(bytes(16)).decode()
         self.send(
             f"GET {PATH}{query} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"

@@ -23,6 +23,7 @@ from ordersite.console import Console
 from ordersite.embedded import EmbeddedError
 from ordersite.exclusive import InUse
 from ordersite.isolation import (
+    FAR_LIMITS,
     enter_installation,
     leave_installation,
     new_installation,
@@ -111,6 +112,7 @@ class Command(BaseCommand):
 def _begin_again_in_a_folder_of_its_own(plan: Plan) -> NoReturn:
     """Replace this process by one whose settings are those of a new installation."""
     _, environment = new_installation("dex-chaos-")
+    environment |= FAR_LIMITS
     environment["SLOT_TIME_S"] = f"{plan.slot_time_s:g}"
     again = [*sys.argv, "--seed", str(plan.seed)]
     os.execve(sys.executable, [sys.executable, *again], environment)

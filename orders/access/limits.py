@@ -1,0 +1,131 @@
+"""How much one client may ask for: requests, orders, and keys that were wrong.
+
+A client is the key that it proved, else the user who is logged in, else its address. So
+nobody who only shares an address with others, as behind a proxy, can use up what is
+theirs, and a key that counts is let in however many wrong ones come beside it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import cast
+
+from django.conf import settings
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from orders.problems import Problem
+from orders.threads import in_thread
+
+from .addresses import address_of_request
+from .buckets import WINDOW_S, Buckets, Decision
+from .principal import Principal, Scope
+from .shared_buckets import SharedBuckets
+
+REQUESTS, ORDERS, FAILURES = "requests", "orders", "failures"
+_SETTINGS = {
+    REQUESTS: "RATE_LIMIT_REQUESTS",
+    ORDERS: "RATE_LIMIT_ORDERS",
+    FAILURES: "RATE_LIMIT_FAILURES",
+}
+_SAID = {
+    REQUESTS: "requests",
+    ORDERS: "orders and cancellations",
+    FAILURES: "requests with a key that does not count",
+}
+
+
+class WithinLimits(BasePermission):
+    """Counts a request of the API, and one that trades among the orders as well."""
+
+    def has_permission(self, request: Request, view: object) -> bool:
+        who = client_of(cast(Principal, request.auth), address_of_request(request.META))
+        _admit(request, REQUESTS, who)
+        if getattr(view, "scope", Scope.TRADE) is Scope.TRADE:
+            _admit(request, ORDERS, who)
+        return True
+
+
+def client_of(principal: Principal, address: str) -> str:
+    """Name the client whose limits count."""
+    if principal.key_id is not None:
+        return f"key:{principal.key_id}"
+    if principal.means == "session":
+        return f"user:{principal.owner_id}"
+    return f"address:{address}"
+
+
+def count_unproved(refusal: Problem, address: str) -> None:
+    """Count what was refused with 401. Raises the problem `rate_limited` in its place."""
+    kind = REQUESTS if refusal.code == "authentication_required" else FAILURES
+    _refuse_above(kind, buckets(kind).take(f"address:{address}"))
+
+
+async def admit_socket(who: str) -> None:
+    """Count the opening of a socket, as a request. Raises the problem `rate_limited`."""
+    kept = buckets(REQUESTS)
+    if kept.limit == 0:
+        return
+    decision = kept.take_at_once(who) or await in_thread(kept.take, who)
+    _refuse_above(REQUESTS, decision)
+
+
+def admit_orders(who: str, wanted: int) -> tuple[int, Problem | None]:
+    """Count orders that come together; return how many may go on, and what the rest is."""
+    decision = buckets(ORDERS).take(who, wanted)
+    if decision is None or decision.granted == wanted:
+        return wanted, None
+    return decision.granted, rate_limited(ORDERS, decision)
+
+
+def rate_limited(kind: str, decision: Decision) -> Problem:
+    """The problem of a client that asks for more than its limit."""
+    wait_s = decision.retry_after_s
+    return Problem(
+        429,
+        "rate_limited",
+        f"The limit is {decision.limit} {_SAID[kind]} in {WINDOW_S} seconds. Come back in "
+        f"{wait_s} s, or have the operator raise {_SETTINGS[kind]}.",
+        headers={"Retry-After": str(wait_s), **decision.headers()},
+        members={
+            "limit": decision.limit,
+            "windowSeconds": WINDOW_S,
+            "retryAfterSeconds": wait_s,
+        },
+    )
+
+
+@cache
+def buckets(kind: str) -> Buckets:
+    """Return the buckets of requests, orders or failures."""
+    limit = getattr(settings, _SETTINGS[kind])
+    return Buckets(kind, limit, settings.WEB_PROCESSES, _store())
+
+
+@cache
+def _store() -> SharedBuckets:
+    return SharedBuckets(settings.REDIS_URL)
+
+
+def forget_limits() -> None:
+    """Read the settings again and begin with no tokens taken ahead; for tests."""
+    buckets.cache_clear()
+
+
+def limit_headers(request: Request) -> dict[str, str]:
+    """Return what the answer to a request says of the limit that it came closest to."""
+    headers: dict[str, str] = getattr(request, "limit_headers", {})
+    return headers
+
+
+def _admit(request: Request, kind: str, who: str) -> None:
+    decision = buckets(kind).take(who)
+    _refuse_above(kind, decision)
+    if decision is not None:
+        # The last is that of the orders, where there are two.
+        request.limit_headers = decision.headers()  # type: ignore[attr-defined]
+
+
+def _refuse_above(kind: str, decision: Decision | None) -> None:
+    if decision is not None and decision.granted == 0:
+        raise rate_limited(kind, decision)

@@ -1,0 +1,135 @@
+"""How many sockets each key and each address has open, in memory that processes share.
+
+The web processes of one host accept from one listening socket and count in one table, so
+a limit holds for all of them together, with Redis or without. Each process writes only
+its own counts: one that is killed leaves nothing locked, and its successor begins at none.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections.abc import Mapping
+from functools import cache
+from hashlib import blake2b
+from typing import Self
+
+from django.conf import settings
+
+from orders.problems import Problem
+
+VARIABLE = "WEB_OPEN_SOCKETS"  # "descriptor:place", for a process that shares the table
+_COLUMNS = 1 << 14
+_BYTES = 4  # of one count
+BYTES_EACH = _COLUMNS * _BYTES  # of the table, for one process
+# Refused sockets that may still say goodbye at the same time; further ones get no answer
+# but HTTP 403, which needs no socket.
+REFUSED_AT_ONCE = 100
+
+
+class OpenSockets:
+    """A table with one row of counts for each process, and two columns for each name.
+
+    Others may share a column with a name. The smaller sum of its two columns counts, which
+    is right unless somebody shares both. Source: Cormode, Muthukrishnan, "An improved data
+    stream summary: the count-min sketch", 2005.
+    """
+
+    def __init__(self, memory: mmap.mmap, place: int) -> None:
+        self._counts = memoryview(memory).cast("I")
+        self._processes = len(self._counts) // _COLUMNS
+        self._row = place * _COLUMNS
+        memory[self._row * _BYTES : self._row * _BYTES + BYTES_EACH] = bytes(BYTES_EACH)
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> Self:
+        """Return that of the processes that share a table; one of its own otherwise."""
+        if VARIABLE not in environment:
+            return cls(mmap.mmap(-1, BYTES_EACH), 0)
+        descriptor, place = map(int, environment[VARIABLE].split(":"))
+        return cls(mmap.mmap(descriptor, os.fstat(descriptor).st_size), place)
+
+    def opened(self, name: str) -> int:
+        """Count one more; return how many there are now."""
+        for column in _columns(name):
+            self._counts[self._row + column] += 1
+        return self.count(name)
+
+    def closed(self, name: str) -> None:
+        for column in _columns(name):
+            self._counts[self._row + column] -= 1
+
+    def count(self, name: str) -> int:
+        return min(
+            sum(
+                self._counts[process * _COLUMNS + column]
+                for process in range(self._processes)
+            )
+            for column in _columns(name)
+        )
+
+
+class Places:
+    """What one socket takes of the limits on open sockets, until it is gone."""
+
+    def __init__(self) -> None:
+        self._sockets = open_sockets()
+        self._taken: list[str] = []
+
+    def is_flooded(self, address: str) -> bool:
+        """Say whether so many of an address are being refused that one more gets no reason."""
+        return self._sockets.count(_refused(address)) >= REFUSED_AT_ONCE
+
+    def take_of_address(self, address: str) -> None:
+        """Raises the problem `too_many_sockets`."""
+        name = f"address:{address}"
+        limit = settings.SOCKETS_PER_ADDRESS
+        self._take(name, limit, "of one address", "SOCKETS_PER_ADDRESS", address)
+
+    def take_of_key(self, key_id: int | None, address: str) -> None:
+        """Raises the problem `too_many_sockets`. Without a key the address alone counts."""
+        if key_id is not None:
+            limit = settings.SOCKETS_PER_KEY
+            self._take(f"key:{key_id}", limit, "of one key", "SOCKETS_PER_KEY", address)
+
+    def give_back(self) -> None:
+        while self._taken:
+            self._sockets.closed(self._taken.pop())
+
+    def _take(
+        self, name: str, limit: int, whose: str, setting: str, address: str
+    ) -> None:
+        if limit == 0:
+            return
+        # Counted before it is compared: two that come at once cannot both be the last.
+        if self._sockets.opened(name) <= limit:
+            self._taken.append(name)
+            return
+        self._sockets.closed(name)
+        self._taken.append(_refused(address))
+        self._sockets.opened(_refused(address))
+        raise Problem(
+            429,
+            "too_many_sockets",
+            f"The limit is {limit} open sockets {whose}. Close some, or place and follow "
+            f"many orders over one socket; the operator can raise {setting}.",
+            members={"limit": limit},
+        )
+
+
+@cache
+def open_sockets() -> OpenSockets:
+    """Return the table of this process."""
+    return OpenSockets.of(os.environ)
+
+
+def _refused(address: str) -> str:
+    return f"refused:{address}"
+
+
+def _columns(name: str) -> tuple[int, ...]:
+    digest = blake2b(name.encode(), digest_size=8).digest()
+    first, second = digest[:4], digest[4:]
+    one = int.from_bytes(first, "big") % _COLUMNS
+    other = int.from_bytes(second, "big") % _COLUMNS
+    return (one,) if one == other else (one, other)
