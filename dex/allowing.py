@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from django.db import transaction
 
-from .models import Pool, Token
+from .guard_changes import ALLOWED, NOT_ALLOWED, record_change
+from .models import Pool, Rule, Token
 from .pool_facts import PoolFacts, PoolRefused, TokenFacts
 from .token_names import MAX_SYMBOL, TokenName, short_name
 
@@ -20,10 +21,12 @@ def allow_pool(
     enabled: bool = True,
     note: str = "",
     symbols: Sequence[str | None] = (None, None),
+    by: str,
+    reason: str,
 ) -> list[str]:
     """Add a pool and its tokens; return what was done and what to know, in lines.
 
-    What is there already stays as it is. `symbols` name tokens that are new. Raises
+    `by` and `reason` are recorded with each that is new. What is there already stays as it is. `symbols` name tokens that are new. Raises
     PoolRefused when no swap works now and it should be enabled, or when a token on the
     list differs from the chain's.
     """
@@ -37,7 +40,9 @@ def allow_pool(
     lines: list[str] = []
     tokens = []
     for found, symbol in zip(facts.tokens, symbols, strict=True):
-        token, said = _allow_token(found, symbol)
+        token, is_new, said = _allow_token(found, symbol)
+        if is_new:
+            _record(Rule.ALLOWED_TOKENS, token.mint, True, by, reason)
         tokens.append(token)
         lines += said
     if existing is not None:
@@ -52,6 +57,7 @@ def allow_pool(
         enabled=enabled,
         note=note,
     )
+    _record(Rule.ALLOWED_POOLS, pool.address, enabled, by, reason)
     state = "" if enabled else ", disabled"
     lines.append(f"{pool}: added for {tokens[0]} and {tokens[1]}{state}")
     for token, reason in zip(tokens, facts.refusals.values(), strict=True):
@@ -60,7 +66,14 @@ def allow_pool(
     return lines
 
 
-def _allow_token(facts: TokenFacts, symbol: str | None) -> tuple[Token, list[str]]:
+def _record(rule: Rule, subject: str, enabled: bool, by: str, reason: str) -> None:
+    new = ALLOWED if enabled else NOT_ALLOWED
+    record_change(rule, None, new, by=by, reason=reason, subject=subject)
+
+
+def _allow_token(
+    facts: TokenFacts, symbol: str | None
+) -> tuple[Token, bool, list[str]]:
     if facts.decimals > MAX_DECIMALS:
         raise PoolRefused(
             f"The token {facts.mint} has {facts.decimals} decimals; {MAX_DECIMALS} are "
@@ -68,7 +81,7 @@ def _allow_token(facts: TokenFacts, symbol: str | None) -> tuple[Token, list[str
         )
     token = Token.objects.filter(mint=str(facts.mint)).first()
     if token is not None:
-        return token, list(_known(token, facts, symbol))
+        return token, False, list(_known(token, facts, symbol))
     named = facts.named or short_name(facts.mint)
     if symbol is not None:
         named = TokenName(checked_symbol(symbol), named.name)
@@ -87,7 +100,7 @@ def _allow_token(facts: TokenFacts, symbol: str | None) -> tuple[Token, list[str
             f"warning: the symbol {token} is also that of {mints}; orders must name the "
             "mint, or give another one with --symbol-a or --symbol-b"
         )
-    return token, lines
+    return token, True, lines
 
 
 def _known(token: Token, facts: TokenFacts, symbol: str | None) -> Iterator[str]:

@@ -12,6 +12,7 @@ DexError
 ├── WrongChain          the database belongs to another chain: the process must stop
 │   └── ChainRefused    the settings do not allow trading on this chain
 ├── TradingHalted       the signer refuses: an operator must look first
+├── HaltRefused         an operator cannot halt trading like this
 ├── LiftRefused         a halt is not lifted like this
 └── WalletError         the keypair file cannot be used
 
@@ -107,6 +108,12 @@ class TradingHalted(DexError):
     """Trading is halted; the signer signs nothing until an operator lifts it."""
 
     code = "trading_halted"
+
+
+class HaltRefused(DexError):
+    """An operator cannot halt trading like this; the message says what is missing."""
+
+    code = "halt_refused"
 
 
 class LiftRefused(DexError):

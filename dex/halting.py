@@ -1,5 +1,6 @@
 """The halt: who begins it, what it rests on, and how an operator lifts it.
 
+The auditor halts trading when a rule is broken, an operator whenever there is reason to.
 The Chain row alone says whether trading is halted, because the signer reads it before
 every signature. A TradingHalt records each halt, with the violations that were found while
 it stood. Lifting it accepts these, so that the same finding does not halt trading again.
@@ -15,14 +16,17 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from .errors import LiftRefused, TradingHalted
-from .models import Chain, TradingHalt
+from .errors import HaltRefused, LiftRefused, TradingHalted
+from .guard_changes import record_change
+from .models import Chain, Rule, TradingHalt
 
 logger = logging.getLogger(__name__)
 
 # Asked before every signature, so not put together anew by the ORM each time.
 HALTED = "SELECT halted_reason FROM dex_chain WHERE id = 1 AND halted_at IS NOT NULL"
 NO_REASON = "Halted by hand, without a reason."
+ACTIVE, HALTED_STATE = "active", "halted"  # as they are recorded
+ENGINE = "engine"  # who halts when a rule is broken
 
 Pair = tuple[str, str]
 
@@ -57,15 +61,33 @@ def halt_trading(reason: str, violations: Iterable[Violation] = ()) -> None:
         if chain is None:
             return
         if chain.halted_at is None:
-            Chain.objects.filter(id=1).update(halted_at=Now(), halted_reason=reason)
-            chain.refresh_from_db()
-            logger.critical("trading is halted: %s", reason)
+            _begin(chain, ENGINE, reason)
         halt = _record_of(chain)
         known = _pairs(halt)
         new = {v.pair: v.detail for v in violations if v.pair not in known}
         if new:
             halt.violations += [[*pair, detail] for pair, detail in new.items()]
             halt.save(update_fields=["violations"])
+
+
+def halt_by_operator(*, by: str, reason: str) -> TradingHalt:
+    """Stop the signer, and new orders, until an operator lifts the halt.
+
+    Raises HaltRefused without a reason, while a halt stands, and before the database has
+    met its chain.
+    """
+    reason = reason.strip()
+    if not reason:
+        raise HaltRefused("Say why trading must stop: the reason is recorded.")
+    with transaction.atomic():
+        chain = Chain.objects.select_for_update().filter(id=1).first()
+        if chain is None:
+            raise HaltRefused(
+                "This database has not met its chain yet, so nothing trades."
+            )
+        if chain.halted_at is not None:
+            raise HaltRefused(f"Trading is halted already: {chain.halted_reason}")
+        return _begin(chain, by, reason)
 
 
 def check_not_halted() -> None:
@@ -111,6 +133,7 @@ def lift_halt(*, by: str, reason: str, seen: int | None = None) -> TradingHalt:
             lifted_at=Now(), lifted_by=by, lifted_reason=reason
         )
         Chain.objects.filter(id=1).update(halted_at=None, halted_reason="")
+        record_change(Rule.TRADING, HALTED_STATE, ACTIVE, by=by, reason=reason)
     logger.warning(
         "%s lifted the halt and accepts %d violations: %s", by, found, reason
     )
@@ -126,7 +149,16 @@ def accepted(pairs: Collection[Pair]) -> set[Pair]:
     return set(pairs).intersection(pair for halt in lifted for pair in _pairs(halt))
 
 
-def _record_of(chain: Chain) -> TradingHalt:
+def _begin(chain: Chain, by: str, reason: str) -> TradingHalt:
+    """Halt trading, which is not halted yet. The row of the chain is locked."""
+    Chain.objects.filter(id=1).update(halted_at=Now(), halted_reason=reason)
+    chain.refresh_from_db()
+    record_change(Rule.TRADING, ACTIVE, HALTED_STATE, by=by, reason=reason)
+    logger.critical("trading is halted by %s: %s", by, reason)
+    return _record_of(chain, by)
+
+
+def _record_of(chain: Chain, by: str = "") -> TradingHalt:
     """Return the record of the halt that stands; begin one where there is none."""
     halt, _ = TradingHalt.objects.get_or_create(
         chain=chain,
@@ -134,6 +166,7 @@ def _record_of(chain: Chain) -> TradingHalt:
         defaults={
             "reason": chain.halted_reason or NO_REASON,
             "began_at": chain.halted_at or Now(),
+            "begun_by": by,
         },
     )
     return halt

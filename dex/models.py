@@ -14,6 +14,17 @@ class VenueName(models.TextChoices):
     METEORA = "meteora", "Meteora"
 
 
+class Rule(models.TextChoices):
+    """The guards on money: what an order may be denied for, and operators change."""
+
+    TRADING = "trading", "trading"
+    ALLOWED_TOKENS = "allowed_tokens", "allowed tokens"
+    ALLOWED_POOLS = "allowed_pools", "allowed pools"
+    MAX_ORDER = "max_order", "largest order"
+    MAX_SLIPPAGE = "max_slippage", "largest slippage"
+    MAX_OPEN_ORDERS = "max_open_orders", "most open orders"
+
+
 class Token(models.Model):
     """A mint that the operator allows. Symbols are not unique on Solana; mints are."""
 
@@ -23,12 +34,20 @@ class Token(models.Model):
     decimals = models.PositiveSmallIntegerField()
     token_program = models.CharField(max_length=44)
     enabled = models.BooleanField(default=True)
+    # The most of it that one order may sell, in base units. Null: MAX_ORDER.
+    max_order = models.DecimalField(
+        max_digits=20, decimal_places=0, null=True, blank=True
+    )
 
     class Meta:
         ordering = ("symbol", "mint")
         constraints = (
             models.CheckConstraint(
                 condition=Q(decimals__lte=18), name="token_decimals_at_most_18"
+            ),
+            models.CheckConstraint(
+                condition=Q(max_order__isnull=True) | Q(max_order__gt=0),
+                name="token_max_order_positive",
             ),
         )
 
@@ -96,6 +115,7 @@ class TradingHalt(models.Model):
 
     chain = models.ForeignKey(Chain, models.PROTECT, related_name="halts")
     began_at = models.DateTimeField(db_default=Now())
+    begun_by = models.CharField(max_length=150, blank=True, db_default="")
     reason = models.TextField()
     # [rule, subject, detail] of everything found while it stood; accepted once lifted.
     violations = models.JSONField(default=list, blank=True)
@@ -119,6 +139,34 @@ class TradingHalt(models.Model):
 
     def __str__(self) -> str:
         return f"halt of {self.began_at:%Y-%m-%d %H:%M} UTC"
+
+
+class GuardChange(models.Model):
+    """One change of a guard. Rows are only added: the database refuses anything else."""
+
+    changed_at = models.DateTimeField(db_default=Now())
+    changed_by = models.CharField(max_length=150)
+    rule = models.CharField(max_length=32, choices=Rule.choices)
+    # The mint, the pool's address or the user that it holds for; "" for all.
+    subject = models.CharField(max_length=150, blank=True)
+    old = models.CharField(max_length=64)
+    new = models.CharField(max_length=64)
+    reason = models.TextField()
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(rule__in=Rule.values), name="guard_change_rule_is_known"
+            ),
+            models.CheckConstraint(
+                condition=~Q(changed_by="") & ~Q(reason=""),
+                name="guard_change_has_who_and_why",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.old} → {self.new}"
 
 
 class AuditRun(models.Model):

@@ -16,7 +16,7 @@ from dex.chain import meet_chain
 from dex.localnet import genesis, genesis_raydium
 from dex.localnet.fork.load import load_fork
 from dex.localnet.testing import RunningLocalnet, running_localnet
-from dex.models import Chain, Pool, Token
+from dex.models import Chain, GuardChange, Pool, Token
 from dex.tests.builders import Token as MintedToken
 from dex.tests.builders import TransferFees, key
 from dex.tests.dumps import CPMM, TOKENS, pair, pool_file
@@ -100,6 +100,19 @@ def test_a_pool_is_added_with_its_tokens_as_the_chain_has_them(chain):
         "token COIN",
         f"token {SHORT[key('token y')]}",
         str(pool),
+    ]
+
+
+def test_what_is_new_on_the_list_is_recorded_with_who_and_why(chain):
+    pools("add", PAIR.address, "--by", "ann", "--reason", "deep enough", "--disabled")
+    pools("add", PAIR.address, "--by", "bob", "--reason", "again")
+
+    columns = ("changed_by", "rule", "subject", "old", "new", "reason")
+    who, why = "ann", "deep enough"
+    assert list(GuardChange.objects.order_by("id").values_list(*columns)) == [
+        (who, "allowed_tokens", str(key("token x")), "none", "allowed", why),
+        (who, "allowed_tokens", str(key("token y")), "none", "allowed", why),
+        (who, "allowed_pools", str(PAIR.address), "none", "not allowed", why),
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
@@ -19,6 +20,8 @@ from dex.pool_facts import PoolFacts, read_pool_facts
 from dex.router import load_venues
 from dex.solana.configured import configured_client
 
+NO_REASON = "Added by `manage.py pools add`, without a reason."
+
 
 class Command(BaseCommand):
     help = "Show the pools that orders may be routed through, or add one."
@@ -34,6 +37,10 @@ class Command(BaseCommand):
             action="store_true",
             help="add it switched off, also when no swap works in it now",
         )
+        add.add_argument(
+            "--reason", help="why it is allowed: recorded (default: the note)"
+        )
+        add.add_argument("--by", help="who says so (default: your login name)")
         for side in "ab":
             add.add_argument(
                 f"--symbol-{side}", help=f"symbol of token {side.upper()}, if it is new"
@@ -75,6 +82,8 @@ class Command(BaseCommand):
             enabled=not options["disabled"],
             note=options["note"],
             symbols=(options["symbol_a"], options["symbol_b"]),
+            by=options["by"] or getpass.getuser(),
+            reason=options["reason"] or options["note"] or NO_REASON,
         )
         for line in lines:
             self.stdout.write(line)

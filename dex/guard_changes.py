@@ -1,0 +1,34 @@
+"""The record of every change of a guard on money: who, when, from what to what, and why."""
+
+from __future__ import annotations
+
+import logging
+
+from .models import GuardChange, Rule
+
+logger = logging.getLogger(__name__)
+
+# How values without a figure are written.
+NONE = "none"  # no limit of its own, or not there
+ALLOWED, NOT_ALLOWED = "allowed", "not allowed"
+
+
+def record_change(
+    rule: Rule, old: object, new: object, *, by: str, reason: str, subject: str = ""
+) -> None:
+    """Record a change, in the caller's transaction. None is written as NONE.
+
+    `subject` is the mint, the pool's address or the user that it holds for.
+    """
+    said = [NONE if value is None else str(value) for value in (old, new)]
+    GuardChange.objects.create(
+        changed_by=by,
+        rule=rule,
+        subject=subject,
+        old=said[0],
+        new=said[1],
+        reason=reason,
+    )
+    logger.warning(
+        "%s changed %s %s from %s to %s: %s", by, rule, subject, *said, reason
+    )
