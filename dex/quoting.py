@@ -106,7 +106,7 @@ class _Round:
         for name in self._venues:
             own = [pool for pool in self._pools if pool[0] == name]
             if not own:
-                reason = f"No pool of {name} for this pair is on the allow-list."
+                reason = f"No pool of {name} for this pair is on the allow-list (allowed_pools)."
                 yield VenueAnswer(name, None, None, "no_pool", reason)
             for pool in own:
                 yield self._answer(pool, price)

@@ -9,6 +9,12 @@ OrderError
 ├── CancelConflict        the order is closed, or a signed transaction may still land
 ├── ReviewRefused         the order is not in review, or a transaction may still land
 ├── RetryRefused          the order is not a closed unhappy one, or was retried before
+├── OrderDenied           a guard on money says no: see access/guards.py
+│   ├── NotTrading        trading is halted
+│   ├── TokenNotAllowed   a token is not, or no longer, on the allow-list
+│   ├── OrderTooLarge     it sells more than one order may
+│   ├── SlippageTooLarge  it tolerates more than any order may
+│   └── TooManyOpenOrders its owner has as many open orders as are allowed
 ├── OutcomeUnknown        the answer to COMMIT was lost: read the order by its id
 └── DatabaseUnavailable   nothing was stored; try again
 """
@@ -79,6 +85,54 @@ class RetryRefused(OrderError):
     """Only a closed unhappy order can be retried, and only once."""
 
     code = "retry_refused"
+
+
+class OrderDenied(OrderError):
+    """A guard on money says no. Nothing was stored.
+
+    `rule` names the guard. `limit` and `value` are whole tokens, fractions or names as
+    text, or counts as numbers.
+    """
+
+    code = "order_denied"
+
+    def __init__(
+        self, message: str, *, rule: str, limit: str | int, value: str | int
+    ) -> None:
+        super().__init__(message)
+        self.rule = str(rule)
+        self.limit = limit
+        self.value = value
+
+
+class NotTrading(OrderDenied):
+    """Trading is halted, so no order is accepted."""
+
+    code = "trading_halted"
+
+
+class TokenNotAllowed(OrderDenied):
+    """A token is not on the allow-list, or switched off there."""
+
+    code = "token_not_allowed"
+
+
+class OrderTooLarge(OrderDenied):
+    """The order sells more of its token than one order may."""
+
+    code = "order_too_large"
+
+
+class SlippageTooLarge(OrderDenied):
+    """The order tolerates a larger loss against the quote than any order may."""
+
+    code = "slippage_too_large"
+
+
+class TooManyOpenOrders(OrderDenied):
+    """The owner has as many open orders as are allowed."""
+
+    code = "too_many_open_orders"
 
 
 class OutcomeUnknown(OrderError):

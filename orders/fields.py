@@ -6,7 +6,6 @@ import re
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from django.conf import settings
 from django.db.models import Q
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -14,6 +13,7 @@ from rest_framework import serializers
 from dex.amounts import to_base_units
 from dex.models import Token
 
+from .access.guards import current_guards
 from .models import OrderType
 from .parsers import Number
 from .recent import Recent
@@ -163,7 +163,7 @@ class SlippageField(_FractionField):
     }
 
     def to_internal_value(self, data: object) -> int:
-        return self.basis_points(data, most_bps=settings.MAX_SLIPPAGE_BPS)
+        return self.basis_points(data, most_bps=current_guards().max_slippage_bps)
 
 
 @extend_schema_field(

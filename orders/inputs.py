@@ -14,6 +14,7 @@ from rest_framework.exceptions import ErrorDetail
 from dex.amounts import U64_MAX, to_base_units
 from dex.models import Token
 
+from .access.guards import rule_of_field
 from .fields import (
     AmountField,
     ClientOrderIdField,
@@ -124,7 +125,12 @@ def _validated(
     except serializers.ValidationError as refusal:
         found: Any = refusal.detail
     errors = [
-        FieldError(name, _CODES.get(detail.code, detail.code), str(detail))
+        FieldError(
+            name,
+            _CODES.get(detail.code, detail.code),
+            str(detail),
+            rule_of_field(detail.code, members.get(name)),
+        )
         for name, details in found.items()
         for detail in details
     ]

@@ -19,6 +19,7 @@ from django.db import Error, InterfaceError, OperationalError, connection, trans
 from psycopg.errors import DeadlockDetected
 
 from . import events, queue
+from .access.guards import too_many_open
 from .errors import DatabaseUnavailable, caused_by
 from .insertion import insert_orders
 
@@ -31,10 +32,14 @@ class CommitUnanswered(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one transaction: which orders it stored, or why it failed."""
+    """What became of one transaction: which orders it stored, or why it failed.
+
+    `full` has those whose owner had no room for them, and how many orders were open then.
+    """
 
     of_many: bool
     stored: frozenset[UUID] = frozenset()
+    full: Mapping[UUID, int] = field(default_factory=dict)
     error: Error | None = None
     was_committing: bool = False
 
@@ -74,8 +79,8 @@ class Intake:
 
         `orders` have the columns of `insert_orders`. Returned is for each whether it was
         stored: False when another order has its key or its predecessor. Or an error:
-        CommitUnanswered; DatabaseUnavailable or another database error when it was not
-        stored. What is wrong with one order fails no other.
+        TooManyOpenOrders, also where another order may have its key; CommitUnanswered;
+        DatabaseUnavailable or another database error when it was not stored. What is wrong with one order fails no other.
         """
         if connection.in_atomic_block:  # others must not wait for, or end with, that
             outcome = _store_all(orders)
@@ -115,7 +120,8 @@ def _store_all(orders: Sequence[Columns]) -> Outcome:
     of_many, committing = len(orders) > 1, False
     try:
         with transaction.atomic(durable=True):
-            stored = insert_orders(orders)
+            inserted = insert_orders(orders)
+            stored = inserted.events
             transaction.on_commit(partial(events.publish_all, stored), robust=True)
             for event in stored:
                 request_id = event.data.get("requestId", "")
@@ -125,12 +131,16 @@ def _store_all(orders: Sequence[Columns]) -> Outcome:
             committing = True
     except Error as error:
         return Outcome(of_many, error=error, was_committing=committing)
-    return Outcome(of_many, frozenset(event.order_id for event in stored))
+    ids = frozenset(event.order_id for event in stored)
+    return Outcome(of_many, ids, inserted.full)
 
 
 def _result(outcome: Outcome, columns: Columns) -> bool | Exception:
     if outcome.error is None:
-        return columns["id"] in outcome.stored
+        order_id = columns["id"]
+        if order_id in outcome.full:
+            return too_many_open(columns["most_open"], outcome.full[order_id])
+        return order_id in outcome.stored
     if not outcome.is_of_connection:
         return outcome.error
     if outcome.was_committing:

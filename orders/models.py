@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 
 from dex.models import Token, VenueName
 
+from .access.guard_models import OrderLimits, OwnerLimit
 from .access.models import ApiKey
 from .statuses import (
     OPEN,
@@ -38,7 +39,9 @@ __all__ = [
     "FundsMoved",
     "Order",
     "OrderEvent",
+    "OrderLimits",
     "OrderType",
+    "OwnerLimit",
     "Status",
     "WaitingCode",
     "base_units",
@@ -132,6 +135,10 @@ class Order(models.Model):
             ),
             models.Index(
                 fields=("due_at",), condition=STILL_OPEN, name="order_open_due"
+            ),
+            # For the guard that counts what an owner has open.
+            models.Index(
+                fields=("owner",), condition=STILL_OPEN, name="order_open_owner"
             ),
             # For the auditor: what ended lately.
             models.Index(

@@ -13,16 +13,18 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import Error, connection
+from django.db import Error, InterfaceError, OperationalError, connection
 
 from dex import log_context
 from dex.models import Token
 
 from . import queue
+from .access.guards import Guards, current_guards
 from .errors import (
     ClientOrderIdConflict,
     DatabaseUnavailable,
     IdempotencyConflict,
+    OrderDenied,
     OrderError,
     OutcomeUnknown,
     RetryRefused,
@@ -113,12 +115,35 @@ def place_orders(
 ) -> list[Placement | Exception]:
     """Store orders with their first events; queue them once they are committed.
 
-    A Placement means committed. Otherwise the order's error is returned:
-    IdempotencyConflict, ClientOrderIdConflict, RetryRefused when `retry_of` was retried
-    before, DatabaseUnavailable when it was not stored, OutcomeUnknown when the answer to
-    COMMIT was lost and the order cannot be read either, or another database error.
+    A Placement means committed. Otherwise the order's error is returned: OrderDenied by
+    a guard on money, but a repeated order is answered with the first one whatever the
+    guards say now; IdempotencyConflict, ClientOrderIdConflict, RetryRefused when
+    `retry_of` was retried before, DatabaseUnavailable when it was not stored,
+    OutcomeUnknown when the answer to COMMIT was lost and the order cannot be read either,
+    or another database error.
     """
-    orders = [_columns(submission) for submission in submissions]
+    try:
+        guards = current_guards()
+    except (OperationalError, InterfaceError) as error:
+        unavailable = DatabaseUnavailable("The database did not answer.")
+        return [caused_by(error, unavailable)] * len(submissions)
+    denials = [guards.denial_of(submission.request) for submission in submissions]
+    allowed = [
+        submission
+        for submission, denial in zip(submissions, denials, strict=True)
+        if denial is None
+    ]
+    stored = iter(_store(allowed, guards, intake)) if allowed else iter(())
+    return [
+        next(stored) if denial is None else _placed_before(submission, denial)
+        for submission, denial in zip(submissions, denials, strict=True)
+    ]
+
+
+def _store(
+    submissions: Sequence[Submission], guards: Guards, intake: Intake
+) -> list[Placement | Exception]:
+    orders = [_columns(submission, guards) for submission in submissions]
     results = intake.store_all(orders)
     lost = [
         columns["id"]
@@ -134,6 +159,8 @@ def place_orders(
         elif isinstance(result, CommitUnanswered):
             # "Not there" proves nothing either: the server may still be committing.
             placed.append(caused_by(result, OutcomeUnknown(order_id)))
+        elif isinstance(result, OrderDenied):
+            placed.append(_placed_before(submission, result))
         elif isinstance(result, Exception):
             placed.append(result)
         else:
@@ -141,7 +168,7 @@ def place_orders(
     return placed
 
 
-def _columns(submission: Submission) -> dict[str, Any]:
+def _columns(submission: Submission, guards: Guards) -> dict[str, Any]:
     request, retry_of = submission.request, submission.retry_of
     return {
         "id": uuid4(),
@@ -159,17 +186,22 @@ def _columns(submission: Submission) -> dict[str, Any]:
         "max_price_impact_bps": request.max_price_impact_bps,
         "deadline": timedelta(seconds=settings.ORDER_TTL_S),
         "due_at": KEEPER_DELAY,
+        "most_open": guards.max_open_orders(submission.owner_id),
     }
 
 
-def _placed_before(submission: Submission) -> Placement | Exception:
-    """Return what took the place of an order that was left out."""
+def _placed_before(
+    submission: Submission, denial: OrderDenied | None = None
+) -> Placement | Exception:
+    """Return what took the place of an order that was left out, or else what denied it."""
     try:
         earlier = find_earlier(submission)
     except (Error, OrderError) as error:
         return error
     if earlier is not None:
         return earlier
+    if denial is not None:
+        return denial
     if submission.retry_of is not None:
         return RetryRefused("The order was retried before.")
     return DatabaseUnavailable("The database kept no order, and no other has its key.")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from http import HTTPStatus
 from typing import Any
 
@@ -19,20 +20,32 @@ from .errors import (
     ClientOrderIdConflict,
     DatabaseUnavailable,
     IdempotencyConflict,
+    NotTrading,
+    OrderDenied,
     OutcomeUnknown,
+    TooManyOpenOrders,
 )
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 2
+HALT_RETRY_AFTER_S = 60  # an operator looks first
 
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """What is wrong with one field of a request, with a stable code."""
+    """What is wrong with one field of a request, with a stable code.
+
+    `denial` has the rule, limit and value, where a guard on money refuses the field.
+    """
 
     field: str
     code: str
     message: str
+    denial: Mapping[str, str] = dataclass_field(default_factory=dict)
+
+    def body(self) -> dict[str, str]:
+        named = {"field": self.field, "code": self.code, "message": self.message}
+        return {**named, **self.denial}
 
 
 class Problem(Exception):
@@ -73,7 +86,7 @@ class Problem(Exception):
         if request_id:
             body["requestId"] = request_id
         if self.errors:
-            body["errors"] = [asdict(error) for error in self.errors]
+            body["errors"] = [error.body() for error in self.errors]
         return body
 
 
@@ -121,6 +134,15 @@ def _cancel_conflict(error: CancelConflict) -> Problem:
     return Problem(409, error.code, str(error), members=members)
 
 
+def _order_denied(error: OrderDenied) -> Problem:
+    members = {"rule": error.rule, "limit": error.limit, "value": error.value}
+    if isinstance(error, NotTrading):
+        headers = {"Retry-After": str(HALT_RETRY_AFTER_S)}
+        return Problem(503, error.code, str(error), headers=headers, members=members)
+    status = 409 if isinstance(error, TooManyOpenOrders) else 422
+    return Problem(status, error.code, str(error), members=members)
+
+
 def _outcome_unknown(error: OutcomeUnknown) -> Problem:
     return _unavailable(error.code, str(error), orderId=str(error.order_id))
 
@@ -149,6 +171,7 @@ _PROBLEMS: dict[type[Exception], Callable[[Any], Problem]] = {
     IdempotencyConflict: lambda error: Problem(422, error.code, str(error)),
     ClientOrderIdConflict: lambda error: Problem(409, error.code, str(error)),
     CancelConflict: _cancel_conflict,
+    OrderDenied: _order_denied,
     OutcomeUnknown: _outcome_unknown,
     DatabaseUnavailable: _database_unavailable,
     OperationalError: _database_unavailable,

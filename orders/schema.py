@@ -48,13 +48,14 @@ _ERRORS = {
     404: "There is no such order.",
     409: "It conflicts with what there is. `cancel_conflict`: the order cannot be cancelled "
     "now, and `orderStatus` says where it stands. `client_order_id_conflict`: another order "
-    "of yours is called so.",
+    "of yours is called so. `too_many_open_orders`: you have as many as are allowed.",
     413: "The body is over 64 KiB.",
     415: "The body is not application/json in UTF-8.",
-    422: "The Idempotency-Key was used for another order.",
+    422: "The Idempotency-Key was used for another order, or a guard on money denies this "
+    "one: `rule`, `limit` and `value` say why.",
     429: "More than the limit of the client; try again after Retry-After seconds.",
-    503: "The database or the chain did not answer; try again after Retry-After "
-    "seconds. With `outcome_unknown`, repeat with the same Idempotency-Key.",
+    503: "The database or the chain did not answer, or trading is halted; try again after "
+    "Retry-After seconds. With `outcome_unknown`, repeat with the same Idempotency-Key.",
 }
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+
+from dex.models import Rule
 
 from .serializers import (
     AttemptErrorSerializer,
@@ -14,10 +17,21 @@ from .serializers import (
 )
 
 
+@extend_schema_field({"oneOf": [{"type": "string"}, {"type": "integer"}]})
+class LimitField(serializers.Field[Any, Any, Any, Any]):
+    """An amount or a fraction as text, or a count as a number."""
+
+
 class FieldErrorSerializer(serializers.Serializer[Any]):
     field = serializers.CharField()
     code = serializers.CharField()
     message = serializers.CharField()
+    rule = serializers.CharField(
+        required=False,
+        help_text="The guard on money that refuses the field, if one does.",
+    )
+    limit = serializers.CharField(required=False)
+    value = serializers.CharField(required=False)
 
 
 class ProblemSerializer(serializers.Serializer[Any]):
@@ -37,6 +51,13 @@ class ProblemSerializer(serializers.Serializer[Any]):
     orderStatus = serializers.CharField(
         required=False, help_text="With cancel_conflict: where the order stands."
     )
+    rule = serializers.ChoiceField(
+        Rule.choices,
+        required=False,
+        help_text="The guard on money that denies the order: see docs/guards.md.",
+    )
+    limit = LimitField(required=False, help_text="What the rule allows.")
+    value = LimitField(required=False, help_text="What the order has.")
 
 
 class PlacedSerializer(serializers.Serializer[Any]):

@@ -26,6 +26,7 @@ SETTINGS = (
     *("RATE_LIMIT_REQUESTS", "RATE_LIMIT_ORDERS", "RATE_LIMIT_FAILURES"),
     *("SOCKETS_PER_KEY", "SOCKETS_PER_ADDRESS", "SOCKET_ORDERS"),
     *("SOCKET_FRAMES_PER_S", "REQUEST_ARRIVAL_S", "TRUSTED_PROXIES"),
+    *("MAX_ORDER", "MAX_OPEN_ORDERS_PER_OWNER"),
 )
 
 # Limits above any load of our own. They are counted all the same, as they are elsewhere.

@@ -185,6 +185,11 @@ WHITENOISE_USE_FINDERS = True  # straight from the packages: nothing to collect
 ALLOW_ANONYMOUS = env.boolean("ALLOW_ANONYMOUS", default=False)
 ORDER_TTL_S = env.integer("ORDER_TTL_S", default=120, least=1, most=86_400)
 MAX_SLIPPAGE_BPS = env.integer("MAX_SLIPPAGE_BPS", default=5_000, least=0, most=10_000)
+# In whole tokens of what is sold; 0: no limit. A token may have one of its own.
+MAX_ORDER = env.integer("MAX_ORDER", default=0, least=0, most=10**18)
+MAX_OPEN_ORDERS_PER_OWNER = env.integer(
+    "MAX_OPEN_ORDERS_PER_OWNER", default=10_000, least=1, most=1_000_000
+)
 MAX_PRICE_IMPACT_BPS = env.basis_points("MAX_PRICE_IMPACT", default=1_000)
 MAX_BODY_BYTES = DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024  # of any request
 # A socket whose client reads nothing for so long is cut off.

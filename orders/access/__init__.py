@@ -1,1 +1,1 @@
-"""Who may do what: users, groups, keys, and what a request may do with them."""
+"""Who may do what: users, groups, keys, what a request may do with them, and limits."""

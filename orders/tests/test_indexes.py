@@ -21,7 +21,7 @@ from .helpers import HAPPY_PATH, WORKER, claim, make_order, make_order_at, move
 
 pytestmark = pytest.mark.django_db
 
-OPEN_ORDERS = "order_open_due"
+OPEN_ORDERS = "order_open_(due|owner)"
 
 
 def make_orders(like: Order, count: int) -> None:

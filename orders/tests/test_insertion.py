@@ -30,12 +30,13 @@ def columns_of_a_request(**overrides):
         "max_price_impact_bps": None,
         "deadline": timedelta(seconds=120),
         "due_at": timedelta(seconds=5),
+        "most_open": 1_000,
     } | overrides
 
 
 def test_what_is_not_given_is_stored_as_the_orm_would_store_it():
     by_orm = make_order()
-    (event,) = insert_orders([columns := columns_of_a_request()])
+    (event,) = insert_orders([columns := columns_of_a_request()]).events
 
     inserted = Order.objects.get(id=columns["id"])
     differs = {"id", "created_at", "deadline", "due_at"}
@@ -69,7 +70,7 @@ def test_the_first_event_tells_the_request_of_each_order_and_nothing_without_one
     named = columns_of_a_request(request_id='it\'s "mine"')
     nameless = columns_of_a_request()
 
-    events = insert_orders([named, nameless])
+    events = insert_orders([named, nameless]).events
 
     told = {named["id"]: {"requestId": 'it\'s "mine"'}, nameless["id"]: {}}
     assert {event.order_id: event.data for event in events} == told
@@ -77,7 +78,9 @@ def test_the_first_event_tells_the_request_of_each_order_and_nothing_without_one
     assert dict(stored) == told
 
 
-def test_orders_and_events_are_one_statement(django_assert_num_queries):
-    orders = [columns_of_a_request() for _ in range(4)]
+@pytest.mark.parametrize("owners", [["one"], ["one", "two"]], ids=len)
+def test_orders_and_events_are_one_statement(django_assert_num_queries, owners):
+    ids = [make_owner(name).id for name in owners]
+    orders = [columns_of_a_request(owner_id=id_) for id_ in ids * 4]
     with django_assert_num_queries(1):
         insert_orders(orders)

@@ -11,6 +11,7 @@ from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
+from orders.access.guards import current_guards
 from orders.errors import (
     DatabaseUnavailable,
     IdempotencyConflict,
@@ -233,6 +234,7 @@ def test_of_many_orders_whose_commit_went_unanswered_all_are_found_by_one_query(
         raise OperationalError("server closed the connection unexpectedly")
 
     submissions = [Submission(make_request(), owner.pk) for _ in range(3)]
+    current_guards()
     monkeypatch.setattr(connection, "_commit", commit_and_lose_the_answer)
     asked: list[str] = []
 

@@ -16,6 +16,8 @@ NONSENSE = {
     "PORT": ("0", "65536", "-1", "8000.0", "http", "1_000", "٨٠٠٠", "9" * 5000),
     "ORDER_TTL_S": ("-120", "0", "1e3", "nan"),
     "MAX_SLIPPAGE_BPS": ("10001", "-1", "0.5"),
+    "MAX_ORDER": ("-1", "0.5", "many"),
+    "MAX_OPEN_ORDERS_PER_OWNER": ("0", "-1", "1000001"),
     "MAX_PRICE_IMPACT": ("1.1", "-0.1", "0.00005", "10%", ".1", "1e-2", "nan"),
     "RPC_TIMEOUT_S": ("nan", "inf", "-1", "0", "soon"),
     "DEBUG": ("maybe", "2", "truthy"),

@@ -94,11 +94,11 @@ def enqueue_before_commit() -> Iterator[None]:
     """The queue hears of an order before the database has it for good."""
 
     def insert_and_enqueue(orders):
-        stored = insert_orders(orders)
-        for event in stored:
+        inserted = insert_orders(orders)
+        for event in inserted.events:
             queue.enqueue(event.order_id)
         queue.flush(5)
-        return stored
+        return inserted
 
     with patch("orders.intake.insert_orders", insert_and_enqueue):
         yield
