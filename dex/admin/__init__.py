@@ -4,5 +4,12 @@ from __future__ import annotations
 
 from .allow_list import PoolAdmin, TokenAdmin
 from .chain import ChainAdmin, TradingHaltAdmin
+from .changes import GuardChangeAdmin
 
-__all__ = ["ChainAdmin", "PoolAdmin", "TokenAdmin", "TradingHaltAdmin"]
+__all__ = [
+    "ChainAdmin",
+    "GuardChangeAdmin",
+    "PoolAdmin",
+    "TokenAdmin",
+    "TradingHaltAdmin",
+]

@@ -14,8 +14,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.text import Truncator
 from django.views.decorators.http import require_POST
 
-from dex.errors import LiftRefused
-from dex.halting import lift_halt, standing_halt
+from dex.errors import HaltRefused, LiftRefused
+from dex.halting import halt_by_operator, lift_halt, standing_halt
 from dex.models import Chain, TradingHalt
 
 from .read_only import ReadOnlyAdmin
@@ -51,12 +51,19 @@ class StandingFilter(admin.SimpleListFilter):
 
 @admin.register(TradingHalt)
 class TradingHaltAdmin(ReadOnlyAdmin):
-    """Each halt, what it rests on, and who let trading go on. Lifting is the one act."""
+    """Each halt, what it rests on, and who let trading go on. It is begun and lifted here."""
 
-    list_display = ("began_at", "short_reason", "found_count", "lifted_at", "lifted_by")
+    change_list_template = "admin/dex/tradinghalt/change_list.html"
+    list_display = (
+        *("began_at", "begun_by", "short_reason", "found_count"),
+        *("lifted_at", "lifted_by"),
+    )
     list_filter = (StandingFilter,)
     date_hierarchy = "began_at"
-    fields = ("began_at", "reason", "found", "lifted_at", "lifted_by", "lifted_reason")
+    fields = (
+        *("began_at", "begun_by", "reason", "found"),
+        *("lifted_at", "lifted_by", "lifted_reason"),
+    )
     readonly_fields = fields
 
     def has_view_permission(
@@ -67,7 +74,7 @@ class TradingHaltAdmin(ReadOnlyAdmin):
         )
 
     def has_lift_permission(self, request: HttpRequest) -> bool:
-        """Lifting needs the right that would otherwise allow an edit."""
+        """Halting and lifting need the right that would otherwise allow an edit."""
         return bool(request.user.has_perm("dex.change_tradinghalt"))
 
     @admin.display(description="Reason")
@@ -99,16 +106,45 @@ class TradingHaltAdmin(ReadOnlyAdmin):
             f"… and {more} more" if more > 0 else "",
         )
 
-    # Lifting.
+    # Halting and lifting.
 
     def get_urls(self) -> list[URLPattern]:
+        halt = path(
+            "halt/",
+            self.admin_site.admin_view(require_POST(self.halt)),
+            name="dex_tradinghalt_halt",
+        )
         lift = path(
             "<int:halt_id>/lift/",
             self.admin_site.admin_view(require_POST(self.lift)),
             name="dex_tradinghalt_lift",
         )
         urls: list[URLPattern] = super().get_urls()
-        return [lift, *urls]
+        return [halt, lift, *urls]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        may_halt = self.has_lift_permission(request) and standing_halt() is None
+        context = {"may_halt": may_halt, **(extra_context or {})}
+        return super().changelist_view(request, context)
+
+    def halt(self, request: HttpRequest) -> HttpResponse:
+        """Halt trading, and show the halt."""
+        if not self.has_lift_permission(request):
+            raise PermissionDenied("You may not halt trading.")
+        try:
+            halt = halt_by_operator(
+                by=request.user.get_username(), reason=request.POST.get("reason", "")
+            )
+        except HaltRefused as refusal:
+            self.message_user(request, str(refusal), messages.ERROR)
+            return HttpResponseRedirect(reverse("admin:dex_tradinghalt_changelist"))
+        self.log_change(request, halt, f"Halted: {halt.reason}")
+        self.message_user(request, "Trading is halted.", messages.SUCCESS)
+        return HttpResponseRedirect(
+            reverse("admin:dex_tradinghalt_change", args=(halt.id,))
+        )
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any

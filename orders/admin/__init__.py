@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .keys import ApiKeyAdmin
+from .limits import OrderLimitsAdmin, OwnerLimitAdmin
 from .orders import OrderAdmin
 
-__all__ = ["ApiKeyAdmin", "OrderAdmin"]
+__all__ = ["ApiKeyAdmin", "OrderAdmin", "OrderLimitsAdmin", "OwnerLimitAdmin"]

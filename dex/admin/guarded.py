@@ -1,0 +1,109 @@
+"""Pages on which operators change guards on money: no change without a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+
+from dex.guard_changes import ALLOWED, NOT_ALLOWED, record_change
+from dex.models import Rule
+
+
+class GuardForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Asks why; `guards` names the fields that are guards."""
+
+    guards: ClassVar[Mapping[str, Rule]] = {}
+
+    reason = forms.CharField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="Why a limit or permission is changed: recorded with your name.",
+    )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        changes = set(self.changed_data) & set(self.guards)
+        if changes and not cleaned.get("reason", "").strip():
+            error = ValidationError("Say why: the reason is recorded.", code="required")
+            self.add_error("reason", error)
+        return cleaned
+
+
+class GuardedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Records what changed of `guards`, fields of the model, in the same transaction."""
+
+    guards: ClassVar[Mapping[str, Rule]] = {}
+
+    def get_form(
+        self,
+        request: HttpRequest,
+        obj: Any = None,
+        change: bool = False,
+        **options: Any,
+    ) -> Any:
+        form = super().get_form(request, obj, change, **options)
+        return type(form.__name__, (form,), {"guards": self.guards})
+
+    def save_model(
+        self, request: HttpRequest, obj: Any, form: Any, change: bool
+    ) -> None:
+        # Locked, so that what is recorded as the old value is what was changed.
+        rows = type(obj)._default_manager.select_for_update()
+        before = rows.filter(pk=obj.pk).first() if change else None
+        super().save_model(request, obj, form, change)
+        after = type(obj)._default_manager.get(pk=obj.pk)
+        for name, rule in self.guards.items():
+            old, new = (
+                None if it is None else getattr(it, name) for it in (before, after)
+            )
+            if old != new:
+                self._record(request, obj, rule, old, new, form.cleaned_data["reason"])
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        self._record_deletion(request, obj)
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        for obj in queryset:
+            self._record_deletion(request, obj)
+        super().delete_queryset(request, queryset)
+
+    def _record_deletion(self, request: HttpRequest, obj: Model) -> None:
+        for name, rule in self.guards.items():
+            old = getattr(obj, name)
+            if old is not None:
+                self._record(request, obj, rule, old, None, "Deleted in the admin.")
+
+    def _record(
+        self,
+        request: HttpRequest,
+        obj: Model,
+        rule: Rule,
+        old: object,
+        new: object,
+        reason: str,
+    ) -> None:
+        record_change(
+            rule,
+            self.said(obj, rule, old),
+            self.said(obj, rule, new),
+            by=request.user.get_username(),
+            reason=reason.strip(),
+            subject=self.subject(obj),
+        )
+
+    def subject(self, obj: Any) -> str:
+        """Return what the guards of a row hold for."""
+        return ""
+
+    def said(self, obj: Any, rule: Rule, value: Any) -> object:
+        """Return a value as it is recorded."""
+        if isinstance(value, bool):
+            return ALLOWED if value else NOT_ALLOWED
+        return value

@@ -1,0 +1,147 @@
+"""Operators change guards in the admin: with a reason, and on record."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission, User
+
+from dex.chain import meet_chain
+from dex.halting import halt_trading, standing_halt
+from dex.models import GuardChange, Pool, Token
+
+from .test_admin import POOL, USDC, make_pool, make_token
+
+pytestmark = pytest.mark.django_db
+
+HALTS = "/admin/dex/tradinghalt/"
+
+
+@pytest.fixture
+def chain() -> None:
+    meet_chain(
+        genesis_hash="GenesisA",
+        is_localnet=True,
+        wallet="WalletA",
+        newest_signature="sig1",
+    )
+
+
+def changes() -> list[tuple[str, ...]]:
+    columns = ("changed_by", "rule", "subject", "old", "new", "reason")
+    return list(GuardChange.objects.order_by("id").values_list(*columns))
+
+
+def errors_of(response) -> dict[str, list[str]]:
+    assert response.status_code == 200
+    return dict(response.context["adminform"].errors)
+
+
+def test_a_token_is_bounded_and_switched_off_with_a_reason_that_is_recorded(
+    admin_client,
+):
+    token = make_token("USDC", USDC)
+    page = f"/admin/dex/token/{token.id}/change/"
+    form = {"symbol": "USDC", "max_order": "100.5"}
+
+    assert set(errors_of(admin_client.post(page, form))) == {"reason"}
+    assert changes() == []
+
+    answer = admin_client.post(page, form | {"reason": " too much at risk "})
+
+    assert answer.status_code == 302
+    token.refresh_from_db()
+    assert token.max_order == 100_500_000
+    assert not token.enabled
+    assert changes() == [
+        ("admin", "allowed_tokens", USDC, "allowed", "not allowed", "too much at risk"),
+        ("admin", "max_order", USDC, "none", "100.5", "too much at risk"),
+    ]
+    assert 'value="100.5"' in admin_client.get(page).content.decode()
+
+
+@pytest.mark.parametrize("amount", ["0", "-1", "0.0000001", "1e30", "NaN", "many"])
+def test_a_largest_order_that_makes_no_sense_is_refused(admin_client, amount):
+    token = make_token("USDC", USDC)
+
+    answer = admin_client.post(
+        f"/admin/dex/token/{token.id}/change/",
+        {"symbol": "USDC", "enabled": "on", "max_order": amount, "reason": "x"},
+    )
+
+    assert "max_order" in errors_of(answer)
+    assert changes() == []
+
+
+def test_what_is_no_guard_is_changed_without_a_reason(admin_client):
+    pool = make_pool()
+    page = f"/admin/dex/pool/{pool.id}/change/"
+
+    assert admin_client.post(page, {"enabled": "on", "note": "x"}).status_code == 302
+    assert set(errors_of(admin_client.post(page, {"note": "x"}))) == {"reason"}
+    assert admin_client.post(page, {"reason": "drained"}).status_code == 302
+
+    assert not Pool.objects.get().enabled
+    assert changes() == [
+        ("admin", "allowed_pools", POOL, "allowed", "not allowed", "drained")
+    ]
+
+
+def test_what_is_deleted_from_the_allow_list_is_recorded(admin_client):
+    pool = make_pool()
+
+    admin_client.post(f"/admin/dex/pool/{pool.id}/delete/", {"post": "yes"})
+    admin_client.post(
+        "/admin/dex/token/",
+        {
+            "action": "delete_selected",
+            "post": "yes",
+            "_selected_action": [pool.token_a_id],
+        },
+    )
+
+    assert not Pool.objects.exists()
+    assert Token.objects.count() == 1
+    assert [(row[1], row[3], row[4]) for row in changes()] == [
+        ("allowed_pools", "allowed", "none"),
+        ("allowed_tokens", "allowed", "none"),
+    ]
+
+
+def test_an_operator_halts_trading_with_a_reason(admin_client, chain):
+    assert "Halt trading" in admin_client.get(HALTS).content.decode()
+
+    refused = admin_client.post(f"{HALTS}halt/", {"reason": " "}, follow=True)
+    assert "Say why trading must stop" in refused.content.decode()
+    assert standing_halt() is None
+
+    answer = admin_client.post(f"{HALTS}halt/", {"reason": "a leak"}, follow=True)
+
+    shown = answer.content.decode()
+    assert "Trading is halted." in shown
+    assert "Let trading go on" in shown
+    assert changes() == [("admin", "trading", "", "active", "halted", "a leak")]
+    assert LogEntry.objects.get().get_change_message() == "Halted: a leak"
+    assert "Why must trading stop" not in admin_client.get(HALTS).content.decode()
+
+
+def test_who_may_only_look_cannot_halt_trading(client, chain):
+    user = User.objects.create_user("ann", password="x", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename="view_tradinghalt"))
+    client.force_login(user)
+
+    assert "Why must trading stop" not in client.get(HALTS).content.decode()
+    assert client.post(f"{HALTS}halt/", {"reason": "a leak"}).status_code == 403
+    assert standing_halt() is None
+
+
+def test_the_record_is_shown_and_never_written_by_hand(admin_client, chain):
+    halt_trading("the <b>fill</b> differs")
+    (change,) = GuardChange.objects.all()
+
+    shown = admin_client.get("/admin/dex/guardchange/").content.decode()
+
+    assert "the &lt;b&gt;fill&lt;/b&gt; differs" in shown
+    for path in ("add/", f"{change.id}/change/", f"{change.id}/delete/"):
+        answer = admin_client.post(f"/admin/dex/guardchange/{path}", {"post": "yes"})
+        assert answer.status_code == 403

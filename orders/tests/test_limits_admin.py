@@ -1,0 +1,57 @@
+"""Operators change the limits of orders in the admin: with a reason, and on record."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import User
+
+from dex.tests.test_guard_admin import changes, errors_of
+from orders.access.guards import current_guards
+from orders.models import OrderLimits, OwnerLimit
+from orders.recent import forget_all
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_limits_of_all_orders_are_changed_within_the_setting(
+    admin_client, settings
+):
+    settings.MAX_SLIPPAGE_BPS = 500
+    page = admin_client.get("/admin/orders/orderlimits/", follow=True)
+    (address, _) = page.redirect_chain[-1]
+
+    above = {"max_slippage_bps": 501, "reason": "x"}
+    assert "max_slippage_bps" in errors_of(admin_client.post(address, above))
+    form = {"max_slippage_bps": 500, "max_open_orders": 7}
+    assert set(errors_of(admin_client.post(address, form))) == {"reason"}
+    assert admin_client.post(address, form | {"reason": "calm"}).status_code == 302
+
+    forget_all()
+    guards = current_guards()
+    assert (guards.max_slippage_bps, guards.max_open_orders(1)) == (500, 7)
+    assert changes() == [
+        ("admin", "max_slippage", "", "none", "500", "calm"),
+        ("admin", "max_open_orders", "", "none", "7", "calm"),
+    ]
+    for forbidden in ("add/", "1/delete/"):
+        path = f"/admin/orders/orderlimits/{forbidden}"
+        assert admin_client.post(path, {"post": "yes"}).status_code == 403
+    assert OrderLimits.objects.count() == 1
+
+
+def test_an_owner_gets_a_limit_of_its_own(admin_client):
+    owner = User.objects.create_user("trader")
+    form = {"owner": owner.id, "max_open_orders": 3}
+    add = "/admin/orders/ownerlimit/add/"
+
+    assert set(errors_of(admin_client.post(add, form))) == {"reason"}
+    assert admin_client.post(add, form | {"reason": "new here"}).status_code == 302
+    forget_all()
+    assert current_guards().max_open_orders(owner.id) == 3
+
+    limit = OwnerLimit.objects.get()
+    admin_client.post(f"/admin/orders/ownerlimit/{limit.id}/delete/", {"post": "yes"})
+    assert changes() == [
+        ("admin", "max_open_orders", "trader", "none", "3", "new here"),
+        ("admin", "max_open_orders", "trader", "3", "none", "Deleted in the admin."),
+    ]
