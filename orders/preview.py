@@ -10,11 +10,12 @@ from django.conf import settings
 from dex import desk
 from dex.amounts import to_whole
 from dex.costs import SIGNATURE_FEE_LAMPORTS, priority_fee_lamports
-from dex.errors import NoRoute, TradingHalted
-from dex.halting import check_not_halted
+from dex.errors import NoRoute
 from dex.rehearsal import Rehearsal, Trial
 from dex.types import VenueAnswer
 
+from .access.guards import denial_now
+from .errors import OrderDenied
 from .placing import OrderRequest, Placement, Submission, find_earlier
 from .preview_words import Told, summary, warnings
 from .quotes import answer_data
@@ -40,7 +41,7 @@ def preview(submission: Submission) -> dict[str, Any]:
     """
     request = submission.request
     earlier = find_earlier(submission)
-    halt = _halt()
+    denial = denial_now(request, submission.owner_id)
     try:
         rehearsal = desk.rehearse(
             request.token_in,
@@ -52,28 +53,19 @@ def preview(submission: Submission) -> dict[str, Any]:
         )
     except NoRoute as refusal:
         refused = {"code": refusal.code, "message": str(refusal)}
-        told = Told(request, earlier, halt, failure=refused)
+        told = Told(request, earlier, denial, failure=refused)
         return _body(told, None, refusal.answers)
     trial, fees = rehearsal.trial, _fees(rehearsal)
     told = Told(
         request,
         earlier,
-        halt,
+        denial,
         failure=_error(trial) if trial.is_known and trial.code else None,
         rehearsal=rehearsal,
         rent_lamports=fees.rent or 0,
         fee_lamports=fees.network,
     )
     return _body(told, fees, rehearsal.route.answers)
-
-
-def _halt() -> str:
-    """Return why trading is halted, "" when it is not."""
-    try:
-        check_not_halted()
-    except TradingHalted as halted:
-        return str(halted)
-    return ""
 
 
 def _body(
@@ -86,6 +78,7 @@ def _body(
         "outcome": told.outcome,
         "summary": summary(told),
         "warnings": warnings(told),
+        "denial": _denial_data(told.denial) if told.denial else None,
         "failure": told.failure,
         "amountIn": to_whole(request.amount_in, request.token_in.decimals),
         "expectedAmountOut": _whole_out(request, told.expected),
@@ -95,6 +88,16 @@ def _body(
         "route": quotes[0] if rehearsal else None,
         "quotes": quotes,
         "placedAs": _placed_as(told.earlier),
+    }
+
+
+def _denial_data(denial: OrderDenied) -> dict[str, Any]:
+    return {
+        "code": denial.code,
+        "message": str(denial),
+        "rule": denial.rule,
+        "limit": denial.limit,
+        "value": denial.value,
     }
 
 

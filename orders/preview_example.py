@@ -27,6 +27,7 @@ PREVIEW_EXAMPLE = OpenApiExample(
         "summary": "Swaps 100 A for about 199.1 B on Raydium, and for 197.109 B at "
         "least or not at all. The network takes 0.000005 SOL.",
         "warnings": [],
+        "denial": None,
         "failure": None,
         "amountIn": "100",
         "expectedAmountOut": "199.1",

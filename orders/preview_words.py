@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from django.conf import settings
-
 from dex.amounts import to_whole
 from dex.models import Token, VenueName
 from dex.rehearsal import Rehearsal
 
+from .errors import OrderDenied
 from .placing import OrderRequest, Placement
 
 # From here on a preview warns.
@@ -20,22 +19,22 @@ LARGE_SLIPPAGE_BPS = 300
 
 SOL_DECIMALS = 9
 
-# replay: it was placed before. swap: it would be carried out. fail: it would end without a
-# swap as things stand. wait: trading is halted. unknown: it could not be tried out.
-Outcome = Literal["replay", "swap", "fail", "wait", "unknown"]
+# replay: it was placed before. deny: a guard on money would deny it. swap: it would be
+# carried out. fail: it would end without a swap as things stand. unknown: it could not be
+# tried out.
+Outcome = Literal["replay", "deny", "swap", "fail", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
     """What is known of an order that is not placed.
 
-    `halt` is why trading is halted, "" when it is not; `failure` why it would end without
-    a swap. Without a rehearsal no pool would swap it.
+    `denial` is what would deny it; `failure` why it would end without a swap. Without a rehearsal no pool would swap it.
     """
 
     request: OrderRequest
     earlier: Placement | None
-    halt: str
+    denial: OrderDenied | None
     failure: dict[str, str] | None = None
     rehearsal: Rehearsal | None = None
     rent_lamports: int = 0
@@ -45,10 +44,10 @@ class Told:
     def outcome(self) -> Outcome:
         if self.earlier is not None:
             return "replay"
+        if self.denial is not None:
+            return "deny"
         if self.failure:
             return "fail"
-        if self.halt:
-            return "wait"
         is_known = self.rehearsal is not None and self.rehearsal.trial.is_known
         return "swap" if is_known else "unknown"
 
@@ -68,14 +67,11 @@ def summary(told: Told) -> str:
             f"Nothing new would happen: this is your order {told.earlier.order_id}, "
             "and placing it again answers with that one."
         )
+    if told.denial is not None:
+        return f"The order would be denied, and nothing stored: {told.denial}"
     if told.failure is not None:
         return f"As things stand the order would fail: {told.failure['message']}"
     swap = _swap(told)
-    if told.halt:
-        return (
-            "Trading is halted, so the order would wait, and expire after "
-            f"{settings.ORDER_TTL_S:g} s unless it is resumed before. Then: {swap}"
-        )
     if told.outcome == "unknown":
         return f"{swap} This is by the quotes alone: the swap could not be tried out."
     return swap
@@ -107,8 +103,6 @@ def _swap(told: Told) -> str:
 
 
 def _warnings(told: Told) -> Iterator[tuple[str, str]]:
-    if told.halt:
-        yield "trading_halted", told.halt
     slippage_bps, rehearsal = told.request.slippage_bps, told.rehearsal
     if slippage_bps >= LARGE_SLIPPAGE_BPS:
         yield (

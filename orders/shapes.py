@@ -178,16 +178,27 @@ class SimulationSerializer(serializers.Serializer[Any]):
     error = AttemptErrorSerializer(allow_null=True)
 
 
+class DenialSerializer(serializers.Serializer[Any]):
+    """The guard on money that would deny an order now."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+    rule = serializers.ChoiceField(Rule.choices)
+    limit = LimitField()
+    value = LimitField()
+
+
 class PreviewSerializer(serializers.Serializer[Any]):
     """What would become of an order that is placed now."""
 
     outcome = serializers.ChoiceField(
-        ("replay", "swap", "fail", "wait", "unknown"),
-        help_text="replay: it is the order `placedAs`. fail: it would end without a swap as things stand. wait: trading is "
-        "halted. unknown: it could not be tried out.",
+        ("replay", "deny", "swap", "fail", "unknown"),
+        help_text="replay: it is the order `placedAs`. deny: a guard on money would deny it, see `denial`. fail: it would "
+        "end without a swap as things stand. unknown: it could not be tried out.",
     )
     summary = serializers.CharField(help_text="The same in a sentence or two.")
     warnings = PreviewWarningSerializer(many=True)
+    denial = DenialSerializer(allow_null=True)
     failure = AttemptErrorSerializer(allow_null=True)
     amountIn = serializers.CharField()
     expectedAmountOut = serializers.CharField(allow_null=True)

@@ -27,6 +27,13 @@ PERMISSIONS: Mapping[str, Collection[str]] = {
         *("orders.view_order", "orders.change_order"),
         *("dex.view_tradinghalt", "dex.change_tradinghalt"),
         *("dex.view_chain", "dex.view_token", "dex.view_pool"),
+        *("dex.change_token", "dex.change_pool", "dex.view_guardchange"),
+        *("orders.view_orderlimits", "orders.change_orderlimits"),
+        *(
+            "orders.view_ownerlimit",
+            "orders.add_ownerlimit",
+            "orders.change_ownerlimit",
+        ),
     ),
 }
 

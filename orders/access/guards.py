@@ -24,6 +24,7 @@ from orders.errors import (
     TokenNotAllowed,
     TooManyOpenOrders,
 )
+from orders.models import STILL_OPEN, Order
 from orders.recent import Recent
 
 if TYPE_CHECKING:
@@ -93,6 +94,20 @@ def _read() -> Guards:
         cursor.execute(READ)
         is_halted, slippage_bps, open_orders, of_owners = cursor.fetchone()
     return Guards(is_halted, slippage_bps, open_orders, dict(of_owners))
+
+
+def denial_now(request: OrderRequest, owner_id: int) -> OrderDenied | None:
+    """Say what would deny an order of this owner now, its open orders counted.
+
+    Reads the database. By the time it is placed this may have changed.
+    """
+    guards = current_guards()
+    denial = guards.denial_of(request)
+    if denial is not None:
+        return denial
+    most = guards.max_open_orders(owner_id)
+    open_count = Order.objects.filter(STILL_OPEN, owner_id=owner_id).count()
+    return too_many_open(most, open_count) if open_count >= most else None
 
 
 def max_order(token: Token) -> int | None:

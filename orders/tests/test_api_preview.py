@@ -209,18 +209,34 @@ async def test_the_rent_of_a_new_account_is_told(localnet):
     assert "locks 0.00203928 SOL" in warning["message"]
 
 
-async def test_a_halt_is_told_and_the_order_would_wait(localnet, settings):
-    settings.ORDER_TTL_S = 77
+async def test_a_halt_is_told_as_the_denial_that_it_would_be(localnet):
     await in_thread(halt_trading, "an audit failed")
 
     shown = await ask()
 
-    assert (shown["outcome"], codes(shown)) == ("wait", ["trading_halted"])
-    assert "an audit failed" in shown["warnings"][0]["message"]
-    assert shown["summary"].startswith(
-        "Trading is halted, so the order would wait, and"
+    assert (shown["outcome"], codes(shown)) == ("deny", [])
+    assert shown["denial"].pop("message") in shown["summary"]
+    assert shown["denial"] == {
+        "code": "trading_halted",
+        "rule": "trading",
+        "limit": "active",
+        "value": "halted",
+    }
+    assert "an audit failed" not in str(shown)  # it may name other owners' orders
+
+
+async def test_open_orders_are_counted_as_if_it_were_placed(localnet, settings):
+    settings.MAX_OPEN_ORDERS_PER_OWNER = 1
+    assert (await ask())["denial"] is None
+
+    await in_thread(post, order_text())
+
+    denial = (await ask())["denial"]
+    assert (denial["code"], denial["limit"], denial["value"]) == (
+        "too_many_open_orders",
+        1,
+        1,
     )
-    assert " 77 s " in shown["summary"]
 
 
 async def test_a_pool_that_moved_is_told_with_what_is_paid_now(localnet, monkeypatch):
