@@ -18,11 +18,15 @@ MOST = 1_000  # keys; clients choose them
 
 
 class Recent(Generic[K, V]):
-    """Remembers what was read for each key, from any thread, for KEEP_S or less."""
+    """Remembers what was read for each key, from any thread, for KEEP_S or less.
+
+    Half as long again while one thread reads it anew, so that not all do at once.
+    """
 
     def __init__(self, keep_s: float = KEEP_S) -> None:
         self._keep_s = keep_s
         self._kept: dict[K, tuple[float, V]] = {}
+        self._reading: set[K] = set()
         _all.add(self)
 
     def get(self, key: K, read: Callable[[], V]) -> V:
@@ -34,7 +38,11 @@ class Recent(Generic[K, V]):
         kept = self.peek(key)
         if kept is not None:
             return kept
-        found = read()
+        self._reading.add(key)
+        try:
+            found = read()
+        finally:
+            self._reading.discard(key)
         if found:
             if len(self._kept) >= MOST:
                 self._kept.clear()
@@ -42,9 +50,15 @@ class Recent(Generic[K, V]):
         return found
 
     def peek(self, key: K) -> V | None:
-        """Return what is remembered, without reading anything; None for nothing."""
+        """Return what is remembered, without reading anything; None for nothing.
+
+        While one thread reads it again the others need not, for half as long again.
+        """
         kept = self._kept.get(key)
-        if kept is None or time.monotonic() - kept[0] >= min(self._keep_s, KEEP_S):
+        keep_s = min(self._keep_s, KEEP_S)
+        if key in self._reading:
+            keep_s *= 1.5
+        if kept is None or time.monotonic() - kept[0] >= keep_s:
             return None
         return kept[1]
 

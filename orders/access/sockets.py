@@ -56,9 +56,10 @@ async def _proved(
 ) -> Opener:
     header = _authorization(scope)
     if header is not None:
-        if (found := remembered_key(bearer_key(header))) is not None:
-            return Opener(found)
-        return Opener(await in_thread(principal_of_header, header))
+        found = remembered_key(bearer_key(header))
+        if found is None:
+            found = await in_thread(principal_of_header, header)
+        return Opener(found, has_ticket=_is_ticket_of(found, order_id, ticket))
     if ticket is not None and order_id is not None:
         return Opener(await _holder(ticket, order_id), has_ticket=True)
     if (cookie := session_cookie(scope)) is not None:
@@ -73,6 +74,16 @@ async def _proved(
 def chosen_subprotocol(scope: Mapping[str, Any]) -> str | None:
     """Return the subprotocol that a handshake is answered with, None for none."""
     return SUBPROTOCOL if SUBPROTOCOL in scope.get("subprotocols", ()) else None
+
+
+def _is_ticket_of(
+    principal: Principal, order_id: UUID | None, text: str | None
+) -> bool:
+    """Say whether a ticket proves the order to be that of who sent a key beside it."""
+    if text is None or order_id is None:
+        return False
+    ticket = read_ticket(text, order_id)
+    return ticket is not None and ticket.made_for.owner_id == principal.owner_id
 
 
 async def _holder(text: str, order_id: UUID) -> Principal:

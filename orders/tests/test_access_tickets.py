@@ -107,8 +107,9 @@ async def test_with_a_ticket_nobody_asks_whether_the_order_is_there(monkeypatch)
         return read(owned)
 
     monkeypatch.setattr(standing, "_read", counted)
-    async with open_socket(listener.ticket) as socket:
-        assert (await socket.frame())["sequence"] == 1
+    for headers in ((), listener.headers):  # also where a key comes beside it
+        async with open_socket(listener.ticket, headers) as socket:
+            assert (await socket.frame())["sequence"] == 1
     assert asked == []
 
     # How much of it has been heard, only the database can check.

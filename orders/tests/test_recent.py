@@ -77,3 +77,30 @@ def test_a_second_order_reads_neither_tokens_nor_owner(
         post(order_text())
 
     assert not any("dex_token" in query["sql"] for query in queries)
+
+
+def test_while_one_reads_it_again_the_others_take_the_old_for_half_a_second(clock):
+    remembered: recent.Recent[str, int] = recent.Recent()
+    assert remembered.get("a", lambda: 1) == 1
+    clock.now += 1.4
+    seen: list[int] = []
+
+    def read() -> int:
+        seen.append(remembered.get("a", lambda: 2))  # another thread, meanwhile
+        clock.now += 0.1
+        seen.append(remembered.get("a", lambda: 3))  # the read takes too long
+        return 4
+
+    assert remembered.get("a", read) == 4
+    assert seen == [1, 3]
+
+
+def test_a_read_that_fails_leaves_nothing_behind(clock):
+    remembered: recent.Recent[str, int] = recent.Recent()
+    assert remembered.get("a", lambda: 1) == 1
+    clock.now += 1.0
+
+    with pytest.raises(ZeroDivisionError):
+        remembered.get("a", lambda: 1 // 0)
+
+    assert remembered.get("a", lambda: 2) == 2
