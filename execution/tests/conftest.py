@@ -151,7 +151,10 @@ def make_wallet(tmp_path: Path) -> Wallet:
 
 
 @pytest.fixture
-async def stage(transactional_db: None, make_wallet: Wallet) -> AsyncIterator[Stage]:
+async def stage(
+    transactional_db: None, make_wallet: Wallet, settings: Any
+) -> AsyncIterator[Stage]:
+    settings.MAX_SLIPPAGE_BPS = 10_000  # some orders must not mind what a pool does
     wallet = make_wallet
     database = Database()
     async with running_localnet(fund=[wallet.address]) as localnet:

@@ -119,8 +119,8 @@ async def test_nothing_is_signed_after_the_deadline(stage):
 
 
 async def test_a_halted_signer_lets_the_order_wait_until_its_deadline(stage):
-    await stage.database.run(halt_trading, "a stranger signed")
     order_id = await stage.place()
+    await stage.database.run(halt_trading, "a stranger signed")
     carrying = asyncio.create_task(stage.carry_out(order_id))
     await until(stage, order_id, lambda order: order.status == Status.BUILDING)
 

@@ -31,8 +31,8 @@ def place(request_id: str) -> Order:
 async def test_a_workers_log_names_the_request_that_placed_the_order(
     queue, stage, tmp_path
 ):
-    await stage.database.run(halt_trading, "for this test")
     order = await stage.database.run(place, "placed-by-me.1")
+    await stage.database.run(halt_trading, "for this test")
 
     environment = environment_of(stage, tmp_path / "wallet.json")
     async with running(environment, *WORKER) as worker:

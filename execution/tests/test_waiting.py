@@ -110,8 +110,8 @@ async def test_a_reason_is_written_once_while_it_stays(stage, recorded):
 
 
 async def test_an_order_waits_for_an_operator_to_lift_the_halt(stage, caplog):
-    await stage.database.run(halt_trading, "order 4711 of another owner lost 5 B")
     order_id = await stage.place()
+    await stage.database.run(halt_trading, "order 4711 of another owner lost 5 B")
 
     async with carrying(stage, await stage.claim(order_id)):
         await until(stage, order_id, waits("trading_halted"))
@@ -125,8 +125,8 @@ async def test_an_order_waits_for_an_operator_to_lift_the_halt(stage, caplog):
 
 
 async def test_an_order_that_expires_under_a_halt_tells_nothing_of_other_orders(stage):
-    await stage.database.run(halt_trading, "order 4711 of another owner lost 5 B")
     order_id = await stage.place()
+    await stage.database.run(halt_trading, "order 4711 of another owner lost 5 B")
 
     async with carrying(stage, await stage.claim(order_id)):
         await until(stage, order_id, waits("trading_halted"))

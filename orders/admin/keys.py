@@ -9,11 +9,11 @@ from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.utils import timezone
 
 from orders.access.keys import issue, revoke
 from orders.access.models import ApiKey
 from orders.access.principal import Scope
+from orders.clock import database_now
 
 
 class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -30,7 +30,7 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean_expires_at(self) -> Any:
         moment = self.cleaned_data["expires_at"]
-        if moment is not None and moment <= timezone.now():
+        if moment is not None and moment <= database_now():
             raise forms.ValidationError("Choose a moment that is still to come.")
         return moment
 

@@ -12,13 +12,13 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
-from django.utils import timezone
 
 from dex.management.database import advice
 from orders.access.groups import SCOPES, TRADER
 from orders.access.keys import make_key, revoke
 from orders.access.models import ApiKey
 from orders.access.principal import Scope
+from orders.clock import database_now
 
 MOST_DAYS = 3_650
 
@@ -106,7 +106,7 @@ def _moment(text: str | None) -> Any:
     days = re.fullmatch(r"([0-9]{1,4})d?", text, re.ASCII)
     if days is None or not 1 <= int(days[1]) <= MOST_DAYS:
         raise CommandError(f"--expires {text!r}: use 1d to {MOST_DAYS}d.")
-    return timezone.now() + timedelta(days=int(days[1]))
+    return database_now() + timedelta(days=int(days[1]))
 
 
 def _user(username: str, *, may_make: bool) -> tuple[Any, bool]:
@@ -127,7 +127,7 @@ def _state(key: ApiKey) -> str:
         return f"revoked {_shown(key.revoked_at)}"
     if key.expires_at is None:
         return "valid"
-    is_over = key.expires_at <= timezone.now()
+    is_over = key.expires_at <= database_now()
     return f"{'expired' if is_over else 'valid until'} {_shown(key.expires_at)}"
 
 
