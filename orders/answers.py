@@ -86,11 +86,12 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
 
 
 def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
-    problem = _bad_request(_what_is_bad(exception))
+    problem = bad_request(_what_is_bad(exception))
     return _answer(request, problem, defaults.bad_request, exception)
 
 
-def _bad_request(detail: str = "The request is malformed.") -> Problem:
+def bad_request(detail: str = "The request is malformed.") -> Problem:
+    """The problem of a request that Django itself refuses."""
     return Problem(400, "bad_request", detail)
 
 
@@ -100,7 +101,7 @@ def _what_is_bad(exception: Exception) -> str:
             "This site is not served under the name in the Host header. Use another "
             "one, or have its operator add it to ALLOWED_HOSTS."
         )
-    return _bad_request().detail
+    return bad_request().detail
 
 
 def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -111,7 +112,7 @@ def handler500(request: HttpRequest) -> HttpResponse:
     return _answer(request, internal_error(), defaults.server_error)
 
 
-_OF_DEBUG_PAGES = {400: _bad_request, 404: not_found, 500: internal_error}
+_OF_DEBUG_PAGES = {400: bad_request, 404: not_found, 500: internal_error}
 
 
 def _answer(

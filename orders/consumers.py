@@ -15,9 +15,10 @@ from .access.principal import Scope, authentication_required, right_lost
 from .access.sockets import chosen_subprotocol, opener_of
 from .access.tickets import ticket_for
 from .access.watch import Right
+from .close_codes import CLOSE_DONE, CLOSE_PROBLEM, CLOSE_STALLED
 from .feed import Feed
 from .hub import current_hub
-from .lean_consumer import CLOSE_PROBLEM, LeanConsumer
+from .lean_consumer import LeanConsumer
 from .origins import EXECUTE_PATH, is_secure, may_connect, socket_host, ws_url
 from .parsers import check_size
 from .patience import Patience
@@ -28,8 +29,6 @@ from .socket_query import is_over, wanted
 
 logger = logging.getLogger(__name__)
 
-CLOSE_DONE = 1000
-CLOSE_STALLED = 4408
 # Our own server cuts off a client that does not read; others may only let it wait.
 SERVER_GRACE_S = 1.0
 # What a client that lost its right and does not read may take to hear of it.
@@ -90,17 +89,12 @@ class OrderConsumer(LeanConsumer):
 
     def _asked(self, text: str | None) -> Answer:
         if self._watches:
-            return Problem(
-                400,
-                "unexpected_message",
-                "This socket streams one order; open one without orderId to place "
-                "orders.",
-            )
+            return unexpected_message()
         principal = self._right.principal if self._right else None
         if principal is None:  # it was refused, and may not have heard of it yet
             return authentication_required()
         if text is None:
-            return Problem(400, "binary_message", "Send orders as text messages.")
+            return binary_message()
         try:
             principal.require(Scope.TRADE)
             check_size(len(text))
@@ -202,6 +196,20 @@ class OrderConsumer(LeanConsumer):
                 return
             if self._feed.may_resume:
                 self._hub.resume(self._feed)
+
+
+def unexpected_message() -> Problem:
+    """The problem of a message on a socket that takes none."""
+    return Problem(
+        400,
+        "unexpected_message",
+        "This socket streams one order; open one without orderId to place orders.",
+    )
+
+
+def binary_message() -> Problem:
+    """The problem of a message that is not text."""
+    return Problem(400, "binary_message", "Send orders as text messages.")
 
 
 class NowhereConsumer(LeanConsumer):

@@ -169,7 +169,6 @@ class SlippageField(_FractionField):
 @extend_schema_field(
     {
         "oneOf": _DECIMAL_SCHEMA,
-        "nullable": True,
         "description": "The largest price impact to accept as a fraction, in steps of "
         "0.0001: how far the order's own size may move the price. The installation has a "
         "limit of its own; the stricter one holds.",
@@ -190,7 +189,6 @@ class PriceImpactField(_FractionField):
 @extend_schema_field(
     {
         "type": "string",
-        "nullable": True,
         "pattern": f"^{CLIENT_ORDER_ID}$",
         "description": "Your own name of the order, which no other order of yours may "
         "have: 1 to 64 letters, digits and . _ : -",

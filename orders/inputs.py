@@ -127,7 +127,7 @@ def _validated(
     errors = [
         FieldError(
             name,
-            _CODES.get(detail.code, detail.code),
+            CODES.get(detail.code, detail.code),
             str(detail),
             rule_of_field(detail.code, members.get(name)),
         )
@@ -138,9 +138,9 @@ def _validated(
 
 
 # DRF's own codes, in our words.
-_CODES = {"required": "missing_field", "null": "invalid_type"}
+CODES = {"required": "missing_field", "null": "invalid_type"}
 
-_MESSAGES = {
+MESSAGES = {
     "unknown_field": "There is no such field.",
     "same_token": "Name another token than tokenIn.",
     "amount_too_large": "The amount is beyond 2^64 - 1 base units of the token.",
@@ -149,7 +149,7 @@ _MESSAGES = {
 
 
 def _error(code: str, **values: object) -> ErrorDetail:
-    return ErrorDetail(_MESSAGES[code].format(**values), code)
+    return ErrorDetail(MESSAGES[code].format(**values), code)
 
 
 def _base_units(amount: Decimal, token: Token) -> int:

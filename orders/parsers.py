@@ -37,13 +37,18 @@ def read_object(request: HttpRequest) -> dict[str, Any]:
         check_size(int(length[:20]))
     raw = request.read(settings.MAX_BODY_BYTES + 1)
     if raw and not _is_json(request):
-        raise Problem(
-            415,
-            "unsupported_media_type",
-            "Send the body as Content-Type: application/json in UTF-8.",
-            headers={"Accept-Post": "application/json"},
-        )
+        raise unsupported_media_type()
     return parse_object(raw)
+
+
+def unsupported_media_type() -> Problem:
+    """The problem of a body that does not say that it is JSON."""
+    return Problem(
+        415,
+        "unsupported_media_type",
+        "Send the body as Content-Type: application/json in UTF-8.",
+        headers={"Accept-Post": "application/json"},
+    )
 
 
 def _is_json(request: HttpRequest) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from drf_spectacular.utils import OpenApiExample
 
-_QUOTE = {
+QUOTE = {
     "venue": "raydium",
     "pool": "BNULQtZNXZPAWKZSEQNhKh5WNrfUVhNbmEh3YTCGKT3g",
     "amountIn": "100",
@@ -44,8 +44,8 @@ PREVIEW_EXAMPLE = OpenApiExample(
             "slot": 4712,
             "error": None,
         },
-        "route": _QUOTE,
-        "quotes": [_QUOTE],
+        "route": QUOTE,
+        "quotes": [QUOTE],
         "placedAs": None,
     },
     response_only=True,

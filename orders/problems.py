@@ -101,6 +101,10 @@ def not_found(detail: str = "Nothing is at this address.") -> Problem:
     return Problem(404, "not_found", detail)
 
 
+def method_not_allowed(methods: str) -> Problem:
+    return Problem(405, "method_not_allowed", f"Use {methods} at this address.")
+
+
 def order_not_found(order_id: object) -> Problem:
     return Problem(404, "order_not_found", f"There is no order {order_id}.")
 

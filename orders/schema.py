@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
+from uuid import UUID
 
+from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.utils import (
     OpenApiExample,
@@ -12,15 +15,15 @@ from drf_spectacular.utils import (
     extend_schema,
 )
 
+from .documents.groups import BODY, CHAIN, CHANGES
+from .fields import CLIENT_ORDER_ID
 from .inputs import OrderRequestSerializer, QuoteRequestSerializer
 from .preview_example import PREVIEW_EXAMPLE
-from .problems import MEDIA_TYPE
 from .serializers import OrderDetailSerializer, OrderSerializer
 from .shapes import (
     OrderPageSerializer,
     PlacedSerializer,
     PreviewSerializer,
-    ProblemSerializer,
     QuotesSerializer,
     TicketSerializer,
     TokensSerializer,
@@ -28,43 +31,48 @@ from .shapes import (
 )
 
 
-class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """How the document says that requests bring a key; a session does as well."""
+class Schemes(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """How the document says who asks: a key, or a session in a browser."""
 
     target_class = "orders.access.authentication.Authentication"
-    name = "apiKey"
+    name = ["apiKey", "session"]  # noqa: RUF012 (as the package declares it)
 
-    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        return {"type": "http", "scheme": "bearer"}
+    def get_security_definition(self, auto_schema: Any) -> list[dict[str, str]]:
+        return [
+            {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "An API key, as `manage.py apikey create` makes one.",
+            },
+            {
+                "type": "apiKey",
+                "in": "cookie",
+                "name": settings.SESSION_COOKIE_NAME,
+                "description": "The session of a browser that is logged in at /admin/. "
+                "What is not a GET then needs the header X-CSRFToken.",
+            },
+        ]
+
+    def get_security_requirement(self, auto_schema: Any) -> list[dict[str, list[Any]]]:
+        return [{name: []} for name in self.name]
 
 
 _ORDER_ID = "5f1f0dc4-6c43-4b1e-9f0c-0e9d2f1f6c11"
 
 
-_ERRORS = {
-    400: "The request is wrong: `code` and `errors` say where.",
-    401: "No key, or one that does not count.",
-    403: "The key lacks the scope that this needs.",
-    404: "There is no such order.",
-    409: "It conflicts with what there is. `cancel_conflict`: the order cannot be cancelled "
-    "now, and `orderStatus` says where it stands. `client_order_id_conflict`: another order "
-    "of yours is called so. `too_many_open_orders`: you have as many as are allowed.",
-    413: "The body is over 64 KiB.",
-    415: "The body is not application/json in UTF-8.",
-    422: "The Idempotency-Key was used for another order, or a guard on money denies this "
-    "one: `rule`, `limit` and `value` say why.",
-    429: "More than the limit of the client; try again after Retry-After seconds.",
-    503: "The database or the chain did not answer, or trading is halted; try again after "
-    "Retry-After seconds. With `outcome_unknown`, repeat with the same Idempotency-Key.",
-}
+View = TypeVar("View", bound=Callable[..., Any])
+
+# The codes of an operation's errors, beside those of ALWAYS: see documents/openapi.py.
+PROBLEMS = "x-problems"
 
 
-def _responses(success: dict[int, Any], *errors: int) -> dict[Any, Any]:
-    problems = {
-        (status, MEDIA_TYPE): OpenApiResponse(ProblemSerializer, _ERRORS[status])
-        for status in sorted({401, 403, 429, *errors})
-    }
-    return {**success, **problems}
+_ORDER_PROBLEMS = (
+    *("invalid_idempotency_key", "idempotency_conflict", "client_order_id_conflict"),
+)
+
+
+def _operation(*codes: str, **options: Any) -> Callable[[View], View]:
+    return extend_schema(extensions={PROBLEMS: [*codes]}, **options)
 
 
 def _filter(name: str, description: str, **options: Any) -> OpenApiParameter:
@@ -112,37 +120,25 @@ _ORDER_EXAMPLES = [
         request_only=True,
     ),
 ]
-_PROBLEM_EXAMPLE = OpenApiExample(
-    "Too many decimals",
-    value={
-        "type": "about:blank",
-        "title": "Bad Request",
-        "status": 400,
-        "detail": "The request has invalid fields.",
-        "instance": "/api/orders/execute",
-        "code": "validation_failed",
-        "requestId": "0c9b7a",
-        "errors": [
-            {
-                "field": "amountIn",
-                "code": "too_many_decimals",
-                "message": "The token has 9 decimals at most.",
-            }
-        ],
-    },
-    response_only=True,
-    status_codes=["400"],
-    media_type=MEDIA_TYPE,
+_ORDER_ID_PARAMETER = OpenApiParameter(
+    "order_id",
+    UUID,
+    OpenApiParameter.PATH,
+    examples=[OpenApiExample("An order", value=_ORDER_ID)],
 )
-
 _IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     str,
     OpenApiParameter.HEADER,
     description="1 to 255 visible ASCII characters of your choice.",
+    pattern="^[!-~]{1,255}$",
 )
 
-execute_order = extend_schema(
+execute_order = _operation(
+    *CHANGES,
+    *BODY,
+    *_ORDER_PROBLEMS,
+    "outcome_unknown",
     operation_id="executeOrder",
     summary="Place an order",
     description="Stores a market order and answers at once; the WebSocket at `wsUrl` "
@@ -150,18 +146,16 @@ execute_order = extend_schema(
     "the first one; so does the same order with a clientOrderId that it has. Numbers may be sent as numbers or as strings.",
     parameters=[_IDEMPOTENCY_KEY],
     request={"application/json": OrderRequestSerializer},
-    responses=_responses(
-        {
-            201: OpenApiResponse(PlacedSerializer, "The order is stored."),
-            200: OpenApiResponse(
-                PlacedSerializer, "The order of this key or name, stored before."
-            ),
-        },
-        *(400, 409, 413, 415, 422, 503),
-    ),
-    examples=[*_ORDER_EXAMPLES, _PLACED_EXAMPLE, _PROBLEM_EXAMPLE],
+    responses={
+        201: OpenApiResponse(PlacedSerializer, "The order is stored."),
+        200: OpenApiResponse(
+            PlacedSerializer, "The order of this key or name, stored before."
+        ),
+    },
+    examples=[*_ORDER_EXAMPLES, _PLACED_EXAMPLE],
 )
-list_orders = extend_schema(
+list_orders = _operation(
+    "validation_failed",
     operation_id="listOrders",
     summary="List orders, newest first",
     description="With filters a page may hold fewer orders than `limit`, even none, and go "
@@ -177,14 +171,20 @@ list_orders = extend_schema(
         _filter("cursor", "The nextCursor of the page before."),
         OpenApiParameter("limit", int, description="1 to 200 orders; 50 by default."),
     ],
-    responses=_responses({200: OrderPageSerializer}, 400, 503),
+    responses={200: OrderPageSerializer},
 )
-retrieve_order = extend_schema(
+retrieve_order = _operation(
+    "order_not_found",
+    parameters=[_ORDER_ID_PARAMETER],
     operation_id="retrieveOrder",
     summary="Show an order with its history, attempts and quotes",
-    responses=_responses({200: OrderDetailSerializer}, 404, 503),
+    responses={200: OrderDetailSerializer},
 )
-preview_order = extend_schema(
+preview_order = _operation(
+    *CHANGES,
+    *BODY,
+    *_ORDER_PROBLEMS,
+    *CHAIN,
     operation_id="previewOrder",
     summary="Say what would become of an order",
     description="Takes the body of an order, checks it as if it were placed, asks every "
@@ -193,53 +193,69 @@ preview_order = extend_schema(
     "says why.",
     parameters=[_IDEMPOTENCY_KEY],
     request={"application/json": OrderRequestSerializer},
-    responses=_responses({200: PreviewSerializer}, 400, 409, 413, 415, 422, 503),
+    responses={200: PreviewSerializer},
     examples=[*_ORDER_EXAMPLES, PREVIEW_EXAMPLE],
 )
-retrieve_client_order = extend_schema(
+retrieve_client_order = _operation(
+    "order_not_found",
     operation_id="retrieveOrderByClientId",
     summary="Show an order by its clientOrderId",
     description="The same as by its orderId. 404 tells that no order of yours is called "
     "so: what you sent was not stored.",
     parameters=[
-        OpenApiParameter("client_order_id", str, OpenApiParameter.PATH, required=True)
+        OpenApiParameter(
+            "client_order_id",
+            str,
+            OpenApiParameter.PATH,
+            pattern=f"^{CLIENT_ORDER_ID}$",
+            examples=[OpenApiExample("A name", value="rebalance-2026-11-29.1")],
+        )
     ],
-    responses=_responses({200: OrderDetailSerializer}, 404, 503),
+    responses={200: OrderDetailSerializer},
 )
-cancel_order = extend_schema(
+cancel_order = _operation(
+    *CHANGES,
+    *("order_not_found", "cancel_conflict"),
     operation_id="cancelOrder",
     summary="Cancel an order",
     description="Cancels an order that has no signed transaction. When one may still "
     "land, answers 409, makes no further attempt, and the order ends confirmed or "
     "cancelled. Cancelling a cancelled order changes nothing.",
+    parameters=[_ORDER_ID_PARAMETER],
     request=None,
-    responses=_responses({200: OrderSerializer}, 404, 409, 503),
+    responses={200: OrderSerializer},
 )
-make_ticket = extend_schema(
+make_ticket = _operation(
+    *CHANGES,
+    "order_not_found",
+    parameters=[_ORDER_ID_PARAMETER],
     operation_id="makeTicket",
     summary="Make a ticket for the stream of an order",
     description="The answer to an order brings a ticket in its `wsUrl`. This makes another "
     "one, as for a page that connects again after its 15 minutes. Whoever has it reads "
     "this one order and does nothing else.",
     request=None,
-    responses=_responses({200: TicketSerializer}, 404, 503),
+    responses={200: TicketSerializer},
     examples=[_TICKET_EXAMPLE],
 )
-ask_quotes = extend_schema(
+ask_quotes = _operation(
+    *CHANGES,
+    *BODY,
+    *CHAIN,
     operation_id="askQuotes",
     summary="Ask every venue for a quote",
     description="Every venue's answer, best first, and the route that an order would "
     "take now. Nothing is stored.",
     request={"application/json": QuoteRequestSerializer},
-    responses=_responses({200: QuotesSerializer}, 400, 413, 415, 503),
+    responses={200: QuotesSerializer},
 )
-list_tokens = extend_schema(
+list_tokens = _operation(
     operation_id="listTokens",
     summary="List the tokens that can be traded",
-    responses=_responses({200: TokensSerializer}, 503),
+    responses={200: TokensSerializer},
 )
-list_venues = extend_schema(
+list_venues = _operation(
     operation_id="listVenues",
     summary="List the venues and their pools",
-    responses=_responses({200: VenuesSerializer}, 503),
+    responses={200: VenuesSerializer},
 )

@@ -17,49 +17,6 @@ from .serializers import (
 )
 
 
-@extend_schema_field({"oneOf": [{"type": "string"}, {"type": "integer"}]})
-class LimitField(serializers.Field[Any, Any, Any, Any]):
-    """An amount or a fraction as text, or a count as a number."""
-
-
-class FieldErrorSerializer(serializers.Serializer[Any]):
-    field = serializers.CharField()
-    code = serializers.CharField()
-    message = serializers.CharField()
-    rule = serializers.CharField(
-        required=False,
-        help_text="The guard on money that refuses the field, if one does.",
-    )
-    limit = serializers.CharField(required=False)
-    value = serializers.CharField(required=False)
-
-
-class ProblemSerializer(serializers.Serializer[Any]):
-    """RFC 9457 problem details. `code` is stable; `detail` is for people."""
-
-    type = serializers.CharField(help_text="about:blank; see code.")
-    title = serializers.CharField()
-    status = serializers.IntegerField()
-    detail = serializers.CharField()
-    instance = serializers.CharField()
-    code = serializers.CharField()
-    requestId = serializers.CharField(help_text="Also the header X-Request-ID.")
-    errors = FieldErrorSerializer(many=True, required=False)  # type: ignore[assignment]
-    orderId = serializers.UUIDField(
-        required=False, help_text="With outcome_unknown: the order to look for."
-    )
-    orderStatus = serializers.CharField(
-        required=False, help_text="With cancel_conflict: where the order stands."
-    )
-    rule = serializers.ChoiceField(
-        Rule.choices,
-        required=False,
-        help_text="The guard on money that denies the order: see docs/guards.md.",
-    )
-    limit = LimitField(required=False, help_text="What the rule allows.")
-    value = LimitField(required=False, help_text="What the order has.")
-
-
 class PlacedSerializer(serializers.Serializer[Any]):
     orderId = serializers.UUIDField()
     wsUrl = serializers.CharField()

@@ -34,7 +34,7 @@ from .owners import visible_orders
 from .parsers import read_object
 from .placing import place
 from .preview import preview
-from .problems import Problem, order_not_found
+from .problems import Problem, method_not_allowed, order_not_found
 from .quotes import answer_data
 from .serializers import (
     OrderDetailSerializer,
@@ -66,7 +66,7 @@ class ApiView(APIView):
         self, request: HttpRequest, *args: Any, **kwargs: Any
     ) -> NoReturn:
         methods = " or ".join(m for m in self.allowed_methods if m != "OPTIONS")
-        raise Problem(405, "method_not_allowed", f"Use {methods} at this address.")
+        raise method_not_allowed(methods)
 
 
 class ExecuteView(ApiView):

@@ -265,6 +265,12 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "DEX order engine",
     "DESCRIPTION": "Places orders on Solana's DEXes and streams what becomes of them.",
     "VERSION": "0.1.0",
+    "OAS_VERSION": "3.1.0",
+    "ENUM_NAME_OVERRIDES": {"OrderStatus": "orders.statuses.Status"},
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "orders.documents.openapi.complete",
+    ],
     "SERVE_INCLUDE_SCHEMA": False,
     # The document of the API holds nobody's data.
     "SERVE_AUTHENTICATION": [],

@@ -8,7 +8,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from orders import answers
 
-from . import health, pages
+from . import documents, health, pages
 
 # Below /api/ every error is a problem in JSON.
 handler400 = answers.handler400
@@ -35,6 +35,8 @@ urlpatterns = [
         SpectacularSwaggerSplitView.as_view(template_name="api-docs.html"),
         name="docs",
     ),
+    path("api/asyncapi.json", documents.sockets_document, name="sockets-document"),
+    path("api/docs/sockets/", documents.sockets_page, name="sockets-docs"),
     path("", include("orders.urls")),
     path("admin/", admin.site.urls),
 ]

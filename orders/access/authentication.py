@@ -135,9 +135,14 @@ def _check_csrf(request: HttpRequest) -> None:
     check.process_request(request)
     reason = check.process_view(request, _no_answer, (), {})
     if reason:
-        raise Problem(
-            403,
-            "csrf_failed",
-            "A request with a session needs the token of its cookie `csrftoken` as the "
-            f"header X-CSRFToken ({reason}). Programs use an API key instead.",
-        )
+        raise csrf_failed(reason)
+
+
+def csrf_failed(reason: object) -> Problem:
+    """The problem of a request with a session that another site may have made."""
+    return Problem(
+        403,
+        "csrf_failed",
+        "A request with a session needs the token of its cookie `csrftoken` as the "
+        f"header X-CSRFToken ({reason}). Programs use an API key instead.",
+    )

@@ -1,0 +1,33 @@
+"""With which codes a socket is closed: 4000 and the status of the problem before it."""
+
+from __future__ import annotations
+
+CLOSE_DONE = 1000
+CLOSE_STALLED = 4408
+CLOSE_PROBLEM = 4000  # plus the status of the problem: 4400, 4404, 4503
+
+_AGAIN = "Connect again with `after`, a little later each time."
+# What each code means, and what to do. 1006 is sent by nobody.
+CLOSE_CODES = {
+    CLOSE_DONE: (
+        "The order has ended, and you have seen everything.",
+        "Nothing.",
+    ),
+    1006: (
+        "The connection was lost, or you did not read for SOCKET_STALL_S and were cut off.",
+        "Connect again with `after`.",
+    ),
+    4400: ("The query string is wrong.", "Mend it."),
+    4401: ("No key, a bad key or a bad ticket.", "Connect with a key that counts."),
+    4403: (
+        "The key lacks the scope: `read` to follow, `trade` to place.",
+        "Use another key.",
+    ),
+    4404: ("No such order, or no such path.", "Mend it."),
+    CLOSE_STALLED: (
+        "You did not read for SOCKET_STALL_S, and the server is not the engine's own.",
+        "Connect again with `after`.",
+    ),
+    4500: ("The server failed.", _AGAIN),
+    4503: ("The database does not answer.", _AGAIN),
+}

@@ -1,0 +1,1 @@
+"""What the documents of the API say: OpenAPI for REST, AsyncAPI for the sockets."""

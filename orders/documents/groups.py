@@ -1,0 +1,34 @@
+"""Which problems go together: the codes that one kind of request may be answered with."""
+
+from __future__ import annotations
+
+# What any request may be answered with, and further what one that changes something,
+# one that has a body, and one that asks the chain.
+ALWAYS = (
+    *("bad_request", "authentication_required", "invalid_key", "missing_scope"),
+    *("not_acceptable", "internal_error", "database_unavailable"),
+)
+CHANGES = ("csrf_failed",)
+MESSAGE = (
+    *("invalid_utf8", "empty_body", "malformed_json", "not_an_object"),
+    *("nested_too_deeply", "invalid_number", "duplicate_field", "validation_failed"),
+    "body_too_large",
+)
+BODY = (*MESSAGE, "unsupported_media_type")
+CHAIN = ("rpc_unavailable", "wrong_chain")
+# Of no operation: another method, another address.
+NO_OPERATION = ("method_not_allowed", "not_found")
+# Of a socket: when it opens, by what it asks for; and to a message.
+OPENING = (
+    *("bad_request", "unknown_parameter", "invalid_order_id", "invalid_after"),
+    *("repeated_parameter", "missing_order_id"),
+    *("authentication_required", "invalid_key", "missing_scope"),
+    *("internal_error", "database_unavailable"),
+)
+FOLLOWING = (*OPENING, "invalid_ticket", "order_not_found", "unexpected_message")
+PLACING = (
+    *OPENING,
+    *MESSAGE,
+    *("binary_message", "invalid_idempotency_key", "idempotency_conflict"),
+    *("client_order_id_conflict", "outcome_unknown"),
+)

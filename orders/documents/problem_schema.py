@@ -1,0 +1,80 @@
+"""The shape of a problem, the same by REST and socket: RFC 9457 with a stable `code`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from rest_framework.serializers import Field, Serializer
+
+from orders.inputs import CODES, MESSAGES, OrderRequestSerializer
+from orders.problems import Problem
+from orders.statuses import Status
+
+from .json_schema import TEXT, UUID, Schema, always, exact, listed, one_of, ref
+
+# Of what stands outside the fields of an order.
+_FURTHER_FIELD_CODES = {
+    *("duplicate_field", "unknown_parameter", "repeated_parameter"),
+    "invalid_parameter",
+}
+# Members that only some problems have, each with when.
+MEMBERS: dict[str, Schema] = {
+    "orderId": UUID | {"description": "With outcome_unknown: the order to look for."},
+    "orderStatus": one_of(
+        Status.values, description="With cancel_conflict: where the order stands."
+    ),
+}
+
+
+def field_codes() -> set[str]:
+    """Return what `errors[].code` may say, as the fields themselves have it."""
+    serializer: Serializer[Any] = OrderRequestSerializer()
+    own = {code for field in serializer.fields.values() for code in _codes_of(field)}
+    return own | set(MESSAGES) | _FURTHER_FIELD_CODES
+
+
+def _codes_of(field: Field[Any, Any, Any, Any]) -> set[str]:
+    told = (
+        {"required", "null"}
+        if field.required
+        else {"null"} - ({"null"} if field.allow_null else set())
+    )
+    own = set(getattr(type(field), "default_error_messages", {})) - {"required", "null"}
+    return own | {CODES[code] for code in told}
+
+
+def field_error() -> Schema:
+    """One wrong field of a request."""
+    return exact(
+        {
+            "field": TEXT,
+            "code": one_of(sorted(field_codes()), description="Stable."),
+            "message": TEXT | {"description": "For people."},
+        }
+    )
+
+
+def problem(codes: Iterable[str]) -> Schema:
+    """A problem with one of these codes."""
+    return exact(
+        {
+            "type": always("about:blank"),
+            "title": TEXT | {"description": "The status in words."},
+            "status": {"type": "integer", "minimum": 400, "maximum": 599},
+            "detail": TEXT | {"description": "For people: what is wrong, what to do."},
+            "instance": TEXT | {"description": "The path that was asked."},
+            "code": one_of(sorted(codes), description="Stable: go by this."),
+        },
+        {
+            "requestId": TEXT | {"description": "Also the header X-Request-ID."},
+            "errors": listed(ref("FieldError")),
+            **MEMBERS,
+        },
+        description="RFC 9457 problem details.",
+    )
+
+
+def example(found: Problem, path: str, request_id: str = "") -> dict[str, Any]:
+    """A problem as it is sent."""
+    return found.body(instance=path, request_id=request_id)
