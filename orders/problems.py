@@ -8,7 +8,6 @@ from dataclasses import field as dataclass_field
 from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError
 from django.http import Http404
 from rest_framework import exceptions as rest
@@ -183,9 +182,6 @@ _PROBLEMS: dict[type[Exception], Callable[[Any], Problem]] = {
     RpcUnavailable: _rpc_unavailable,
     WrongChain: lambda error: _unavailable(error.code, str(error)),
     Http404: lambda error: not_found(),
-    PermissionDenied: lambda error: Problem(
-        403, "permission_denied", "You may not do this."
-    ),
     rest.APIException: _rest,
 }
 

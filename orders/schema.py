@@ -248,6 +248,13 @@ ask_quotes = _operation(
     "take now. Nothing is stored.",
     request={"application/json": QuoteRequestSerializer},
     responses={200: QuotesSerializer},
+    examples=[
+        OpenApiExample(
+            "A pair",
+            value={"tokenIn": "A", "tokenOut": "B", "amountIn": "100"},
+            request_only=True,
+        )
+    ],
 )
 list_tokens = _operation(
     operation_id="listTokens",

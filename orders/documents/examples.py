@@ -79,3 +79,92 @@ def _event(status: Status) -> dict[str, Any]:
 
 
 EVENTS = {status: _event(status) for status in Status}
+
+_TOKENS = [
+    {
+        "symbol": symbol,
+        "name": f"Token {symbol}",
+        "mint": mint,
+        "decimals": 9,
+        "tokenProgram": "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA",
+    }
+    for symbol, mint in (
+        ("A", "6yGnVpMwpjbZs5tuK3vWhRc4dGCLzUCHAhyeuVrFdYFJ"),
+        ("B", "EvhDhEXWTuS6tXSpGEGYKqJ4zGs2HqQqJHTZKRRM8uvh"),
+    )
+]
+_IN, _OUT = ({key: token[key] for key in ("symbol", "mint")} for token in _TOKENS)
+_PLACED_AT, _CLOSED_AT = "2026-11-20T09:14:03.120Z", "2026-11-20T09:14:04.020Z"
+_ORDER = {
+    "orderId": str(ORDER_ID),
+    "clientOrderId": None,
+    "type": "market",
+    "status": "confirmed",
+    "tokenIn": _IN,
+    "tokenOut": _OUT,
+    "amountIn": "100",
+    "slippage": "0.01",
+    "maxPriceImpact": None,
+    "minAmountOut": "197.109",
+    "attempt": 1,
+    "venue": "raydium",
+    "amountInFilled": "100",
+    "amountOut": "199.1",
+    "signature": _SIGNATURE,
+    "slot": 4714,
+    "waitingFor": None,
+    "failure": None,
+    "retryOf": None,
+    "createdAt": _PLACED_AT,
+    "deadline": "2026-11-20T09:16:03.120Z",
+    "cancelRequestedAt": None,
+    "needsReviewAt": None,
+    "closedAt": _CLOSED_AT,
+}
+_CANCELLED = _ORDER | {
+    **{"status": "cancelled", "attempt": 0, "venue": "", "signature": "", "slot": None},
+    **{"minAmountOut": None, "amountInFilled": None, "amountOut": None},
+    "failure": _DATA[Status.CANCELLED],
+}
+_ATTEMPT = {
+    "attempt": 1,
+    "state": "landed",
+    "venue": "raydium",
+    "pool": QUOTE["pool"],
+    "signature": _SIGNATURE,
+    "blockhash": "EkSnNWid2cvwEVnVx9aBqawnmiCNiDgp3gUdkDPTKN1N",
+    "lastValidBlockHeight": 4861,
+    "quotedAmountOut": "199.1",
+    "minAmountOut": "197.109",
+    "slot": 4714,
+    "feeLamports": 5000,
+    "error": None,
+    "createdAt": _PLACED_AT,
+    "closedAt": _CLOSED_AT,
+}
+_DETAIL = _ORDER | {
+    "attempts": [_ATTEMPT],
+    "history": [EVENTS[status] for status in [*Status][:5]],
+    "quotes": [{"attempt": 1, "sequence": 3, **QUOTE}],
+}
+_POOL = {"address": QUOTE["pool"], "tokenA": _IN, "tokenB": _OUT}
+
+# What an operation answers when all is well, by its id.
+ANSWERS: dict[str, Any] = {
+    "listOrders": {"orders": [_ORDER], "nextCursor": None},
+    "retrieveOrder": _DETAIL,
+    "retrieveOrderByClientId": _DETAIL | {"clientOrderId": ORDER["clientOrderId"]},
+    "cancelOrder": _CANCELLED,
+    "askQuotes": {"route": QUOTE, "quotes": [QUOTE]},
+    "listTokens": {"tokens": _TOKENS},
+    "listVenues": {
+        "venues": [
+            {
+                "name": "raydium",
+                "label": "Raydium",
+                "program": "CPMMoo8L3F4NbTegBCKVNunggL7H1ZpdTHKxQB5qKP1C",
+                "pools": [_POOL],
+            }
+        ]
+    },
+}

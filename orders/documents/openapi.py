@@ -17,7 +17,7 @@ from orders.problems import MEDIA_TYPE, Problem
 from orders.schema import PROBLEMS
 from orders.statuses import OrderType
 
-from . import frames
+from . import examples, frames
 from .groups import ALWAYS, NO_OPERATION
 from .json_schema import Schema, ref
 from .known import ORDER_ID, problems
@@ -58,6 +58,9 @@ def complete(result: dict[str, Any], **options: Any) -> dict[str, Any]:
         operation["responses"] |= _responses(codes, path)
         for status, response in operation["responses"].items():
             response.setdefault("headers", {}).update(_headers(int(status)))
+        if (answer := examples.ANSWERS.get(operation["operationId"])) is not None:
+            content = operation["responses"]["200"]["content"]["application/json"]
+            content["examples"] = {"OK": {"value": answer}}
         if operation["operationId"] == "executeOrder":
             for status in ("200", "201"):
                 operation["responses"][status]["links"] = _links()
@@ -101,13 +104,13 @@ def _response(status: int, shown: list[Problem], path: str) -> dict[str, Any]:
     code: Schema = {"type": "string", "enum": [found.code for found in shown]}
     only = {"type": "object", "properties": {"code": code, "status": {"const": status}}}
     instance = path.replace("{order_id}", str(ORDER_ID))
-    examples = {
+    shown_as = {
         found.code: {"value": example(found, instance, "0c9b7a")} for found in shown
     }
     schema = {"allOf": [ref("Problem"), only]}
     return {
         "description": _MEANING[status],
-        "content": {MEDIA_TYPE: {"schema": schema, "examples": examples}},
+        "content": {MEDIA_TYPE: {"schema": schema, "examples": shown_as}},
     }
 
 
