@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 CLOSE_DONE = 1000
+CLOSE_TOO_BIG = 1009
 CLOSE_STALLED = 4408
+CLOSE_TOO_MANY = 4429
 CLOSE_PROBLEM = 4000  # plus the status of the problem: 4400, 4404, 4503
 
 _AGAIN = "Connect again with `after`, a little later each time."
@@ -13,20 +15,30 @@ CLOSE_CODES = {
         "The order has ended, and you have seen everything.",
         "Nothing.",
     ),
+    CLOSE_TOO_BIG: ("A message had more than 64 KiB.", "Send less."),
     1006: (
         "The connection was lost, or you did not read for SOCKET_STALL_S and were cut off.",
         "Connect again with `after`.",
     ),
     4400: ("The query string is wrong.", "Mend it."),
-    4401: ("No key, a bad key or a bad ticket.", "Connect with a key that counts."),
+    4401: (
+        "No key, a bad key or a bad ticket; or, with `right_lost`, the right has ended "
+        "since the socket was opened.",
+        "Connect with a key that counts, or ask for a new ticket.",
+    ),
     4403: (
-        "The key lacks the scope: `read` to follow, `trade` to place.",
+        "The key lacks the scope: `read` to follow, `trade` to place. Or, with "
+        "`foreign_origin`, a session's cookie came from no page of this site.",
         "Use another key.",
     ),
     4404: ("No such order, or no such path.", "Mend it."),
     CLOSE_STALLED: (
         "You did not read for SOCKET_STALL_S, and the server is not the engine's own.",
         "Connect again with `after`.",
+    ),
+    CLOSE_TOO_MANY: (
+        "More than a limit: the error frame before says which one, and when to come back.",
+        "Wait, or close other sockets.",
     ),
     4500: ("The server failed.", _AGAIN),
     4503: ("The database does not answer.", _AGAIN),

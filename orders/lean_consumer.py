@@ -9,9 +9,8 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 
 from .access.addresses import address_of_socket
 from .access.open_sockets import Places
+from .close_codes import CLOSE_PROBLEM
 from .problems import Problem
-
-CLOSE_PROBLEM = 4000  # plus the status of the problem: 4400, 4404, 4503
 
 
 class LeanConsumer(AsyncWebsocketConsumer):

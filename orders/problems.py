@@ -119,6 +119,17 @@ def too_many_orders(limit: int) -> Problem:
     )
 
 
+def too_many_frames(limit: int) -> Problem:
+    """The problem of a client that sends frames faster than anybody has orders."""
+    return Problem(
+        429,
+        "too_many_frames",
+        f"The limit is {limit} frames a second, pings and fragments among them. Send more "
+        "slowly; the operator can raise SOCKET_FRAMES_PER_S.",
+        members={"limit": limit},
+    )
+
+
 def internal_error() -> Problem:
     return Problem(
         500,

@@ -20,8 +20,9 @@ from typing import Any
 from daphne.ws_protocol import WebSocketProtocol
 from django.conf import settings
 
+from orders.close_codes import CLOSE_TOO_BIG, CLOSE_TOO_MANY
 from orders.parsers import body_too_large
-from orders.problems import Problem
+from orders.problems import Problem, too_many_frames
 
 from .paced import Paced
 
@@ -31,8 +32,6 @@ LOOK_AGAIN_S = 0.02  # for room among them
 BURST_S = 2.0
 # A client that is still sending finds its close frame only if the connection is not reset.
 LINGER_S = 1.0
-CLOSE_TOO_BIG = 1009
-CLOSE_TOO_MANY = 4429
 
 
 class BoundedSocket(Paced, WebSocketProtocol):  # type: ignore[misc]
@@ -137,17 +136,6 @@ class BoundedSocket(Paced, WebSocketProtocol):  # type: ignore[misc]
         self._looks_again = False
         if self.transport.connected:
             self._read_if_room()
-
-
-def too_many_frames(limit: int) -> Problem:
-    """The problem of a client that sends frames faster than anybody has orders."""
-    return Problem(
-        429,
-        "too_many_frames",
-        f"The limit is {limit} frames a second, pings and fragments among them. Send more "
-        "slowly; the operator can raise SOCKET_FRAMES_PER_S.",
-        members={"limit": limit},
-    )
 
 
 def text_frame(payload: bytes) -> bytes:

@@ -108,13 +108,18 @@ class Places:
         self._sockets.closed(name)
         self._taken.append(_refused(address))
         self._sockets.opened(_refused(address))
-        raise Problem(
-            429,
-            "too_many_sockets",
-            f"The limit is {limit} open sockets {whose}. Close some, or place and follow "
-            f"many orders over one socket; the operator can raise {setting}.",
-            members={"limit": limit},
-        )
+        raise too_many_sockets(limit, whose, setting)
+
+
+def too_many_sockets(limit: int, whose: str, setting: str) -> Problem:
+    """The problem of a client that has as many sockets open as it may."""
+    return Problem(
+        429,
+        "too_many_sockets",
+        f"The limit is {limit} open sockets {whose}. Close some, or place and follow "
+        f"many orders over one socket; the operator can raise {setting}.",
+        members={"limit": limit},
+    )
 
 
 @cache

@@ -6,7 +6,7 @@ from __future__ import annotations
 # one that has a body, and one that asks the chain.
 ALWAYS = (
     *("bad_request", "authentication_required", "invalid_key", "missing_scope"),
-    *("not_acceptable", "internal_error", "database_unavailable"),
+    *("not_acceptable", "rate_limited", "internal_error", "database_unavailable"),
 )
 CHANGES = ("csrf_failed",)
 MESSAGE = (
@@ -23,12 +23,20 @@ OPENING = (
     *("bad_request", "unknown_parameter", "invalid_order_id", "invalid_after"),
     *("repeated_parameter", "missing_order_id"),
     *("authentication_required", "invalid_key", "missing_scope"),
+    *("foreign_origin", "rate_limited", "too_many_sockets"),
     *("internal_error", "database_unavailable"),
 )
-FOLLOWING = (*OPENING, "invalid_ticket", "order_not_found", "unexpected_message")
+# Of one that is open, whatever it does.
+_OPEN = ("right_lost", "too_many_frames", "body_too_large")
+FOLLOWING = (
+    *OPENING,
+    *_OPEN,
+    *("invalid_ticket", "order_not_found", "unexpected_message"),
+)
 PLACING = (
     *OPENING,
+    *_OPEN,
     *MESSAGE,
     *("binary_message", "invalid_idempotency_key", "idempotency_conflict"),
-    *("client_order_id_conflict", "outcome_unknown"),
+    *("client_order_id_conflict", "outcome_unknown", "too_many_orders"),
 )

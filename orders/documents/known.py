@@ -16,15 +16,19 @@ from rest_framework.exceptions import NotAcceptable
 
 from dex.errors import RpcUnavailable, WrongChain
 from orders.access.authentication import csrf_failed
+from orders.access.buckets import Decision
+from orders.access.limits import REQUESTS, rate_limited
+from orders.access.open_sockets import too_many_sockets
 from orders.access.principal import (
     Principal,
     Scope,
     authentication_required,
     invalid_key,
     invalid_ticket,
+    right_lost,
 )
+from orders.access.sessions import require_own_origin
 from orders.answers import bad_request
-from orders.consumers import _wanted as wanted
 from orders.consumers import binary_message, unexpected_message
 from orders.errors import (
     CancelConflict,
@@ -43,7 +47,10 @@ from orders.problems import (
     method_not_allowed,
     not_found,
     order_not_found,
+    too_many_frames,
+    too_many_orders,
 )
+from orders.socket_query import wanted
 from orders.statuses import Status
 
 ORDER_ID = UUID("5f1f0dc4-6c43-4b1e-9f0c-0e9d2f1f6c11")
@@ -85,6 +92,7 @@ def _of_requests() -> list[Problem]:
         order_not_found(ORDER_ID),
         method_not_allowed("GET"),
         _told(NotAcceptable()),
+        rate_limited(REQUESTS, Decision(0, 6_000, 0, retry_after_s=1)),
         internal_error(),
     ]
 
@@ -125,6 +133,11 @@ def _of_sockets() -> list[Problem]:
         invalid_ticket(),
         binary_message(),
         unexpected_message(),
+        right_lost(),
+        _of(lambda: require_own_origin({"headers": []})),
+        too_many_sockets(1_000, "of one key", "SOCKETS_PER_KEY"),
+        too_many_orders(2_000),
+        too_many_frames(500),
         _read(b"x=1"),
         _read(b"orderId=x"),
         _read(f"orderId={ORDER_ID}&after=x".encode()),

@@ -7,7 +7,7 @@ example, made by the code that makes the real one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
@@ -34,14 +34,36 @@ _MEANING = {
     413: "The body is over 64 KiB.",
     415: "The body is not application/json in UTF-8.",
     422: "The Idempotency-Key was used for another order.",
+    429: "More than the limit of the client; try again after Retry-After seconds.",
     500: "The server failed. Nothing says whether what you asked for was done.",
     503: "Something that this needs did not answer; try again after Retry-After seconds.",
 }
-_REQUEST_ID = "The name of this request in the logs; yours, if you sent a fit one."
-_HEADERS: dict[int, dict[str, str]] = {
-    401: {"WWW-Authenticate": "Bearer"},
-    415: {"Accept-Post": "What a body must be."},
-    503: {"Retry-After": "Seconds."},
+_SECONDS: Schema = {"type": "string", "pattern": "^[0-9]+$"}
+_TEXT: Schema = {"type": "string"}
+# Of every answer, and of those with some status: what it says, its form, is it always there.
+_HEADERS: dict[int | None, dict[str, tuple[str, Schema, bool]]] = {
+    None: {
+        "X-Request-ID": (
+            "The name of this request in the logs; yours, if you sent a fit one.",
+            _TEXT,
+            True,
+        ),
+        "RateLimit-Limit": (
+            "The limit you came closest to, in a minute.",
+            _SECONDS,
+            False,
+        ),
+        "RateLimit-Remaining": ("What is left of it.", _SECONDS, False),
+        "RateLimit-Reset": ("In how many seconds all of it is back.", _SECONDS, False),
+    },
+    401: {"WWW-Authenticate": ("Bearer", {"const": "Bearer"}, True)},
+    415: {"Accept-Post": ("What a body must be.", _TEXT, True)},
+    429: {"Retry-After": ("In seconds.", _SECONDS, True)},
+    503: {"Retry-After": ("In seconds.", _SECONDS, True)},
+}
+_ORDER_HEADERS = {
+    "Location": ("Where the order is.", _TEXT, True),
+    "Idempotency-Replayed": ("true: it was stored before.", _TEXT, False),
 }
 _ORDER_LINKS = {
     "order": ("retrieveOrder", "order_id", "$response.body#/orderId"),
@@ -63,7 +85,9 @@ def complete(result: dict[str, Any], **options: Any) -> dict[str, Any]:
             content["examples"] = {"OK": {"value": answer}}
         if operation["operationId"] == "executeOrder":
             for status in ("200", "201"):
-                operation["responses"][status]["links"] = _links()
+                response = operation["responses"][status]
+                response["headers"] |= _shown_headers(_ORDER_HEADERS)
+                response["links"] = _links()
     schemas = result["components"]["schemas"]
     schemas["FieldError"] = field_error()
     schemas["Problem"] = problem(used)
@@ -115,10 +139,13 @@ def _response(status: int, shown: list[Problem], path: str) -> dict[str, Any]:
 
 
 def _headers(status: int) -> dict[str, Any]:
-    named = {"X-Request-ID": _REQUEST_ID, **_HEADERS.get(status, {})}
+    return _shown_headers({**_HEADERS[None], **_HEADERS.get(status, {})})
+
+
+def _shown_headers(named: Mapping[str, tuple[str, Schema, bool]]) -> dict[str, Any]:
     return {
-        name: {"description": text, "required": True, "schema": {"type": "string"}}
-        for name, text in named.items()
+        name: {"description": text, "required": is_always, "schema": form}
+        for name, (text, form, is_always) in named.items()
     }
 
 

@@ -11,7 +11,7 @@ from orders.inputs import CODES, MESSAGES, OrderRequestSerializer
 from orders.problems import Problem
 from orders.statuses import Status
 
-from .json_schema import TEXT, UUID, Schema, always, exact, listed, one_of, ref
+from .json_schema import COUNT, TEXT, UUID, Schema, always, exact, listed, one_of, ref
 
 # Of what stands outside the fields of an order.
 _FURTHER_FIELD_CODES = {
@@ -20,6 +20,10 @@ _FURTHER_FIELD_CODES = {
 }
 # Members that only some problems have, each with when.
 MEMBERS: dict[str, Schema] = {
+    "limit": {"type": "integer", "description": "The limit that was reached."},
+    "windowSeconds": COUNT
+    | {"description": "With rate_limited: the limit is for this."},
+    "retryAfterSeconds": COUNT | {"description": "Also the header Retry-After."},
     "orderId": UUID | {"description": "With outcome_unknown: the order to look for."},
     "orderStatus": one_of(
         Status.values, description="With cancel_conflict: where the order stands."
@@ -64,7 +68,7 @@ def problem(codes: Iterable[str]) -> Schema:
             "status": {"type": "integer", "minimum": 400, "maximum": 599},
             "detail": TEXT | {"description": "For people: what is wrong, what to do."},
             "instance": TEXT | {"description": "The path that was asked."},
-            "code": one_of(sorted(codes), description="Stable: go by this."),
+            "code": one_of(sorted(set(codes)), description="Stable: go by this."),
         },
         {
             "requestId": TEXT | {"description": "Also the header X-Request-ID."},

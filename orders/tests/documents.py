@@ -45,17 +45,25 @@ def objections(document: dict[str, Any], schema: Any, value: Any) -> list[str]:
     return [f"{e.json_path}: {e.message}" for e in validator.iter_errors(value)]
 
 
-def references(value: Any) -> Iterator[str]:
-    """Every `$ref` in a document."""
+def references(document: Any) -> Iterator[str]:
+    return _under("$ref", document)
+
+
+def enums(schema: Any) -> Iterator[list[str]]:
+    return _under("enum", schema)
+
+
+def _under(wanted: str, value: Any) -> Iterator[Any]:
+    """Everything that stands under a name, wherever."""
     if isinstance(value, dict):
         for key, inner in value.items():
-            if key == "$ref":
+            if key == wanted:
                 yield inner
             else:
-                yield from references(inner)
+                yield from _under(wanted, inner)
     elif isinstance(value, list):
         for inner in value:
-            yield from references(inner)
+            yield from _under(wanted, inner)
 
 
 def resolve(document: dict[str, Any], reference: str) -> Any:
@@ -67,9 +75,9 @@ def resolve(document: dict[str, Any], reference: str) -> Any:
 
 
 def calls(*names: str) -> Iterator[list[ast.expr]]:
-    """The arguments of every call of these functions in the code of orders."""
-    root = Path(settings.BASE_DIR) / "orders"
-    for file in sorted(root.rglob("*.py")):
+    """The arguments of every call of these functions in the code of the API."""
+    root = Path(settings.BASE_DIR)
+    for file in [*(root / "orders").rglob("*.py"), *(root / "ordersite").glob("*.py")]:
         if "tests" in file.parts:
             continue
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
