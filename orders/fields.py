@@ -27,9 +27,17 @@ MAX_TOKEN_LENGTH = 44  # a mint in base58
 CLIENT_ORDER_ID = r"(?!\.{1,2}$)[A-Za-z0-9._:-]{1,64}"
 _CLIENT_ORDER_ID = re.compile(CLIENT_ORDER_ID)
 
-_DECIMAL_SCHEMA = [
-    {"type": "string", "pattern": r"^(0|[1-9][0-9]*)(\.[0-9]+)?$"},
-    {"type": "number"},
+_AMOUNT_SCHEMA = [
+    {
+        "type": "string",
+        "pattern": r"^(?!0(\.0+)?$)(0|[1-9][0-9]*)(\.[0-9]+)?$",
+        "maxLength": MAX_DECIMAL_LENGTH,
+    },
+    {"type": "number", "exclusiveMinimum": 0},
+]
+_FRACTION_SCHEMA = [
+    {"type": "string", "pattern": r"^(0(\.[0-9]{1,4}0*)?|1(\.0+)?)$", "maxLength": 64},
+    {"type": "number", "minimum": 0, "maximum": 1},
 ]
 
 
@@ -86,9 +94,9 @@ class OrderTypeField(_TextField):
 @extend_schema_field(
     {
         "type": "string",
+        "minLength": 1,
         "maxLength": MAX_TOKEN_LENGTH,
-        "description": "A symbol, or a mint in base58.",
-        "example": "SOL",
+        "description": "A symbol, or a mint in base58, of /api/tokens.",
     }
 )
 class TokenField(_TextField):
@@ -113,7 +121,7 @@ class TokenField(_TextField):
 
 @extend_schema_field(
     {
-        "oneOf": _DECIMAL_SCHEMA,
+        "oneOf": _AMOUNT_SCHEMA,
         "description": "Whole tokens, above 0, with no more decimals than the token has.",
         "example": "1.5",
     }
@@ -149,7 +157,7 @@ class _FractionField(_DecimalField):
 
 @extend_schema_field(
     {
-        "oneOf": _DECIMAL_SCHEMA,
+        "oneOf": _FRACTION_SCHEMA,
         "description": "The tolerated loss against the quote as a fraction, in steps of "
         "0.0001 (a basis point): 0.01 is 1 %.",
         "example": 0.01,
@@ -168,7 +176,7 @@ class SlippageField(_FractionField):
 
 @extend_schema_field(
     {
-        "oneOf": _DECIMAL_SCHEMA,
+        "oneOf": _FRACTION_SCHEMA,
         "description": "The largest price impact to accept as a fraction, in steps of "
         "0.0001: how far the order's own size may move the price. The installation has a "
         "limit of its own; the stricter one holds.",

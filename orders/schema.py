@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -15,9 +16,12 @@ from drf_spectacular.utils import (
     extend_schema,
 )
 
+from dex.models import VenueName
+
 from .documents.groups import BODY, CHAIN, CHANGES
-from .fields import CLIENT_ORDER_ID
+from .fields import CLIENT_ORDER_ID, MAX_TOKEN_LENGTH
 from .inputs import OrderRequestSerializer, QuoteRequestSerializer
+from .listing import DEFAULT_LIMIT, MAX_LIMIT
 from .preview_example import PREVIEW_EXAMPLE
 from .serializers import OrderDetailSerializer, OrderSerializer
 from .shapes import (
@@ -29,6 +33,7 @@ from .shapes import (
     TokensSerializer,
     VenuesSerializer,
 )
+from .statuses import OrderType, Status
 
 
 class Schemes(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -77,6 +82,18 @@ def _operation(*codes: str, **options: Any) -> Callable[[View], View]:
 
 def _filter(name: str, description: str, **options: Any) -> OpenApiParameter:
     return OpenApiParameter(name, str, description=description, **options)
+
+
+def _some(names: Sequence[str]) -> str:
+    """The pattern of one of these names, or several with commas between."""
+    one = f"({'|'.join(names)})"
+    return f"^{one}(,{one})*$"
+
+
+def _moment(name: str) -> OpenApiParameter:
+    return OpenApiParameter(
+        name, datetime, description="ISO 8601 with an offset; exclusive."
+    )
 
 
 _PLACED_EXAMPLE = OpenApiExample(
@@ -162,14 +179,32 @@ list_orders = _operation(
     "on: one page looks at a bounded number of orders. The last page is the one whose "
     "`nextCursor` is null.",
     parameters=[
-        _filter("status", "One status, or several with commas."),
-        _filter("type", "One type, or several with commas."),
-        _filter("venue", "One venue, or several with commas."),
-        _filter("token", "A symbol or mint on either side."),
-        _filter("createdAfter", "ISO 8601 with an offset; exclusive."),
-        _filter("createdBefore", "ISO 8601 with an offset; exclusive."),
+        _filter(
+            "status",
+            "One status, or several with commas.",
+            pattern=_some(Status.values),
+        ),
+        _filter(
+            "type", "One type, or several with commas.", pattern=_some(OrderType.values)
+        ),
+        _filter(
+            "venue",
+            "One venue, or several with commas.",
+            pattern=_some(VenueName.values),
+        ),
+        OpenApiParameter(
+            "token",
+            {"type": "string", "minLength": 1, "maxLength": MAX_TOKEN_LENGTH},
+            description="A symbol or mint on either side.",
+        ),
+        _moment("createdAfter"),
+        _moment("createdBefore"),
         _filter("cursor", "The nextCursor of the page before."),
-        OpenApiParameter("limit", int, description="1 to 200 orders; 50 by default."),
+        OpenApiParameter(
+            "limit",
+            {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT},
+            description=f"1 to {MAX_LIMIT} orders; {DEFAULT_LIMIT} by default.",
+        ),
     ],
     responses={200: OrderPageSerializer},
 )

@@ -68,6 +68,12 @@ _ORDER_HEADERS = {
 _ORDER_LINKS = {
     "order": ("retrieveOrder", "order_id", "$response.body#/orderId"),
     "cancel": ("cancelOrder", "order_id", "$response.body#/orderId"),
+    "ticket": ("makeTicket", "order_id", "$response.body#/orderId"),
+    "byName": (
+        "retrieveOrderByClientId",
+        "client_order_id",
+        "$request.body#/clientOrderId",
+    ),
 }
 
 

@@ -39,13 +39,12 @@ def field_codes() -> set[str]:
 
 
 def _codes_of(field: Field[Any, Any, Any, Any]) -> set[str]:
-    told = (
-        {"required", "null"}
-        if field.required
-        else {"null"} - ({"null"} if field.allow_null else set())
-    )
-    own = set(getattr(type(field), "default_error_messages", {})) - {"required", "null"}
-    return own | {CODES[code] for code in told}
+    told = set(field.error_messages)
+    if not field.required:
+        told.discard("required")
+    if field.allow_null:
+        told.discard("null")
+    return {CODES.get(code, code) for code in told}
 
 
 def field_error() -> Schema:
