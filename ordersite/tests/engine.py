@@ -45,8 +45,11 @@ class RunningEngine:
 
 
 @contextmanager
-def engine_in(folder: Path) -> Iterator[RunningEngine]:
-    """Run `manage.py up` until the block ends; yield it when it says that it is ready."""
+def engine_in(folder: Path, **settings_of_it: str) -> Iterator[RunningEngine]:
+    """Run `manage.py up` until the block ends; yield it when it says that it is ready.
+
+    `settings_of_it` go into its environment.
+    """
     var_dir, log = folder / "var", folder / "up.log"
     port = _free_port()
     environment = {
@@ -54,6 +57,7 @@ def engine_in(folder: Path) -> Iterator[RunningEngine]:
         "VAR_DIR": str(var_dir),
         "PORT": str(port),
         "ALLOW_ANONYMOUS": "0",  # as a first start has it: the page uses its key
+        **settings_of_it,
     }
     with log.open("wb") as output:
         process = subprocess.Popen(

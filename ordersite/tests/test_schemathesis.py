@@ -1,0 +1,136 @@
+"""The running server against its OpenAPI document, with requests that schemathesis makes.
+
+Every check that schemathesis has: no 5xx, no answer beside the document, nothing for who
+sends no key or a wrong one, no invalid request let through, no valid one refused.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from orders.tests.documents import METHODS, openapi
+
+from .engine import RunningEngine, engine_in
+
+pytestmark = pytest.mark.early
+
+HERE = "ordersite.tests"
+CONFIG = Path(__file__).with_name("schemathesis.toml")
+NO_LIMITS = dict.fromkeys(
+    ("RATE_LIMIT_REQUESTS", "RATE_LIMIT_ORDERS", "RATE_LIMIT_FAILURES"), "0"
+)
+# What can be done with an order, from placing it on.
+OF_AN_ORDER = (
+    *("executeOrder", "retrieveOrder", "retrieveOrderByClientId", "cancelOrder"),
+    "makeTicket",
+)
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEngine]:
+    """Everything that `make run` runs, with no limit on how much is asked."""
+    with engine_in(tmp_path_factory.mktemp("engine"), **NO_LIMITS) as running:
+        yield running
+
+
+def run(
+    engine: RunningEngine, folder: Path, hooks: str, *options: str, seed: int = 20_261
+) -> str:
+    """Run schemathesis with all checks; return what it printed, and fail as it does."""
+    config = folder / "schemathesis.toml"
+    config.write_text(f'hooks = "{HERE}.{hooks}"\n{CONFIG.read_text()}')
+    command = [
+        *(
+            sys.executable,
+            "-m",
+            "schemathesis.cli",
+            "--config-file",
+            str(config),
+            "run",
+        ),
+        *(f"{engine.url}/api/schema/", "--checks", "all", "--seed", str(seed)),
+        *("-H", f"Authorization: Bearer {engine.key}", "--no-color", *options),
+    ]
+    path = {"PYTHONPATH": str(settings.BASE_DIR)}
+    done = subprocess.run(
+        command, cwd=folder, env=os.environ | path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def count(pattern: str, printed: str) -> int:
+    found = re.search(pattern, printed)
+    assert found, printed
+    return int(found[1])
+
+
+def on_everything(engine: RunningEngine, folder: Path, **options: int) -> str:
+    examples = str(options.pop("examples"))
+    phases = ("--phases", "examples,coverage,fuzzing", "-n", examples)
+    return run(engine, folder, "schemathesis_hooks", *phases, **options)
+
+
+def on_orders(engine: RunningEngine, folder: Path, **options: int) -> str:
+    examples = str(options.pop("examples"))
+    chosen = [word for name in OF_AN_ORDER for word in ("--include-operation-id", name)]
+    phases = ("--phases", "stateful", "-n", examples)
+    return run(engine, folder, "schemathesis_stateful", *phases, *chosen, **options)
+
+
+def test_the_server_does_what_its_document_says(engine, tmp_path):
+    printed = on_everything(engine, tmp_path, examples=3)
+
+    assert count(r"Tested: +(\d+)", printed) == len(operations())
+    assert count(r"(\d+) generated", printed) > 500
+
+
+def test_an_order_and_what_is_done_with_it_fit_the_document_step_by_step(
+    engine, tmp_path
+):
+    printed = on_orders(engine, tmp_path, examples=12)
+
+    assert count(r"Tested: +(\d+)", printed) == len(OF_AN_ORDER)
+    assert count(r"API Links: +(\d+) covered", printed) >= 4
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_the_server_does_what_its_document_says_at_length(engine, tmp_path, seed):
+    for run_on in (on_everything, on_orders):
+        printed = run_on(engine, tmp_path, examples=200, seed=seed)
+        sys.stdout.write(printed[printed.index("SUMMARY") :])
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("authorization", [None, "Bearer x", "Basic eDp5"])
+def test_nothing_is_told_or_done_without_a_key_that_counts(
+    client, settings, authorization
+):
+    settings.ALLOW_ANONYMOUS = False
+    headers = {} if authorization is None else {"Authorization": authorization}
+
+    for method, path in operations():
+        answer = client.generic(
+            method.upper(), re.sub(r"\{.*?\}", "x", path), headers=headers
+        )
+        code = "authentication_required" if authorization is None else "invalid_key"
+        assert (answer.status_code, answer.json()["code"]) == (401, code), path
+        assert answer["WWW-Authenticate"] == "Bearer"
+
+
+def operations() -> list[tuple[str, str]]:
+    return [
+        (method, path)
+        for path, item in openapi()["paths"].items()
+        for method in item
+        if method in METHODS
+    ]
