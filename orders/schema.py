@@ -18,7 +18,7 @@ from drf_spectacular.utils import (
 
 from dex.models import VenueName
 
-from .documents.groups import BODY, CHAIN, CHANGES
+from .documents.groups import BODY, CHAIN, CHANGES, GUARDS
 from .fields import CLIENT_ORDER_ID, MAX_TOKEN_LENGTH
 from .inputs import OrderRequestSerializer, QuoteRequestSerializer
 from .listing import DEFAULT_LIMIT, MAX_LIMIT
@@ -155,6 +155,7 @@ execute_order = _operation(
     *CHANGES,
     *BODY,
     *_ORDER_PROBLEMS,
+    *GUARDS,
     "outcome_unknown",
     operation_id="executeOrder",
     summary="Place an order",

@@ -17,6 +17,11 @@ from .serializers import (
 )
 
 
+@extend_schema_field({"oneOf": [{"type": "string"}, {"type": "integer"}]})
+class LimitField(serializers.Field[Any, Any, Any, Any]):
+    """An amount or a fraction as text, or a count as a number."""
+
+
 class PlacedSerializer(serializers.Serializer[Any]):
     orderId = serializers.UUIDField()
     wsUrl = serializers.CharField()

@@ -69,15 +69,15 @@ class Guards:
         How many orders its owner has open is counted where it is stored.
         """
         if self.is_halted:
-            return _not_trading()
+            return not_trading()
         for token in (request.token_in, request.token_out):
             if not token.enabled:
-                return _not_allowed(token)
+                return not_allowed(token)
         largest = max_order(request.token_in)
         if largest is not None and request.amount_in > largest:
-            return _too_large(request.token_in, largest, request.amount_in)
+            return too_large(request.token_in, largest, request.amount_in)
         if request.slippage_bps > self.max_slippage_bps:
-            return _too_much_slippage(self.max_slippage_bps, request.slippage_bps)
+            return too_much_slippage(self.max_slippage_bps, request.slippage_bps)
         return None
 
 
@@ -129,7 +129,7 @@ def rule_of_field(code: str, value: object) -> dict[str, str]:
     return {"rule": rule.value, "limit": limit, "value": str(value)[:64]}
 
 
-def _not_trading() -> NotTrading:
+def not_trading() -> NotTrading:
     return NotTrading(
         "Trading is halted until an operator lifts it. Nothing was stored: send the "
         "order again later. Orders that were accepted before wait until their deadline.",
@@ -139,7 +139,7 @@ def _not_trading() -> NotTrading:
     )
 
 
-def _not_allowed(token: Token) -> TokenNotAllowed:
+def not_allowed(token: Token) -> TokenNotAllowed:
     return TokenNotAllowed(
         f"The token {token.symbol} may not be traded. Choose one of {TOKENS}.",
         rule=Rule.ALLOWED_TOKENS,
@@ -148,7 +148,7 @@ def _not_allowed(token: Token) -> TokenNotAllowed:
     )
 
 
-def _too_large(token: Token, largest: int, amount: int) -> OrderTooLarge:
+def too_large(token: Token, largest: int, amount: int) -> OrderTooLarge:
     limit = to_whole(largest, token.decimals)
     return OrderTooLarge(
         f"One order may sell {limit} {token.symbol} at most. Send a smaller one.",
@@ -158,7 +158,7 @@ def _too_large(token: Token, largest: int, amount: int) -> OrderTooLarge:
     )
 
 
-def _too_much_slippage(most_bps: int, slippage_bps: int) -> SlippageTooLarge:
+def too_much_slippage(most_bps: int, slippage_bps: int) -> SlippageTooLarge:
     limit = to_whole(most_bps, 4)
     return SlippageTooLarge(
         f"The slippage may be {limit} at most. Send a smaller one.",

@@ -18,6 +18,11 @@ BODY = (*MESSAGE, "unsupported_media_type")
 CHAIN = ("rpc_unavailable", "wrong_chain")
 # Of no operation: another method, another address.
 NO_OPERATION = ("method_not_allowed", "not_found")
+# What an order may be denied for: see access/guards.py.
+GUARDS = (
+    *("trading_halted", "token_not_allowed", "order_too_large", "slippage_too_large"),
+    "too_many_open_orders",
+)
 # Of a socket: when it opens, by what it asks for; and to a message.
 OPENING = (
     *("bad_request", "unknown_parameter", "invalid_order_id", "invalid_after"),
@@ -37,6 +42,7 @@ PLACING = (
     *OPENING,
     *_OPEN,
     *MESSAGE,
+    *GUARDS,
     *("binary_message", "invalid_idempotency_key", "idempotency_conflict"),
     *("client_order_id_conflict", "outcome_unknown", "too_many_orders"),
 )

@@ -15,6 +15,8 @@ from django.db import OperationalError
 from rest_framework.exceptions import NotAcceptable
 
 from dex.errors import RpcUnavailable, WrongChain
+from dex.models import Token
+from orders.access import guards
 from orders.access.authentication import csrf_failed
 from orders.access.buckets import Decision
 from orders.access.limits import REQUESTS, rate_limited
@@ -128,6 +130,20 @@ def _of_orders() -> list[Problem]:
     ]
 
 
+def _of_guards() -> list[Problem]:
+    token = Token(
+        symbol="A", mint="6yGnVpMwpjbZs5tuK3vWhRc4dGCLzUCHAhyeuVrFdYFJ", decimals=9
+    )
+    denials = (
+        guards.not_trading(),
+        guards.not_allowed(token),
+        guards.too_large(token, 10**12, 2 * 10**12),
+        guards.too_much_slippage(100, 500),
+        guards.too_many_open(1_000, 1_000),
+    )
+    return [_told(denial) for denial in denials]
+
+
 def _of_sockets() -> list[Problem]:
     return [
         invalid_ticket(),
@@ -150,7 +166,8 @@ def _of_sockets() -> list[Problem]:
 def problems() -> dict[str, Problem]:
     """Return an example of every problem by its code."""
     found: dict[str, Problem] = {}
-    for problem in (*_of_requests(), *_of_bodies(), *_of_orders(), *_of_sockets()):
-        assert problem.code not in found, problem.code
-        found[problem.code] = problem
+    for some in (_of_requests, _of_bodies, _of_orders, _of_guards, _of_sockets):
+        for problem in some():
+            assert problem.code not in found, problem.code
+            found[problem.code] = problem
     return found

@@ -33,10 +33,12 @@ _MEANING = {
     409: "It conflicts with what there is.",
     413: "The body is over 64 KiB.",
     415: "The body is not application/json in UTF-8.",
-    422: "The Idempotency-Key was used for another order.",
+    422: "The Idempotency-Key was used for another order, or a guard on money denies this "
+    "one: `rule`, `limit` and `value` say why.",
     429: "More than the limit of the client; try again after Retry-After seconds.",
     500: "The server failed. Nothing says whether what you asked for was done.",
-    503: "Something that this needs did not answer; try again after Retry-After seconds.",
+    503: "Something that this needs did not answer, or trading is halted; try again after "
+    "Retry-After seconds. With `outcome_unknown`, repeat with the same Idempotency-Key.",
 }
 _SECONDS: Schema = {"type": "string", "pattern": "^[0-9]+$"}
 _TEXT: Schema = {"type": "string"}

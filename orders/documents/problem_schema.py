@@ -7,6 +7,7 @@ from typing import Any
 
 from rest_framework.serializers import Field, Serializer
 
+from dex.models import Rule
 from orders.inputs import CODES, MESSAGES, OrderRequestSerializer
 from orders.problems import Problem
 from orders.statuses import Status
@@ -20,7 +21,17 @@ _FURTHER_FIELD_CODES = {
 }
 # Members that only some problems have, each with when.
 MEMBERS: dict[str, Schema] = {
-    "limit": {"type": "integer", "description": "The limit that was reached."},
+    "rule": one_of(
+        Rule.values, description="The guard on money that denies the order."
+    ),
+    "limit": {
+        "type": ["string", "integer"],
+        "description": "What is allowed: an amount or a fraction as text, or a count.",
+    },
+    "value": {
+        "type": ["string", "integer"],
+        "description": "What the order has of it.",
+    },
     "windowSeconds": COUNT
     | {"description": "With rate_limited: the limit is for this."},
     "retryAfterSeconds": COUNT | {"description": "Also the header Retry-After."},
@@ -54,7 +65,14 @@ def field_error() -> Schema:
             "field": TEXT,
             "code": one_of(sorted(field_codes()), description="Stable."),
             "message": TEXT | {"description": "For people."},
-        }
+        },
+        {
+            "rule": one_of(
+                Rule.values, description="The guard that refuses the field."
+            ),
+            "limit": TEXT | {"description": "What that guard allows."},
+            "value": TEXT | {"description": "What the field has."},
+        },
     )
 
 

@@ -10,7 +10,7 @@ from django.conf import settings
 from jsonschema import Draft7Validator, Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from orders import problems
+from orders import errors, problems
 from orders.close_codes import CLOSE_CODES, CLOSE_PROBLEM
 from orders.documents import known
 from orders.documents.groups import FOLLOWING, OPENING
@@ -38,8 +38,9 @@ def codes_of_the_source() -> set[str]:
     told |= {
         text_of(a[0]) for a in calls("_malformed", "_unauthorized", "_unavailable")
     }
-    for kind in problems._PROBLEMS:
-        told.add(getattr(kind, "code", None))
+    for kind in (*problems._PROBLEMS, *errors.OrderDenied.__subclasses__()):
+        if kind is not errors.OrderDenied:  # which says no more than its kinds
+            told.add(getattr(kind, "code", None))
     return {code for code in told if isinstance(code, str)} | {"not_acceptable"}
 
 
