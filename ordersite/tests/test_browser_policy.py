@@ -35,6 +35,7 @@ PAGES = (
     *("/admin/auth/group/add/", "/admin/auth/user/1/history/"),
     *("/admin/dex/token/", "/admin/dex/pool/", "/admin/dex/tradinghalt/"),
     *("/admin/orders/order/", "/api/docs/", "/test-concurrent-orders"),
+    "/api/docs/sockets/",
     *(QUEUE, f"{QUEUE}queues/0/", f"{QUEUE}queues/0/details/"),
     *(f"{QUEUE}queues/0/finished/", f"{QUEUE}queues/0/failed/"),
     *(f"{QUEUE}queues/0/failed/clear/", f"{QUEUE}queues/0/scheduled/"),

@@ -32,6 +32,8 @@ ANSWERS = [
     ("/api/docs/", 200, OF_PAGES, "no-store"),
     ("/api/docs/?script=", 200, OF_DATA, "no-store"),
     ("/api/schema/", 200, OF_DATA, "no-store"),
+    ("/api/docs/sockets/", 200, OF_PAGES, "no-store"),
+    ("/api/asyncapi.json", 200, OF_DATA, "no-store"),
     ("/api/tokens", 200, OF_DATA, "no-store"),
     ("/api/nowhere", 404, OF_DATA, "no-store"),
     ("/nowhere", 404, OF_PAGES, "no-store"),
