@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_safe
 
 from orders.documents import asyncapi
@@ -23,15 +26,25 @@ def sockets_document(request: HttpRequest) -> HttpResponse:
 def sockets_page(request: HttpRequest) -> HttpResponse:
     """Show the document in one page, without any script."""
     document = _document(request)
+    channel = document["channels"]["follow"]
     return render(
         request,
         "sockets-docs.html",
         {
-            "info": document["info"],
+            "title": document["info"]["title"],
+            "about": _marked(document["info"]["description"]),
             "address": EXECUTE_PATH,
-            "query": document["channels"]["follow"]["bindings"]["ws"]["query"],
+            "parameters": [
+                (name, _marked(schema["description"]))
+                for name, schema in channel["bindings"]["ws"]["query"][
+                    "properties"
+                ].items()
+            ],
             "channels": [_shown(document, name) for name in document["channels"]],
-            "close_codes": document["channels"]["follow"]["x-close-codes"],
+            "close_codes": [
+                (code, _marked(said["means"]), _marked(said["whatToDo"]))
+                for code, said in channel["x-close-codes"].items()
+            ],
             "schemas": [
                 (name, _text(schema))
                 for name, schema in document["components"]["schemas"].items()
@@ -56,7 +69,7 @@ def _shown(document: dict[str, Any], name: str) -> dict[str, Any]:
         "messages": [
             {
                 "name": message,
-                "about": components["schemas"][message].get("description", ""),
+                "about": _marked(components["schemas"][message].get("description", "")),
                 "examples": [
                     _text(example["payload"])
                     for example in components["messages"][message]["examples"]
@@ -69,3 +82,8 @@ def _shown(document: dict[str, Any], name: str) -> dict[str, Any]:
 
 def _text(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def _marked(text: str) -> SafeString:
+    """Show what stands between backticks as code."""
+    return mark_safe(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text)))

@@ -73,21 +73,21 @@ def count(pattern: str, printed: str) -> int:
     return int(found[1])
 
 
-def on_everything(engine: RunningEngine, folder: Path, **options: int) -> str:
-    examples = str(options.pop("examples"))
-    phases = ("--phases", "examples,coverage,fuzzing", "-n", examples)
-    return run(engine, folder, "schemathesis_hooks", *phases, **options)
+def on_everything(
+    engine: RunningEngine, folder: Path, *bounds: str, **seed: int
+) -> str:
+    phases = ("--phases", "examples,coverage,fuzzing")
+    return run(engine, folder, "schemathesis_hooks", *phases, *bounds, **seed)
 
 
-def on_orders(engine: RunningEngine, folder: Path, **options: int) -> str:
-    examples = str(options.pop("examples"))
+def on_orders(engine: RunningEngine, folder: Path, *bounds: str, **seed: int) -> str:
     chosen = [word for name in OF_AN_ORDER for word in ("--include-operation-id", name)]
-    phases = ("--phases", "stateful", "-n", examples)
-    return run(engine, folder, "schemathesis_stateful", *phases, *chosen, **options)
+    options = ("--phases", "stateful", *chosen, *bounds)
+    return run(engine, folder, "schemathesis_stateful", *options, **seed)
 
 
 def test_the_server_does_what_its_document_says(engine, tmp_path):
-    printed = on_everything(engine, tmp_path, examples=3)
+    printed = on_everything(engine, tmp_path, "-n", "3")
 
     assert count(r"Tested: +(\d+)", printed) == len(operations())
     assert count(r"(\d+) generated", printed) > 500
@@ -96,7 +96,7 @@ def test_the_server_does_what_its_document_says(engine, tmp_path):
 def test_an_order_and_what_is_done_with_it_fit_the_document_step_by_step(
     engine, tmp_path
 ):
-    printed = on_orders(engine, tmp_path, examples=12)
+    printed = on_orders(engine, tmp_path, "-n", "12")
 
     assert count(r"Tested: +(\d+)", printed) == len(OF_AN_ORDER)
     assert count(r"API Links: +(\d+) covered", printed) >= 4
@@ -106,7 +106,7 @@ def test_an_order_and_what_is_done_with_it_fit_the_document_step_by_step(
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_the_server_does_what_its_document_says_at_length(engine, tmp_path, seed):
     for run_on in (on_everything, on_orders):
-        printed = run_on(engine, tmp_path, examples=200, seed=seed)
+        printed = run_on(engine, tmp_path, "--max-time", "120", seed=seed)
         sys.stdout.write(printed[printed.index("SUMMARY") :])
 
 
