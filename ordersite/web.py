@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import resource
 from typing import Any
 
 from daphne.cli import CommandLineInterface
@@ -30,6 +31,9 @@ logger = logging.getLogger("ordersite.web")  # as a program its name is __main__
 CLOSE_HANDSHAKE_S = 10
 # What a request that runs may still take when the process is asked to stop.
 DRAIN_S = 5.0
+# Open files, of which each connection is one. The usual limit of a shell is 1,024, and
+# whoever reaches it keeps all others out.
+FILES = 65_536
 
 
 class WebServer(Server):  # type: ignore[misc]
@@ -117,6 +121,15 @@ class CommandLine(CommandLineInterface):  # type: ignore[misc]
     server_class = WebServer
 
 
+def allow_many_files() -> None:
+    """Let this process open as many connections as the system lets it."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limit = FILES if most == resource.RLIM_INFINITY else min(FILES, most)
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < limit:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, most))
+
+
 if __name__ == "__main__":
+    allow_many_files()
     make_plain()
     CommandLine.entrypoint()

@@ -21,7 +21,7 @@ RECORDED: dict[str, tuple[int, str]] = {
     "enqueue_before_commit": (140, "jobs_name_committed_orders"),
     "cancel_by_sub_select": (75, "one_live_attempt"),
     "sign_again_on_timeout": (5, "only_one_can_land"),
-    "status_before_height": (321, "only_one_can_land"),
+    "status_before_height": (38, "only_one_can_land"),
     "wall_clock_instead_of_height": (29, "only_one_can_land"),
     "one_endpoint_trusted": (77, "only_one_can_land"),
     "null_taken_for_dead": (5, "only_one_can_land"),
