@@ -6,10 +6,10 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 
-from dex.chain import meet_chain
 from dex.halting import halt_trading, standing_halt
 from dex.models import GuardChange, Pool, Token
 
+from .guard_records import changes, meet_test_chain
 from .test_admin import POOL, USDC, make_pool, make_token
 
 pytestmark = pytest.mark.django_db
@@ -19,17 +19,7 @@ HALTS = "/admin/dex/tradinghalt/"
 
 @pytest.fixture
 def chain() -> None:
-    meet_chain(
-        genesis_hash="GenesisA",
-        is_localnet=True,
-        wallet="WalletA",
-        newest_signature="sig1",
-    )
-
-
-def changes() -> list[tuple[str, ...]]:
-    columns = ("changed_by", "rule", "subject", "old", "new", "reason")
-    return list(GuardChange.objects.order_by("id").values_list(*columns))
+    meet_test_chain()
 
 
 def errors_of(response) -> dict[str, list[str]]:

@@ -8,9 +8,10 @@ from django.contrib.auth.models import Permission, User
 from django.db.models.functions import Now
 from django.test import Client
 
-from dex.chain import meet_chain
 from dex.halting import Violation, halt_trading, lift_halt, standing_halt
 from dex.models import Chain, TradingHalt
+
+from .guard_records import meet_test_chain
 
 pytestmark = pytest.mark.django_db
 
@@ -20,12 +21,7 @@ BANNER = "Trading is halted"
 
 @pytest.fixture
 def halt() -> TradingHalt:
-    meet_chain(
-        genesis_hash="GenesisA",
-        is_localnet=True,
-        wallet="WalletA",
-        newest_signature="sig1",
-    )
+    meet_test_chain()
     halt_trading("a <b>stranger</b> signs", [Violation("landed_twice", "order-1", "2")])
     found = standing_halt()
     assert found is not None

@@ -6,7 +6,6 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, transaction
 
-from dex.chain import meet_chain
 from dex.errors import HaltRefused, TradingHalted
 from dex.halting import (
     Violation,
@@ -17,22 +16,14 @@ from dex.halting import (
 )
 from dex.models import Chain, GuardChange, TradingHalt
 
+from .guard_records import changes, meet_test_chain
+
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
 def chain() -> Chain:
-    return meet_chain(
-        genesis_hash="GenesisA",
-        is_localnet=True,
-        wallet="WalletA",
-        newest_signature="sig1",
-    )
-
-
-def changes() -> list[tuple[str, ...]]:
-    columns = ("changed_by", "rule", "subject", "old", "new", "reason")
-    return list(GuardChange.objects.order_by("id").values_list(*columns))
+    return meet_test_chain()
 
 
 def trading(*words: str) -> None:

@@ -10,6 +10,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
+from dex.admin.read_only import ReadOnlyAdmin
 from orders.access.keys import issue, revoke
 from orders.access.models import ApiKey
 from orders.access.principal import Scope
@@ -36,7 +37,7 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ApiKeyAdmin(ReadOnlyAdmin):
     """The text of a new key is on the page that answers its form, and nowhere else."""
 
     form = ApiKeyForm
@@ -64,16 +65,6 @@ class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def has_add_permission(self, request: HttpRequest) -> bool:
         """A key acts for its owner: whoever makes one may be anybody."""
         return bool(getattr(request.user, "is_superuser", False))
-
-    def has_change_permission(
-        self, request: HttpRequest, obj: Model | None = None
-    ) -> bool:
-        return False
-
-    def has_delete_permission(
-        self, request: HttpRequest, obj: Model | None = None
-    ) -> bool:
-        return False
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
         """Revoking needs the right that would otherwise allow an edit."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth.models import User
 
-from dex.tests.test_guard_admin import changes, errors_of
+from dex.tests.guard_records import changes
+from dex.tests.test_guard_admin import errors_of
 from orders.access.guards import current_guards
 from orders.models import OrderLimits, OwnerLimit
 from orders.recent import forget_all

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,9 @@ PHONE = {
     "is_mobile": True,
     "has_touch": True,
 }
+
+
+Browse = Callable[..., AbstractAsyncContextManager[Page]]
 
 
 def find_chromium(config: pytest.Config) -> str:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
-from functools import partial
 from typing import Any
 
 import pytest
@@ -14,8 +11,7 @@ from playwright.async_api import Page, Route, WebSocketRoute
 from .browser import (
     LAPTOP,
     PHONE,
-    browser_page,
-    find_chromium,
+    Browse,
     open_test_page,
     screenshot,
 )
@@ -33,24 +29,6 @@ pytestmark = [
     pytest.mark.usefixtures("chromium"),
     pytest.mark.early,
 ]
-
-Browse = Callable[..., AbstractAsyncContextManager[Page]]
-
-
-@pytest.fixture(scope="session")
-def chromium(pytestconfig: pytest.Config) -> str:
-    return find_chromium(pytestconfig)
-
-
-@pytest.fixture
-def complaints() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def browse(chromium: str, complaints: list[str]) -> Browse:
-    """Open a page; `complaints` collects what goes wrong in it."""
-    return partial(browser_page, chromium, complaints)
 
 
 async def slowest_of_200_ms(running_engine: RunningEngine, browse: Browse) -> int:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
-from functools import partial
 from urllib.request import urlopen
 
 import pytest
@@ -16,13 +13,11 @@ from rq.job import Job
 from ordersite.embedded import Layout
 from ordersite.embedded.server import wait_until
 
-from .browser import LAPTOP, browser_page, find_chromium, open_test_page
+from .browser import LAPTOP, Browse, open_test_page
 from .engine import RunningEngine
 from .orders_page import OVER, place
 
 pytestmark = [pytest.mark.usefixtures("chromium"), pytest.mark.early]
-
-Browse = Callable[..., AbstractAsyncContextManager[Page]]
 
 REPORT = """
 document.addEventListener("securitypolicyviolation", (event) => console.error(
@@ -43,21 +38,6 @@ PAGES = (
     *(f"{QUEUE}queues/0/empty/", f"{QUEUE}queues/0/requeue-all/"),
     *(f"{QUEUE}workers/0/",),
 )
-
-
-@pytest.fixture(scope="session")
-def chromium(pytestconfig: pytest.Config) -> str:
-    return find_chromium(pytestconfig)
-
-
-@pytest.fixture
-def complaints() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def browse(chromium: str, complaints: list[str]) -> Browse:
-    return partial(browser_page, chromium, complaints)
 
 
 def refused_job(engine: RunningEngine) -> Job:
