@@ -92,6 +92,13 @@ def without_traceback(record: logging.LogRecord) -> bool:
     return True
 
 
+def refusal_without_traceback(record: logging.LogRecord) -> bool:
+    """Keep a record; drop the traceback of what was refused, which is no failure."""
+    if record.levelno < logging.ERROR:
+        record.exc_info = None
+    return True
+
+
 class RedisAway(logging.Filter):
     """Turn the channel layer's traceback per second without Redis into a line a minute."""
 
@@ -130,6 +137,7 @@ def logging_settings(level: str, form: str = "text") -> dict[str, Any]:
         },
         "filters": {
             "plain": {"()": lambda: without_traceback},
+            "refusals": {"()": lambda: refusal_without_traceback},
             "redis": {"()": "ordersite.logs.RedisAway"},
         },
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": form}},
@@ -138,6 +146,7 @@ def logging_settings(level: str, form: str = "text") -> dict[str, Any]:
             # Django mails errors to nobody here; let its records reach the root.
             "django": {"handlers": [], "level": level, "propagate": True},
             "django.server": {"handlers": [], "propagate": True},
+            "django.request": {"filters": ["refusals"]},
             "django.security.DisallowedHost": {"filters": ["plain"]},
             "channels_redis.pubsub": {"filters": ["redis"]},
             "axes": {"level": "WARNING"},  # else three lines per login

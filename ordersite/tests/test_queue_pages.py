@@ -43,6 +43,18 @@ def test_staff_may_not_see_or_change_the_queues(staff, method, page):
     assert getattr(staff, method)(HOME + page).status_code == 403
 
 
+def test_who_is_refused_is_one_short_line_in_the_log(staff, caplog):
+    User.objects.get().user_permissions.clear()
+
+    for page in (HOME, "/admin/auth/user/"):
+        assert staff.get(page).status_code == 403
+
+    assert [(r.levelname, r.getMessage(), r.exc_info) for r in caplog.records] == [
+        ("WARNING", f"Forbidden (Permission denied): {page}", None)
+        for page in (HOME, "/admin/auth/user/")
+    ]
+
+
 @pytest.mark.parametrize(("method", "page"), PAGES)
 def test_a_stranger_is_sent_to_the_login(client, method, page):
     response = getattr(client, method)(HOME + page)
