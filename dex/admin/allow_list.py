@@ -9,13 +9,13 @@ from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
-from django.utils.html import format_html
 
 from dex.allowing import checked_symbol
 from dex.amounts import U64_MAX, to_base_units, to_whole
 from dex.models import Pool, Rule, Token
 from dex.pool_facts import PoolRefused
 
+from .addresses import short_address
 from .guarded import GuardedAdmin, GuardForm
 
 
@@ -102,7 +102,7 @@ class TokenAdmin(AllowListAdmin):
 
     @admin.display(description="Mint", ordering="mint")
     def short_mint(self, token: Token) -> str:
-        return _short(token.mint)
+        return short_address(token.mint)
 
 
 @admin.register(Pool)
@@ -121,14 +121,8 @@ class PoolAdmin(AllowListAdmin):
 
     @admin.display(description="Address", ordering="address")
     def short_address(self, pool: Pool) -> str:
-        return _short(pool.address)
+        return short_address(pool.address)
 
     @admin.display(description="Pair")
     def pair(self, pool: Pool) -> str:
         return f"{pool.token_a} / {pool.token_b}"
-
-
-def _short(address: str) -> str:
-    """Both ends of an address, with the whole one to hover over."""
-    ends = f"{address[:6]}…{address[-4:]}"
-    return format_html('<code title="{}">{}</code>', address, ends)

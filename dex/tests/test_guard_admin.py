@@ -10,7 +10,7 @@ from dex.halting import halt_trading, standing_halt
 from dex.models import GuardChange, Pool, Token
 
 from .guard_records import changes, meet_test_chain
-from .test_admin import POOL, USDC, make_pool, make_token
+from .test_admin import POOL, RAY, USDC, make_pool, make_token
 
 pytestmark = pytest.mark.django_db
 
@@ -77,24 +77,30 @@ def test_what_is_no_guard_is_changed_without_a_reason(admin_client):
     ]
 
 
-def test_what_is_deleted_from_the_allow_list_is_recorded(admin_client):
+def test_what_is_deleted_from_the_allow_list_is_recorded_with_a_reason(admin_client):
     pool = make_pool()
+    page = f"/admin/dex/pool/{pool.id}/delete/"
+    tokens = {"action": "delete_selected", "_selected_action": [pool.token_a_id]}
+    confirmed = {"post": "yes"}
 
-    admin_client.post(f"/admin/dex/pool/{pool.id}/delete/", {"post": "yes"})
-    admin_client.post(
-        "/admin/dex/token/",
-        {
-            "action": "delete_selected",
-            "post": "yes",
-            "_selected_action": [pool.token_a_id],
-        },
-    )
+    for reason in ({}, {"reason": " "}):
+        refused = admin_client.post(page, confirmed | reason, follow=True)
+        assert "Say why: the reason is recorded." in refused.content.decode()
+    assert 'name="reason"' in admin_client.get(page).content.decode()
+    admin_client.post(page, confirmed | {"reason": "drained"})
+
+    asked = admin_client.post("/admin/dex/token/", tokens)
+    assert 'name="reason"' in asked.content.decode()
+    refused = admin_client.post("/admin/dex/token/", tokens | confirmed, follow=True)
+    assert "Say why: the reason is recorded." in refused.content.decode()
+    assert Token.objects.count() == 2
+    admin_client.post("/admin/dex/token/", tokens | confirmed | {"reason": " a scam "})
 
     assert not Pool.objects.exists()
     assert Token.objects.count() == 1
-    assert [(row[1], row[3], row[4]) for row in changes()] == [
-        ("allowed_pools", "allowed", "none"),
-        ("allowed_tokens", "allowed", "none"),
+    assert changes() == [
+        ("admin", "allowed_pools", POOL, "allowed", "none", "drained"),
+        ("admin", "allowed_tokens", RAY, "allowed", "none", "a scam"),
     ]
 
 

@@ -34,8 +34,9 @@ class OrderLimits(models.Model):
 class OwnerLimit(models.Model):
     """The limit of one owner; an empty field stands for that of all orders."""
 
+    # Kept from going with its owner, because every change of a limit is recorded.
     owner = models.OneToOneField(
-        settings.AUTH_USER_MODEL, models.CASCADE, related_name="limit"
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="limit"
     )
     max_open_orders = models.PositiveIntegerField(
         null=True, blank=True, validators=[MaxValueValidator(MOST_OPEN_ORDERS)]
