@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser
+from django.db import IntegrityError
 from django.db.models import Q
 from django.db.models.functions import Now
 
@@ -60,13 +62,42 @@ def make_key(
     return key, issue(key)
 
 
-def issue(key: ApiKey) -> str:
-    """Store a new key under a secret of its own; return its text."""
-    key.prefix = "".join(secrets.choice(_LETTERS) for _ in range(8))
+class IssuedBefore(Exception):
+    """A key was made by the same form before; `prefix` names it."""
+
+    def __init__(self, prefix: str) -> None:
+        super().__init__(f"The key {prefix} was made by the same form.")
+        self.prefix = prefix
+
+
+def issue(key: ApiKey, form_id: UUID | None = None) -> str:
+    """Store a new key under a secret of its own; return its text.
+
+    A form that is sent again makes no second key, because its id decides about the prefix,
+    which is unique. Raises IssuedBefore then; the transaction around it is lost.
+    """
+    key.prefix = _prefix(secrets.token_bytes(16) if form_id is None else form_id.bytes)
     secret = secrets.token_urlsafe(32)
     key.secret_hash = _hash(secret)
-    key.save(force_insert=True)
+    try:
+        key.save(force_insert=True)
+    except IntegrityError as error:
+        if form_id is None:
+            raise
+        raise IssuedBefore(key.prefix) from error
     return f"dex_{key.prefix}_{secret}"
+
+
+def effective_scopes(key: ApiKey) -> frozenset[Scope]:
+    """Return what a key allows while it counts: no more than the groups of its owner do.
+
+    Asks for the groups, unless `owner__groups` was prefetched.
+    """
+    if not key.owner.is_active:
+        return frozenset()
+    groups = (group.name for group in key.owner.groups.all())
+    allowed = scopes_of(groups, is_superuser=key.owner.is_superuser)
+    return allowed & frozenset(map(Scope, key.scopes))
 
 
 def revoke(*which: Q, **columns: Any) -> int:
@@ -97,6 +128,13 @@ _by_text: Recent[bytes, Principal | None] = Recent(KEEP_S)
 def _name(text: str) -> bytes:
     """Name a key in memory without keeping it there."""
     return sha256(text.encode()).digest()
+
+
+def _prefix(seed: bytes) -> str:
+    number = int.from_bytes(sha256(seed).digest())
+    return "".join(
+        _LETTERS[number // len(_LETTERS) ** place % len(_LETTERS)] for place in range(8)
+    )
 
 
 def _hash(secret: str) -> str:

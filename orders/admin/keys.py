@@ -3,27 +3,49 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 
 from dex.admin.read_only import ReadOnlyAdmin
-from orders.access.keys import issue, revoke
+from orders.access.keys import LIVE, IssuedBefore, effective_scopes, issue, revoke
 from orders.access.models import ApiKey
 from orders.access.principal import Scope
 from orders.clock import database_now
 
+from .owners import UserNameField
+
+
+class StateFilter(admin.SimpleListFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("live", "Counts"), ("expired", "Expired"), ("revoked", "Revoked")]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[ApiKey]
+    ) -> QuerySet[ApiKey]:
+        revoked = Q(revoked_at__isnull=False)
+        chosen = {"live": LIVE, "expired": ~LIVE & ~revoked, "revoked": revoked}
+        return queryset.filter(chosen.get(self.value() or "", Q()))
+
 
 class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
+    owner = UserNameField()
     scopes = forms.MultipleChoiceField(
         choices=Scope.choices,
         initial=Scope.values,
         widget=forms.CheckboxSelectMultiple,
         help_text="It allows no more than the groups of its owner do.",
     )
+    # New for each form: one that is sent again makes no second key.
+    form_id = forms.UUIDField(initial=uuid4, widget=forms.HiddenInput)
 
     class Meta:
         model = ApiKey
@@ -42,24 +64,34 @@ class ApiKeyAdmin(ReadOnlyAdmin):
 
     form = ApiKeyForm
     list_display = (
-        *("prefix", "owner", "name", "allows", "created_at"),
+        *("prefix", "owner", "name", "may", "created_at"),
         *("expires_at", "last_used_at", "revoked_at"),
     )
-    list_filter = ("revoked_at", "owner")
+    list_filter = (StateFilter,)
     list_select_related = ("owner",)
     search_fields = ("=prefix", "name", "owner__username")
+    search_help_text = "The 8 characters after dex_, a name, or an owner"
     actions = ("revoke_keys",)
     readonly_fields = (
-        *("prefix", "allows", "created_at", "last_used_at", "revoked_at"),
+        *("prefix", "asked", "may", "created_at", "last_used_at", "revoked_at"),
     )
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ApiKey]:
+        keys: QuerySet[ApiKey] = super().get_queryset(request)
+        return keys.prefetch_related("owner__groups")
+
     @admin.display(description="Scopes")
-    def allows(self, key: ApiKey) -> str:
+    def asked(self, key: ApiKey) -> str:
         return ", ".join(key.scopes)
+
+    @admin.display(description="May")
+    def may(self, key: ApiKey) -> str:
+        """The groups of its owner may allow less than the key's own scopes."""
+        return ", ".join(sorted(effective_scopes(key))) or "nothing"
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
         if obj is None:
-            return ("owner", "name", "scopes", "expires_at")
+            return ("owner", "name", "scopes", "expires_at", "form_id")
         return ("owner", "name", "expires_at", *self.readonly_fields)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -70,11 +102,26 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         """Revoking needs the right that would otherwise allow an edit."""
         return bool(request.user.has_perm("orders.change_apikey"))
 
+    def changeform_view(
+        self, request: HttpRequest, *args: Any, **options: Any
+    ) -> HttpResponse:
+        try:
+            return super().changeform_view(request, *args, **options)
+        except IssuedBefore as made:
+            said = (
+                f"Nothing was made: this form made the key {made.prefix} before, and showed "
+                "it then. If nobody has it, revoke it here, and make another."
+            )
+            self.message_user(request, said, messages.ERROR)
+            keys = reverse("admin:orders_apikey_changelist")
+            return HttpResponseRedirect(f"{keys}?q={made.prefix}")
+
     def save_model(
         self, request: HttpRequest, obj: ApiKey, form: Any, change: bool
     ) -> None:
+        text = issue(obj, form.cleaned_data["form_id"])
         # On the request: whatever lives longer, or is logged, must not hold it.
-        request.new_key = issue(obj)  # type: ignore[attr-defined]
+        request.new_key = text  # type: ignore[attr-defined]
 
     def response_add(
         self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None

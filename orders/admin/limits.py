@@ -14,6 +14,8 @@ from dex.admin.guarded import GuardedAdmin, GuardForm
 from dex.models import Rule
 from orders.models import OrderLimits, OwnerLimit
 
+from .owners import UserNameField
+
 
 class OrderLimitsForm(GuardForm):
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -67,16 +69,19 @@ class OrderLimitsAdmin(GuardedAdmin):
         )
 
 
+class OwnerLimitForm(GuardForm):
+    owner = UserNameField()  # an operator may not see all users
+
+
 @admin.register(OwnerLimit)
 class OwnerLimitAdmin(GuardedAdmin):
     """Owners with a limit of their own."""
 
-    form = GuardForm
+    form = OwnerLimitForm
     guards: ClassVar = {"max_open_orders": Rule.MAX_OPEN_ORDERS}
     fields = ("owner", "max_open_orders", "reason")
     list_display = ("owner", "max_open_orders")
     list_select_related = ("owner",)
-    raw_id_fields = ("owner",)  # an operator may not see all users
     search_fields = ("=owner__username",)
 
     def get_readonly_fields(

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from uuid import uuid4
 
 import pytest
+from django.contrib.admin import site
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, Permission, User
+from django.utils import timezone
 
-from orders.access.keys import find_key
+from orders.access.keys import find_key, revoke
 from orders.access.models import ApiKey
 from orders.access.principal import Scope
+from orders.admin import ApiKeyAdmin
 from orders.models import Order
 from orders.recent import forget_all
 
@@ -25,7 +29,8 @@ KEY = re.compile(r"dex_[a-z0-9]{8}_[A-Za-z0-9_-]{43}")
 
 
 def make_in(client, user: User, **overrides):
-    fields = {"owner": user.pk, "name": "robot", "scopes": ["read"]} | overrides
+    fields = {"owner": user, "name": "robot", "scopes": ["read"], "form_id": uuid4()}
+    fields |= overrides
     return client.post(f"{KEYS}add/", fields)
 
 
@@ -61,12 +66,48 @@ def test_the_log_of_the_admin_holds_no_secret(admin_client):
     assert ApiKey.objects.get().secret_hash not in told
 
 
+def test_a_form_that_is_sent_again_makes_and_shows_no_second_key(admin_client):
+    form = admin_client.get(f"{KEYS}add/").context["adminform"].form
+    sent = {"form_id": form["form_id"].value()}
+    ada = make_user("ada", "trader")
+    [text] = KEY.findall(make_in(admin_client, ada, **sent).content.decode())
+
+    again = make_in(admin_client, ada, **sent)
+
+    assert again.status_code == 302
+    shown = admin_client.get(again.headers["Location"]).content.decode()
+    assert f"this form made the key {text[4:12]} before" in shown
+    assert not KEY.search(shown)
+    assert ApiKey.objects.count() == LogEntry.objects.count() == 1
+    assert find_key(text) is not None
+    other = admin_client.get(f"{KEYS}add/").context["adminform"].form
+    assert other["form_id"].value() != sent["form_id"]
+
+
+def test_the_list_says_what_keys_may_really_do_and_which_count(admin_client):
+    live = make_text(make_user("ada", "viewer"))[4:12]
+    ended = make_text(make_user("eve"), expires_at=timezone.now())[4:12]
+    revoked = make_text(make_user("max", "trader"))[4:12]
+    revoke(prefix=revoked)
+
+    def listed(**query: str) -> dict[str, str]:
+        keys = admin_client.get(KEYS, query).context["cl"].result_list
+        return {key.prefix: ApiKeyAdmin(ApiKey, site).may(key) for key in keys}
+
+    rows = {live: "read", ended: "nothing", revoked: "read, trade"}
+    assert listed() == rows
+    for state, prefix in (("live", live), ("expired", ended), ("revoked", revoked)):
+        assert listed(state=state) == {prefix: rows[prefix]}
+
+
 @pytest.mark.parametrize(
     ("fields", "complaint"),
     [
         ({"scopes": []}, "required"),
         ({"scopes": ["admin"]}, "Select a valid choice"),
         ({"name": ""}, "required"),
+        ({"owner": "eve"}, "There is no user eve."),
+        ({"form_id": ""}, "required"),
         ({"expires_at_0": "2020-01-01", "expires_at_1": "00:00"}, "still to come"),
     ],
 )

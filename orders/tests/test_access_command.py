@@ -57,16 +57,32 @@ def test_a_key_has_the_scopes_the_name_and_the_end_that_were_asked_for():
     assert principal.scopes == {Scope.READ}
 
 
-def test_a_user_without_a_group_is_told_of():
-    make_user("ada")
+@pytest.mark.parametrize(
+    ("groups", "words", "may", "listed", "denied"),
+    [
+        (("trader",), (), "read and trade", "read,trade", None),
+        (("trader",), ("--scopes", "read"), "read", "read", None),
+        (("viewer",), (), "read", "read", "trade"),
+        ((), ("--group", "viewer"), "read", "read", "trade"),
+        ((), (), "do nothing so far", "nothing", "read or trade"),
+    ],
+)
+def test_it_says_what_the_key_may_really_do(groups, words, may, listed, denied):
+    make_user("ada", *groups)
 
-    out, beside = apikey("create", "--user", "ada")
-    assert "in none of the groups viewer, trader, operator" in beside
-    assert find_key(out.strip()) is None
+    _, beside = apikey("create", "--user", "ada", *words)
 
-    out, beside = apikey("create", "--user", "ada", "--group", "viewer")
-    assert "none of the groups" not in beside
-    assert find_key(out.strip()) is not None
+    *warned, told = beside.splitlines()
+    assert told.endswith(f" may {may}; it is shown this once:")
+    assert apikey("list")[0].split()[2] == listed
+    assert warned == (
+        [
+            f"The groups of ada do not allow it to {denied}. `--group` puts the user "
+            "into one that does: trader or operator."
+        ]
+        if denied
+        else []
+    )
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ from orders.access.guards import current_guards
 from orders.models import OrderLimits, OwnerLimit
 from orders.recent import forget_all
 
+from .accounts import make_user
+
 pytestmark = pytest.mark.django_db
 
 
@@ -40,9 +42,28 @@ def test_the_limits_of_all_orders_are_changed_within_the_setting(
     assert OrderLimits.objects.count() == 1
 
 
+def test_an_operator_who_sees_no_users_gives_an_owner_a_limit_by_name(client):
+    owner = make_user("ada <i>")
+    olga = make_user("olga", "operator")
+    User.objects.filter(id=olga.id).update(is_staff=True)
+    client.force_login(olga)
+    add = "/admin/orders/ownerlimit/add/"
+    form = {"owner": owner.username, "max_open_orders": 3, "reason": "new"}
+    assert client.get("/admin/auth/user/").status_code == 403
+
+    assert '<option value="ada &lt;i&gt;">' in client.get(add).content.decode()
+    assert errors_of(client.post(add, form | {"owner": "eve"})) == {
+        "owner": ["There is no user eve. Type the name of one."]
+    }
+    assert client.post(add, form).status_code == 302
+
+    assert OwnerLimit.objects.get().owner == owner
+    assert changes() == [("olga", "max_open_orders", "ada <i>", "none", "3", "new")]
+
+
 def test_an_owner_gets_a_limit_of_its_own(admin_client):
     owner = User.objects.create_user("trader")
-    form = {"owner": owner.id, "max_open_orders": 3}
+    form = {"owner": "trader", "max_open_orders": 3}
     add = "/admin/orders/ownerlimit/add/"
 
     assert set(errors_of(admin_client.post(add, form))) == {"reason"}
@@ -51,8 +72,18 @@ def test_an_owner_gets_a_limit_of_its_own(admin_client):
     assert current_guards().max_open_orders(owner.id) == 3
 
     limit = OwnerLimit.objects.get()
-    admin_client.post(f"/admin/orders/ownerlimit/{limit.id}/delete/", {"post": "yes"})
+    form = {"post": "yes", "reason": "knows enough"}
+    admin_client.post(f"/admin/orders/ownerlimit/{limit.id}/delete/", form)
     assert changes() == [
         ("admin", "max_open_orders", "trader", "none", "3", "new here"),
-        ("admin", "max_open_orders", "trader", "3", "none", "Deleted in the admin."),
+        ("admin", "max_open_orders", "trader", "3", "none", "knows enough"),
     ]
+
+
+def test_no_limit_goes_unrecorded_with_its_owner(admin_client):
+    owner = User.objects.create_user("trader")
+    OwnerLimit.objects.create(owner=owner, max_open_orders=3)
+
+    admin_client.post(f"/admin/auth/user/{owner.id}/delete/", {"post": "yes"})
+
+    assert OwnerLimit.objects.get().owner == owner

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from argparse import ArgumentParser
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +15,7 @@ from django.db import DatabaseError
 
 from dex.management.database import advice
 from orders.access.groups import SCOPES, TRADER
-from orders.access.keys import make_key, revoke
+from orders.access.keys import effective_scopes, make_key, revoke
 from orders.access.models import ApiKey
 from orders.access.principal import Scope
 from orders.clock import database_now
@@ -65,18 +65,24 @@ class Command(BaseCommand):
         key, text = make_key(user, options["name"][:100], scopes, expires_at)
         if is_new:
             self.stderr.write(f"User {options['user']} is new, in group {group}.")
-        if not user.groups.filter(name__in=SCOPES).exists() and not user.is_superuser:
+        allowed = effective_scopes(key)
+        if denied := set(scopes) - allowed:
+            groups = " or ".join(g for g, may in SCOPES.items() if denied <= may)
             self.stderr.write(
-                f"User {options['user']} is in none of the groups {', '.join(SCOPES)}: the "
-                "key counts once it is in one, as --group would put it."
+                f"The groups of {options['user']} do not allow it to "
+                f"{_joined(denied, ' or ')}. `--group` puts the user into one that does: "
+                f"{groups}."
             )
-        self.stderr.write(f"Key {key.prefix}; it is shown this once:")
+        may = _joined(allowed, " and ") or "do nothing so far"
+        self.stderr.write(f"Key {key.prefix} may {may}; it is shown this once:")
         self.stdout.write(text)  # alone, so that a script can take it
 
     def _list(self, options: dict[str, Any]) -> None:
-        for key in ApiKey.objects.select_related("owner"):
+        keys = ApiKey.objects.select_related("owner")
+        for key in keys.prefetch_related("owner__groups"):
+            may = _joined(effective_scopes(key), ",") or "nothing"
             self.stdout.write(
-                f"{key.prefix}  {key.owner.get_username():<16} {','.join(key.scopes):<10} "
+                f"{key.prefix}  {key.owner.get_username():<16} {may:<10} "
                 f"{_state(key):<24} last used {_shown(key.last_used_at)}  {key.name}"
             )
 
@@ -89,6 +95,10 @@ class Command(BaseCommand):
             )
         revoked = revoke(prefix=prefix)
         self.stdout.write(f"Key {prefix} {'is' if revoked else 'was already'} revoked.")
+
+
+def _joined(scopes: Iterable[Scope], between: str) -> str:
+    return between.join(sorted(scopes))
 
 
 def _scopes(text: str) -> Sequence[Scope]:
