@@ -20,8 +20,11 @@ from orders.errors import OrderError
 from orders.models import Attempt, Order
 from orders.services import cancel_order, retry_order
 
+from .bounds import LOOKED_AT, OrderList, UntilFilter
 from .page import OrderPage, duration
 from .review import ReviewActions, ReviewFilter
+
+SHORTEST = 4  # beginning of an id: fewer characters begin too many of them
 
 
 @admin.register(Order)
@@ -40,6 +43,7 @@ class OrderAdmin(ReviewActions, ReadOnlyAdmin):
         "age",
     )
     list_filter = (
+        UntilFilter,
         "status",
         "order_type",
         "venue",
@@ -50,9 +54,9 @@ class OrderAdmin(ReviewActions, ReadOnlyAdmin):
     )
     list_per_page = 50
     show_full_result_count = False
-    date_hierarchy = "created_at"
+    show_facets = admin.ShowFacets.NEVER
     search_fields = ("id", "signature")
-    search_help_text = "An order id or its beginning, or a whole signature"
+    search_help_text = f"An order id, or {SHORTEST} or more of its first characters, or a whole signature"
     fields = ("status",)  # the page is drawn by the template
     actions = ("cancel_orders", "retry_orders", "clear_reviews", "fail_orders")
 
@@ -78,6 +82,15 @@ class OrderAdmin(ReviewActions, ReadOnlyAdmin):
         orders: QuerySet[Order] = super().get_queryset(request)
         return orders.select_related("token_in", "token_out")
 
+    def get_changelist(self, request: HttpRequest, **options: Any) -> type[OrderList]:
+        return OrderList
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        context = {"looked_at": LOOKED_AT, **(extra_context or {})}
+        return super().changelist_view(request, context)
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Order], search_term: str
     ) -> tuple[QuerySet[Order], bool]:
@@ -86,7 +99,7 @@ class OrderAdmin(ReviewActions, ReadOnlyAdmin):
         digits = term.replace("-", "").lower()
         if not term:
             return queryset, False
-        if re.fullmatch(r"[0-9a-f]{1,32}", digits):
+        if re.fullmatch(rf"[0-9a-f]{{{SHORTEST},32}}", digits):
             first, last = UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
             return queryset.filter(id__gte=first, id__lte=last), False
         signed = Attempt.objects.filter(signature=term).values("order_id")

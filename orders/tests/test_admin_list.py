@@ -11,9 +11,10 @@ from django.db.models.functions import Now
 from django.test import Client
 from django.utils import timezone
 
+from orders.admin import bounds
 from orders.models import Order, Status
 
-from .admin_pages import LIST, text_of
+from .admin_pages import LIST, act, text_of
 from .helpers import (
     ERRORED,
     make_order,
@@ -93,6 +94,7 @@ def test_orders_are_found_by_id_by_its_beginning_and_by_signature(admin_client):
     assert listed(admin_client, q=first) == {str(order.id)}
     assert listed(admin_client, q="5" * 88) == {str(confirmed.id)}
     assert listed(admin_client, q=first[:-1]) == set()
+    assert listed(admin_client, q=str(order.id)[:3]) == set()
     assert listed(admin_client, q="'; --") == set()
     assert len(listed(admin_client, q="  ")) == 2
 
@@ -101,18 +103,52 @@ def test_orders_are_filtered_by_status_venue_token_review_and_day(admin_client):
     confirmed, _ = make_order_at(
         Status.CONFIRMED, venue="raydium", token_in=make_token("SOL")
     )
-    stuck = make_order(needs_review_at=Now(), created_at=Now() - timedelta(days=400))
-    sol, day = make_token("SOL").id, timezone.now()
+    long_ago = timezone.now() - timedelta(days=400)
+    stuck = make_order(needs_review_at=Now(), created_at=long_ago)
+    sol = make_token("SOL").id
+    both = {str(confirmed.id), str(stuck.id)}
 
     assert listed(admin_client, status__exact="confirmed") == {str(confirmed.id)}
     assert listed(admin_client, venue__exact="raydium") == {str(confirmed.id)}
-    assert listed(admin_client, order_type__exact="market") == {
-        str(confirmed.id),
-        str(stuck.id),
-    }
+    assert listed(admin_client, order_type__exact="market") == both
     assert listed(admin_client, token_in__id__exact=str(sol)) == {str(confirmed.id)}
     assert listed(admin_client, review="needed") == {str(stuck.id)}
-    assert listed(admin_client, created_at__year=str(day.year)) == {str(confirmed.id)}
+    assert listed(admin_client, until=f"{long_ago:%Y-%m-%d}") == {str(stuck.id)}
+    assert listed(admin_client, until=long_ago.isoformat()) == set()
+    for no_day in ("yesterday", "9999-12-31"):
+        response = admin_client.get(LIST, {"until": no_day})
+        assert f"There is no day {no_day}." in text_of(response)
+    assert listed(admin_client, until="yesterday") == both
+
+
+def test_a_page_looks_at_so_many_orders_and_leads_on_to_older_ones(
+    admin_client, monkeypatch
+):
+    monkeypatch.setattr(bounds, "LOOKED_AT", 2)
+    now = timezone.now()
+    ended = [
+        make_order_at(Status.CONFIRMED, created_at=now - timedelta(days=age))[0]
+        for age in range(5)
+    ]
+    stuck = make_order(needs_review_at=Now(), created_at=now - timedelta(days=9))
+    ids = [str(order.id) for order in (*ended, stuck)]
+
+    pages, older = [], "?"
+    while older is not None:
+        page = admin_client.get(LIST + older).context["cl"]
+        pages.append([str(order.id) for order in page.result_list])
+        older = page.older
+
+    assert pages == [ids[:2], ids[2:4], ids[4:]]
+    assert listed(admin_client, o="2") == set(ids[:2])
+    assert listed(admin_client, status__exact="confirmed") == set(ids[:2])
+    assert listed(admin_client, q=ids[4]) == {ids[4]}
+    for few in ({"status__exact": "pending"}, {"review": "needed"}):
+        assert listed(admin_client, **few) == {ids[-1]}
+    assert "Cancelled" in act(admin_client, "cancel_orders", stuck)
+    everything = {"select_across": "1"}
+    said = act(admin_client, "cancel_orders", ended[0], **everything)
+    assert [order_id in said for order_id in ids[:3]] == [True, True, False]
 
 
 def test_an_order_that_needs_review_says_so_in_the_list(admin_client):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-import uuid
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -14,9 +15,12 @@ from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 
 from orders import listing
+from orders.admin import bounds
+from orders.admin.bounds import UNTIL
 from orders.listing import list_orders
 from orders.models import Order, Status
 
+from .admin_pages import LIST
 from .clients import get, listed
 from .helpers import make_order, make_order_at, make_owner, make_token
 
@@ -24,7 +28,8 @@ pytestmark = pytest.mark.django_db
 
 # The owner's, or that of all orders where the owner has a large share of them.
 IN_ORDER = "(order_owner_newest|order_newest)"
-OF_OPEN = "order_open_due"
+OF_OPEN = "order_open_(due|owner)"
+PRIMARY, SIGNATURE = "orders_order_pkey", "attempt_signature_is_unique"
 
 
 @pytest.fixture
@@ -36,26 +41,37 @@ def many_orders(monkeypatch) -> Order:
     owners = make_owner(), make_owner("other")
     ended, _ = make_order_at(Status.CONFIRMED, owner=owners[0])
     pending = make_order(owner=owners[0])
-    made = []
-    for number in range(6_000):
-        like = ended if number < 5_960 else pending
-        columns = {f.attname: getattr(like, f.attname) for f in Order._meta.fields}
-        columns |= {"id": uuid.uuid4(), "owner_id": owners[number % 2].pk}
-        at = ended.created_at + timedelta(seconds=number)
-        made.append(Order(**columns | {"created_at": at}))
-    Order.objects.bulk_create(made)
+    copied = [str(field.column) for field in Order._meta.fields]
+    for name in ("id", "owner_id", "created_at"):
+        copied.remove(name)
+    columns = ", ".join(copied)
     with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO orders_order (id, owner_id, created_at, {columns}) "
+            "SELECT gen_random_uuid(), (%s::int[])[1 + number %% 2], "
+            f"%s + number * interval '1 second', {columns} "
+            "FROM generate_series(1, 6000) AS number JOIN orders_order AS one "
+            "ON one.id = CASE WHEN number < 5960 THEN %s ELSE %s END",
+            [[o.pk for o in owners], ended.created_at, ended.pk, pending.pk],
+        )
         cursor.execute("ANALYZE orders_order")
-    monkeypatch.setattr(listing, "LOOKED_AT", 50)
-    return made[3_000]
+    for module in (listing, bounds):
+        monkeypatch.setattr(module, "LOOKED_AT", 50)
+    return Order.objects.all()[3_000]
 
 
-def plans_of(**query: Any) -> list[str]:
-    """Return how PostgreSQL carries out each statement that asks orders for a list."""
+def plans_of_list(**query: Any) -> list[str]:
+    """Return how PostgreSQL carries out what the API asks it for a list."""
     asked_for = QueryDict(mutable=True)
     asked_for.update(query)
+    orders = Order.objects.filter(owner_id=make_owner().pk)
+    return plans_of(lambda: list_orders(orders, asked_for))
+
+
+def plans_of(ask: Callable[[], Any]) -> list[str]:
+    """Return how PostgreSQL carries out each statement that asks for orders."""
     with CaptureQueriesContext(connection) as asked:
-        list_orders(Order.objects.filter(owner_id=make_owner().pk), asked_for)
+        ask()
     plans = []
     with connection.cursor() as cursor:
         # How small the tables of a test are must not decide.
@@ -98,7 +114,7 @@ def test_every_page_is_read_in_the_order_of_an_index_from_where_it_begins(many_o
 
     for name, query in IN_INDEX_ORDER.items():
         for cursor in ({}, deep):
-            plans = plans_of(**query, **cursor)
+            plans = plans_of_list(**query, **cursor)
             filters = query.keys() - {"limit", "createdAfter", "createdBefore"}
             assert len(plans) == (2 if filters else 1), name
             for plan in plans:
@@ -110,9 +126,39 @@ def test_every_page_is_read_in_the_order_of_an_index_from_where_it_begins(many_o
 
 
 def test_open_orders_are_found_by_their_index(many_orders):
-    (plan,) = plans_of(status="pending,submitted")
+    (plan,) = plans_of_list(status="pending,submitted")
 
     assert re.search(f"Index Scan (using|on) {OF_OPEN}", plan), plan
+
+
+SINCE = r"Index Cond: .*created_at >= "
+IN_THE_ADMIN: dict[str, tuple[dict[str, str], str, str]] = {
+    "no filter": ({}, "order_newest", SINCE),
+    "a rare status": ({"status__exact": "expired"}, "order_newest", SINCE),
+    "sorted, up to a day": ({"o": "5", UNTIL: "2100-01-01"}, "order_newest", SINCE),
+    "in review": ({"review": "needed"}, OF_OPEN, OF_OPEN),
+    "open": ({"status__exact": "pending"}, OF_OPEN, OF_OPEN),
+    "waiting": ({"waiting_code__exact": "needs_review"}, OF_OPEN, OF_OPEN),
+    "by an id": ({"q": "0123"}, PRIMARY, r"Index Cond: \(\(id >= .* \(id <= "),
+    "by a signature": ({"q": "5" * 88}, PRIMARY, SIGNATURE),
+}
+
+
+def test_the_admin_counts_sorts_and_filters_no_more_than_an_index_leads_to(
+    many_orders, admin_client
+):
+    for name, (query, index, bound) in IN_THE_ADMIN.items():
+        plans = plans_of(partial(admin_client.get, LIST, query))
+        if index == "order_newest":
+            where_it_ends, *plans = plans
+            assert where_it_ends.startswith("Limit"), where_it_ends
+            assert "Index Only Scan using order_newest" in where_it_ends
+        assert len(plans) == 2, name  # how many, and which
+        for plan in plans:
+            told = f"{name}:\n{plan}"
+            assert re.search(rf"Scan using {index} on orders_order", plan), told
+            assert re.search(bound, plan), told
+            assert "Seq Scan on orders_order" not in plan, told
 
 
 def follow(client, **query: Any) -> list[list[str]]:
