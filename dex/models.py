@@ -166,7 +166,7 @@ class GuardChange(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.rule}: {self.old} → {self.new}"
+        return f"{self.get_rule_display()}: {self.old} → {self.new}"
 
 
 class AuditRun(models.Model):

@@ -18,6 +18,7 @@ from dex.errors import HaltRefused, LiftRefused
 from dex.halting import halt_by_operator, lift_halt, standing_halt
 from dex.models import Chain, TradingHalt
 
+from .addresses import short_address
 from .read_only import ReadOnlyAdmin
 
 SHOWN = 200
@@ -27,11 +28,19 @@ SHOWN = 200
 class ChainAdmin(ReadOnlyAdmin):
     """Written when the database first meets its chain."""
 
-    list_display = ("__str__", "genesis_hash", "wallet", "met_at", "halted_at")
+    list_display = ("__str__", "genesis", "short_wallet", "met_at", "halted_at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Chain]:
         chains: QuerySet[Chain] = super().get_queryset(request)
         return chains.order_by("id")
+
+    @admin.display(description="Genesis hash")
+    def genesis(self, chain: Chain) -> str:
+        return short_address(chain.genesis_hash)
+
+    @admin.display(description="Wallet")
+    def short_wallet(self, chain: Chain) -> str:
+        return short_address(chain.wallet)
 
 
 class StandingFilter(admin.SimpleListFilter):
@@ -85,10 +94,10 @@ class TradingHaltAdmin(ReadOnlyAdmin):
     def found_count(self, halt: TradingHalt) -> int:
         return len(halt.violations)
 
-    @admin.display(description="Violations", empty_value="–")
-    def found(self, halt: TradingHalt) -> str | None:
+    @admin.display(description="Violations")
+    def found(self, halt: TradingHalt) -> str:
         if not halt.violations:
-            return None
+            return "–"
         rows = format_html_join(
             "",
             "<tr><td>{}</td><td>{}</td><td>{}</td></tr>",

@@ -6,8 +6,9 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 
+from dex.guard_changes import record_change
 from dex.halting import halt_trading, standing_halt
-from dex.models import GuardChange, Pool, Token
+from dex.models import GuardChange, Pool, Rule, Token
 
 from .guard_records import changes, meet_test_chain
 from .test_admin import POOL, RAY, USDC, make_pool, make_token
@@ -132,12 +133,21 @@ def test_who_may_only_look_cannot_halt_trading(client, chain):
 
 
 def test_the_record_is_shown_and_never_written_by_hand(admin_client, chain):
+    make_token("USDC", USDC)
+    because = {"by": "ann", "reason": "calm"}
+    record_change(Rule.MAX_ORDER, None, "100.5", subject=USDC, **because)
+    record_change(Rule.MAX_OPEN_ORDERS, 5, 3, subject="trader", **because)
+    record_change(Rule.MAX_SLIPPAGE, None, 500, **because)
     halt_trading("the <b>fill</b> differs")
-    (change,) = GuardChange.objects.all()
+    change = GuardChange.objects.first()
+    assert change is not None
 
     shown = admin_client.get("/admin/dex/guardchange/").content.decode()
 
     assert "the &lt;b&gt;fill&lt;/b&gt; differs" in shown
+    assert f'USDC <code title="{USDC}">EPjFWd…Dt1v</code>' in shown
+    for said in ("none → 100.5<", ">trader<", "5 → 3<", "none → 500 bps<"):
+        assert said in shown
     for path in ("add/", f"{change.id}/change/", f"{change.id}/delete/"):
         answer = admin_client.post(f"/admin/dex/guardchange/{path}", {"post": "yes"})
         assert answer.status_code == 403

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import Model, Q, QuerySet
+from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from dex.admin.read_only import ReadOnlyAdmin
+from orders.access.key_states import state_of
 from orders.access.keys import LIVE, IssuedBefore, effective_scopes, issue, revoke
 from orders.access.models import ApiKey
 from orders.access.principal import Scope
@@ -26,7 +29,7 @@ class StateFilter(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("live", "Counts"), ("expired", "Expired"), ("revoked", "Revoked")]
+        return [("live", "Valid"), ("expired", "Expired"), ("revoked", "Revoked")]
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[ApiKey]
@@ -45,7 +48,9 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
         help_text="It allows no more than the groups of its owner do.",
     )
     # New for each form: one that is sent again makes no second key.
-    form_id = forms.UUIDField(initial=uuid4, widget=forms.HiddenInput)
+    form_id = forms.UUIDField(
+        initial=uuid4, widget=forms.HiddenInput({"autocomplete": "off"})
+    )
 
     class Meta:
         model = ApiKey
@@ -64,8 +69,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
 
     form = ApiKeyForm
     list_display = (
-        *("prefix", "owner", "name", "may", "created_at"),
-        *("expires_at", "last_used_at", "revoked_at"),
+        *("prefix", "owner", "name", "may", "state", "created_at", "last_used_at"),
     )
     list_filter = (StateFilter,)
     list_select_related = ("owner",)
@@ -78,7 +82,12 @@ class ApiKeyAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ApiKey]:
         keys: QuerySet[ApiKey] = super().get_queryset(request)
-        return keys.prefetch_related("owner__groups")
+        return keys.prefetch_related("owner__groups").annotate(now=Now())
+
+    @admin.display(description="State")
+    def state(self, key: ApiKey) -> str:
+        now: datetime = key.now  # type: ignore[attr-defined] # annotated
+        return state_of(key, now)
 
     @admin.display(description="Scopes")
     def asked(self, key: ApiKey) -> str:
@@ -101,6 +110,13 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     def has_revoke_permission(self, request: HttpRequest) -> bool:
         """Revoking needs the right that would otherwise allow an edit."""
         return bool(request.user.has_perm("orders.change_apikey"))
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any
+    ) -> HttpResponse:
+        # The page after the form shows the key, whatever comes next.
+        context |= {"show_save_and_continue": False, "show_save_and_add_another": False}
+        return super().render_change_form(request, context, *args, **options)
 
     def changeform_view(
         self, request: HttpRequest, *args: Any, **options: Any
@@ -132,6 +148,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
             "title": "The new key",
             "opts": self.opts,
             "key": obj,
+            "may": self.may(obj),
             "text": request.new_key,  # type: ignore[attr-defined]
         }
         # Like every page of the admin it is kept in no cache.

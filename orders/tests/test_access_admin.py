@@ -38,6 +38,7 @@ def test_a_new_key_is_shown_once_and_works(admin_client):
     answer = make_in(admin_client, make_user("ada", "trader"))
 
     [text] = KEY.findall(answer.content.decode())
+    assert "It may: read." in text_of(answer)
     assert "no-store" in answer["Cache-Control"]
     principal = find_key(text)
     assert principal is not None
@@ -90,11 +91,16 @@ def test_the_list_says_what_keys_may_really_do_and_which_count(admin_client):
     revoked = make_text(make_user("max", "trader"))[4:12]
     revoke(prefix=revoked)
 
-    def listed(**query: str) -> dict[str, str]:
+    def listed(**query: str) -> dict[str, tuple[str, str]]:
         keys = admin_client.get(KEYS, query).context["cl"].result_list
-        return {key.prefix: ApiKeyAdmin(ApiKey, site).may(key) for key in keys}
+        page = ApiKeyAdmin(ApiKey, site)
+        return {key.prefix: (page.may(key), page.state(key)[:7]) for key in keys}
 
-    rows = {live: "read", ended: "nothing", revoked: "read, trade"}
+    rows = {
+        live: ("read", "valid"),
+        ended: ("nothing", "expired"),
+        revoked: ("read, trade", "revoked"),
+    }
     assert listed() == rows
     for state, prefix in (("live", live), ("expired", ended), ("revoked", revoked)):
         assert listed(state=state) == {prefix: rows[prefix]}

@@ -29,6 +29,8 @@ PAGES = (
     *("/admin/auth/user/", "/admin/auth/user/add/", "/admin/auth/user/1/change/"),
     *("/admin/auth/group/add/", "/admin/auth/user/1/history/"),
     *("/admin/dex/token/", "/admin/dex/pool/", "/admin/dex/tradinghalt/"),
+    *("/admin/dex/guardchange/", "/admin/dex/pool/1/delete/"),
+    *("/admin/orders/apikey/add/", "/admin/orders/ownerlimit/add/"),
     *("/admin/orders/order/", "/api/docs/", "/test-concurrent-orders"),
     "/api/docs/sockets/",
     *(QUEUE, f"{QUEUE}queues/0/", f"{QUEUE}queues/0/details/"),

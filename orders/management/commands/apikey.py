@@ -15,6 +15,7 @@ from django.db import DatabaseError
 
 from dex.management.database import advice
 from orders.access.groups import SCOPES, TRADER
+from orders.access.key_states import minute, state_of
 from orders.access.keys import effective_scopes, make_key, revoke
 from orders.access.models import ApiKey
 from orders.access.principal import Scope
@@ -78,12 +79,12 @@ class Command(BaseCommand):
         self.stdout.write(text)  # alone, so that a script can take it
 
     def _list(self, options: dict[str, Any]) -> None:
-        keys = ApiKey.objects.select_related("owner")
+        now, keys = database_now(), ApiKey.objects.select_related("owner")
         for key in keys.prefetch_related("owner__groups"):
             may = _joined(effective_scopes(key), ",") or "nothing"
             self.stdout.write(
                 f"{key.prefix}  {key.owner.get_username():<16} {may:<10} "
-                f"{_state(key):<24} last used {_shown(key.last_used_at)}  {key.name}"
+                f"{state_of(key, now):<24} last used {minute(key.last_used_at)}  {key.name}"
             )
 
     def _revoke(self, options: dict[str, Any]) -> None:
@@ -130,16 +131,3 @@ def _user(username: str, *, may_make: bool) -> tuple[Any, bool]:
     if not may_make:
         raise CommandError(f"There is no user {username!r}. Add --create-user.")
     return users.create_user(username=username), True
-
-
-def _state(key: ApiKey) -> str:
-    if key.revoked_at is not None:
-        return f"revoked {_shown(key.revoked_at)}"
-    if key.expires_at is None:
-        return "valid"
-    is_over = key.expires_at <= database_now()
-    return f"{'expired' if is_over else 'valid until'} {_shown(key.expires_at)}"
-
-
-def _shown(moment: Any) -> str:
-    return f"{moment:%Y-%m-%d %H:%M}" if moment is not None else "never"
