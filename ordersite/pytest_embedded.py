@@ -11,8 +11,10 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from . import embedded
 from .isolation import FAR_LIMITS, isolate
@@ -60,6 +62,20 @@ def _only_distributes(config: pytest.Config) -> bool:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("early") is None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    return FilesOfOneEngine(config, log)
+
+
+class FilesOfOneEngine(LoadFileScheduling):  # type: ignore[misc]
+    """Gives a file to one process, and all files that share an engine to the same."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        folder, _, _ = file.rpartition("/")
+        return folder if folder.endswith("/one_engine") else file
 
 
 @pytest.hookimpl(trylast=True)

@@ -37,5 +37,7 @@ def delete_rows(case: TransactionTestCase) -> None:
 
 
 def pytest_configure() -> None:
+    # Each test client has a middleware of its own, which would read all 180 files.
+    settings.WHITENOISE_AUTOREFRESH = True
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     TransactionTestCase._fixture_teardown = delete_rows  # type: ignore[attr-defined]

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,9 +12,6 @@ from dex.background import BackgroundLoop
 from dex.localnet.testing import RunningLocalnet, running_localnet
 from execution.tests.conftest import make_runner, make_wallet, stage  # noqa: F401
 from ordersite.embedded import Layout, Valkey
-
-from .browser import Browse, browser_page, find_chromium
-from .engine import RunningEngine, engine_in
 
 
 @pytest.fixture
@@ -47,26 +43,3 @@ def localnet(settings: Settings, tmp_path: Path) -> Iterator[RunningLocalnet]:
     yield running
     desk.close()
     loop.run(context.__aexit__(None, None, None), 20)
-
-
-@pytest.fixture(scope="session")
-def running_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEngine]:
-    """Everything that `make run` runs, once for all tests that need it."""
-    with engine_in(tmp_path_factory.mktemp("engine")) as engine:
-        yield engine
-
-
-@pytest.fixture(scope="session")
-def chromium(pytestconfig: pytest.Config) -> str:
-    return find_chromium(pytestconfig)
-
-
-@pytest.fixture
-def complaints() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def browse(chromium: str, complaints: list[str]) -> Browse:
-    """Open a page; `complaints` collects what goes wrong in it."""
-    return partial(browser_page, chromium, complaints)

@@ -5,10 +5,6 @@ from __future__ import annotations
 import asyncio
 import importlib
 import itertools
-import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +13,6 @@ from typing import Any
 
 import aiohttp
 import pytest
-from django.conf import settings
 from django.contrib.auth.models import User
 
 from orders.models import Order
@@ -27,10 +22,9 @@ from orders.tests.helpers import HAPPY_PATH, claim, make_order, make_token, move
 from orders.threads import in_thread
 from ordersite.chaos.proxy import Proxy
 
-from .engine import RunningEngine
+from .one_engine.test_example_programs import EXAMPLES
 from .web import WebProcess, web_process
 
-EXAMPLES = Path(settings.BASE_DIR) / "docs" / "examples"
 A_MINUTE = 60
 
 
@@ -58,29 +52,6 @@ def web(transactional_db: None, tmp_path: Path) -> Iterator[WebProcess]:
     limits = {"ALLOW_ANONYMOUS": "0", "RATE_LIMIT_ORDERS": str(A_MINUTE)}
     with web_process(tmp_path, **limits) as process:
         yield process
-
-
-def run(engine: RunningEngine, name: str, *arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, str(EXAMPLES / name), *arguments],
-        env=os.environ | {"DEX_URL": engine.url, "DEX_KEY": engine.key},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def test_an_order_is_submitted_and_streamed_by_the_example_programs(running_engine):
-    order_id, ws_url = run(running_engine, "submit.py", "A", "B", "0.5").split()
-    lines = run(running_engine, "stream_with_resume.py", order_id).splitlines()
-    rest = run(running_engine, "stream_with_resume.py", order_id, "2").splitlines()
-
-    assert f"orderId={order_id}&ticket=" in ws_url
-    events = [json.loads(line) for line in lines]
-    assert [event["status"] for event in events] == [*HAPPY_PATH]
-    assert rest == lines[2:]
 
 
 async def test_a_stream_goes_on_after_each_cut_and_with_a_new_ticket(

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright
 
 LAPTOP = {"viewport": {"width": 1280, "height": 860}}
 PHONE = {
@@ -41,28 +41,37 @@ def find_chromium(config: pytest.Config) -> str:
 
 
 @asynccontextmanager
-async def browser_page(
-    chromium: str, complaints: list[str], **options: Any
-) -> AsyncIterator[Page]:
-    """Open one page; what its console and its scripts complain of goes to `complaints`."""
+async def running_browser(chromium: str) -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         # Chromium's own sandbox refuses root.
         arguments = ["--no-sandbox"] if os.getuid() == 0 else []
         browser = await playwright.chromium.launch(
             executable_path=chromium, args=arguments
         )
-        page = await browser.new_page(**options)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on(
-            "console",
-            lambda message: (
-                complaints.append(message.text) if message.type == "error" else None
-            ),
-        )
-        try:
-            yield page
-        finally:
-            await browser.close()
+        yield browser
+        await browser.close()
+
+
+@asynccontextmanager
+async def browser_page(
+    browser: Browser, complaints: list[str], **options: Any
+) -> AsyncIterator[Page]:
+    """Open one page, which shares nothing with others but the program that shows it.
+
+    What its console and its scripts complain of goes to `complaints`.
+    """
+    page = await browser.new_page(**options)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on(
+        "console",
+        lambda message: (
+            complaints.append(message.text) if message.type == "error" else None
+        ),
+    )
+    try:
+        yield page
+    finally:
+        await page.close()  # and its context
 
 
 async def open_test_page(page: Page, url: str) -> None:

@@ -10,35 +10,23 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 
 from orders.tests.documents import METHODS, openapi
-
-from .engine import RunningEngine, engine_in
+from ordersite.tests.engine import RunningEngine
 
 pytestmark = pytest.mark.early
 
-HERE = "ordersite.tests"
+HERE = "ordersite.tests.one_engine"
 CONFIG = Path(__file__).with_name("schemathesis.toml")
-NO_LIMITS = dict.fromkeys(
-    ("RATE_LIMIT_REQUESTS", "RATE_LIMIT_ORDERS", "RATE_LIMIT_FAILURES"), "0"
-)
 # What can be done with an order, from placing it on.
 OF_AN_ORDER = (
     *("executeOrder", "retrieveOrder", "retrieveOrderByClientId", "cancelOrder"),
     "makeTicket",
 )
-
-
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEngine]:
-    """Everything that `make run` runs, with no limit on how much is asked."""
-    with engine_in(tmp_path_factory.mktemp("engine"), **NO_LIMITS) as running:
-        yield running
 
 
 def run(
@@ -86,17 +74,17 @@ def on_orders(engine: RunningEngine, folder: Path, *bounds: str, **seed: int) ->
     return run(engine, folder, "schemathesis_stateful", *options, **seed)
 
 
-def test_the_server_does_what_its_document_says(engine, tmp_path):
-    printed = on_everything(engine, tmp_path, "-n", "3")
+def test_the_server_does_what_its_document_says(running_engine, tmp_path):
+    printed = on_everything(running_engine, tmp_path, "-n", "3")
 
     assert count(r"Tested: +(\d+)", printed) == len(operations())
     assert count(r"(\d+) generated", printed) > 500
 
 
 def test_an_order_and_what_is_done_with_it_fit_the_document_step_by_step(
-    engine, tmp_path
+    running_engine, tmp_path
 ):
-    printed = on_orders(engine, tmp_path, "-n", "12")
+    printed = on_orders(running_engine, tmp_path, "-n", "12")
 
     assert count(r"Tested: +(\d+)", printed) == len(OF_AN_ORDER)
     assert count(r"API Links: +(\d+) covered", printed) >= 4
@@ -104,9 +92,11 @@ def test_an_order_and_what_is_done_with_it_fit_the_document_step_by_step(
 
 @pytest.mark.prove
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_the_server_does_what_its_document_says_at_length(engine, tmp_path, seed):
+def test_the_server_does_what_its_document_says_at_length(
+    running_engine, tmp_path, seed
+):
     for run_on in (on_everything, on_orders):
-        printed = run_on(engine, tmp_path, "--max-time", "120", seed=seed)
+        printed = run_on(running_engine, tmp_path, "--max-time", "120", seed=seed)
         sys.stdout.write(printed[printed.index("SUMMARY") :])
 
 

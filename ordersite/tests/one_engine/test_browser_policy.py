@@ -12,12 +12,13 @@ from rq.job import Job
 
 from ordersite.embedded import Layout
 from ordersite.embedded.server import wait_until
+from ordersite.tests.engine import RunningEngine
 
 from .browser import LAPTOP, Browse, open_test_page
-from .engine import RunningEngine
 from .orders_page import OVER, place
 
 pytestmark = [pytest.mark.usefixtures("chromium"), pytest.mark.early]
+IN_THE_BROWSER = pytest.mark.asyncio(loop_scope="session")
 
 REPORT = """
 document.addEventListener("securitypolicyviolation", (event) => console.error(
@@ -75,6 +76,7 @@ async def pages_with_content(page: Page, engine: RunningEngine) -> list[str]:
     ]
 
 
+@IN_THE_BROWSER
 async def test_no_page_breaks_the_policy(
     running_engine: RunningEngine, browse: Browse, complaints: list[str]
 ):
@@ -101,6 +103,7 @@ async def test_no_page_breaks_the_policy(
     assert [c for c in complaints if "violat" in c] == []
 
 
+@IN_THE_BROWSER
 async def test_the_browser_does_refuse_what_is_inline(
     running_engine: RunningEngine, browse: Browse, complaints: list[str]
 ):
