@@ -9,18 +9,19 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group
 
-from orders.access import watch
 from orders.access.holders import Holder, read_rights
 from orders.access.models import ApiKey
 from orders.access.principal import Scope
 from orders.consumers import OrderConsumer
 from orders.hub import current_hub
 from orders.models import Order, Status
+from orders.recent import forget_all
 from orders.threads import in_thread
 
+from .accounts import log_in
 from .clients import PATH, open_socket, order_text
 from .helpers import claim, make_token, move
-from .listeners import LOSSES, Account, ending
+from .listeners import LOSSES, SESSION_LOSSES, Account, ending, opened
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -68,14 +69,46 @@ async def test_nothing_of_an_order_is_told_after_the_right_to_hear_it_was_lost()
     assert await in_thread(Order.objects.count) == 1
 
 
-async def test_the_socket_of_a_session_ends_with_the_rights_of_its_user_alone():
+async def test_a_session_that_ends_closes_its_sockets_within_a_second_and_no_others():
+    names = ("ada", "eve", "joe", "ann")
+    accounts = await in_thread(lambda: [Account(name) for name in names])
+    *losers, ann = accounts
+    sockets = [socket for one in losers for socket in await one.follow_in_browser()]
+    _, elsewhere = await in_thread(log_in, losers[0].user)
+    others = await opened(losers[0].query, losers[0].ticket, elsewhere)
+    others += await ann.follow_in_browser()
+
+    def lose() -> None:
+        for lose_one, one in zip(SESSION_LOSSES.values(), losers, strict=True):
+            lose_one(one)
+        LOSSES["revoked"](ann)  # a key is none of a session's
+
+    await in_thread(lose)
+    lost_at = time.monotonic()
+    endings = await asyncio.gather(*map(ending, sockets))
+    took_s = time.monotonic() - lost_at
+
+    assert endings == [("right_lost", 4401)] * len(sockets)
+    assert took_s < WITHIN_S
+    for socket in others:
+        assert await socket.is_silent(0.01)
+    forget_all()  # half a second later
+    for one in losers:
+        async with open_socket(one.session_ticket) as late:
+            assert await ending(late) == ("invalid_ticket", 4401)
+    for socket in (*sockets, *others):
+        await socket.leave()
+
+
+async def test_the_sockets_of_a_session_end_with_the_rights_of_its_user():
     ada = await in_thread(lambda: Account("ada"))
-    async with open_socket(ada.session_ticket) as socket:
-        await socket.frame()
-        await in_thread(LOSSES["revoked"], ada)  # its key is none of the session's
-        assert await socket.is_silent(watch.EVERY_S + 0.2)
-        await in_thread(LOSSES["inactive"], ada)
+    sockets = await ada.follow_in_browser()
+
+    await in_thread(LOSSES["inactive"], ada)
+
+    for socket in sockets:
         assert await ending(socket) == ("right_lost", 4401)
+        await socket.leave()
 
 
 async def test_who_may_trade_no_more_goes_on_listening_and_is_refused_each_order():
@@ -109,14 +142,14 @@ async def changed(account: Account) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_who_may_read_no_more_is_followed_no_more_and_may_go_on_placing():
+async def test_who_may_read_no_more_follows_by_tickets_alone_and_goes_on_placing():
     ada = await in_thread(lambda: Account("ada"))
     by_header, by_ticket, placing = await ada.follow()
 
     await in_thread(lambda: ApiKey.objects.update(scopes=[Scope.TRADE]))
 
     assert await ending(by_header) == ("right_lost", 4401)
-    assert await ending(by_ticket) == ("right_lost", 4401)
+    assert await by_ticket.is_silent(0.01)
     await placing.send(order_text())
     assert "orderId" in await placing.frame()
     for socket in (by_header, by_ticket, placing):
