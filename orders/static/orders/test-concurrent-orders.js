@@ -33,7 +33,7 @@ async function loadPairs() {
   } catch (error) {
     $("pairs").textContent = "unknown";
     if ([401, 403].includes(error.problem?.status)) {
-      showProblem("You need a right to trade.", "Log in to the admin as a user of the group trader, then try again.");
+      showProblem("You need a right to trade.", "Log in to the admin as a user of the group trader who has staff status, then try again.");
       return;
     }
     showProblem("The engine does not answer.", `Start it with “make run”, then try again. (${error.message})`);
