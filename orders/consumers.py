@@ -46,6 +46,7 @@ class OrderConsumer(LeanConsumer):
         self._feed = Feed()
         self._hub = current_hub()
         self._watches = False
+        self._needs_read = False  # a ticket lets its order be followed without
         self._right: Right | None = None  # until it is known whose socket it is
         self._is_dismissed = False
         self._sender: asyncio.Task[None] | None = None
@@ -130,7 +131,9 @@ class OrderConsumer(LeanConsumer):
         order_id, after, ticket = wanted(self.scope["query_string"])
         self._watches = order_id is not None
         principal, has_ticket = await opener_of(self.scope, order_id, ticket)
-        principal.require(Scope.READ if self._watches else Scope.TRADE)
+        if not has_ticket:
+            principal.require(Scope.READ if self._watches else Scope.TRADE)
+        self._needs_read = self._watches and not has_ticket
         self._places.take_of_key(principal.key_id, self._address)
         await admit_socket(client_of(principal, self._address))
         # A ticket proves that its order is there, and whose it is.
@@ -149,7 +152,9 @@ class OrderConsumer(LeanConsumer):
         """Called by the watch: go on, or tell at once that this socket may no more."""
         assert self._right is not None
         principal = self._right.principal
-        if principal is None or (self._watches and Scope.READ not in principal.scopes):
+        if principal is None or (
+            self._needs_read and Scope.READ not in principal.scopes
+        ):
             self._stop()
             self._is_dismissed = True
             self._sender = asyncio.create_task(self._dismiss(right_lost()))

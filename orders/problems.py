@@ -138,9 +138,17 @@ def internal_error() -> Problem:
     )
 
 
-def _unavailable(code: str, detail: str, **members: Any) -> Problem:
-    headers = {"Retry-After": str(RETRY_AFTER_S)}
-    return Problem(503, code, detail, headers=headers, members=members)
+def _unavailable(
+    code: str, detail: str, after_s: int = RETRY_AFTER_S, **members: Any
+) -> Problem:
+    """The problem of what may be asked again: in the body too, for sockets."""
+    return Problem(
+        503,
+        code,
+        detail,
+        headers={"Retry-After": str(after_s)},
+        members={"retryAfterSeconds": after_s, **members},
+    )
 
 
 def _cancel_conflict(error: CancelConflict) -> Problem:
@@ -151,8 +159,7 @@ def _cancel_conflict(error: CancelConflict) -> Problem:
 def _order_denied(error: OrderDenied) -> Problem:
     members = {"rule": error.rule, "limit": error.limit, "value": error.value}
     if isinstance(error, NotTrading):
-        headers = {"Retry-After": str(HALT_RETRY_AFTER_S)}
-        return Problem(503, error.code, str(error), headers=headers, members=members)
+        return _unavailable(error.code, str(error), HALT_RETRY_AFTER_S, **members)
     status = 409 if isinstance(error, TooManyOpenOrders) else 422
     return Problem(status, error.code, str(error), members=members)
 

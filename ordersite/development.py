@@ -1,7 +1,7 @@
 """The key of the embedded default: made by itself, kept in a file, used by the test page.
 
-Whoever may read the file may use the engine, so it is for this user alone, like the data
-beside it. It is no key for anything but localnet.
+The file is for this user alone, like the data beside it; the page gives the key to every
+account of this machine. It is no key for anything but localnet.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from django.conf import settings
 from django.contrib.auth.models import Group
 
 from orders.access.groups import TRADER
-from orders.access.keys import find_key, make_key
+from orders.access.keys import find_key, make_key, revoke
 from orders.access.principal import EVERYTHING
 from orders.owners import local_owner
 
@@ -27,17 +27,14 @@ def key_file() -> Path:
 
 def development_key() -> str:
     """Return the key of the embedded default; "" where there is none."""
-    if not settings.USES_EMBEDDED_POSTGRES:
+    if not (settings.USES_EMBEDDED_POSTGRES and settings.DEVELOPMENT_KEY):
         return ""
-    try:
-        return key_file().read_text().strip()
-    except FileNotFoundError:
-        return ""
+    return _kept()
 
 
 def make_development_key() -> str:
     """Make the key of user `local`, unless the one in the file counts; say what was done."""
-    kept = development_key()
+    kept = _kept()
     if kept and find_key(kept) is not None:
         return f"development key: it is in {key_file()} already"
     owner = local_owner()
@@ -46,3 +43,20 @@ def make_development_key() -> str:
     key_file().unlink(missing_ok=True)  # of a database that is gone, or revoked
     write_once(key_file(), text)
     return f"development key: of user {owner.get_username()}, in {key_file()}"
+
+
+def withdraw_development_key() -> str:
+    """Revoke the key in the file, and remove that; say what was done, "" for nothing."""
+    kept = _kept()
+    if not kept:
+        return ""
+    revoke(prefix=kept[4:12])
+    key_file().unlink()
+    return "development key: revoked and removed"
+
+
+def _kept() -> str:
+    try:
+        return key_file().read_text().strip()
+    except FileNotFoundError:
+        return ""

@@ -22,7 +22,7 @@ from dex.solana.meeting import meet
 from dex.solana.rpc import RpcClient
 from dex.solana.wallet import Wallet, create_wallet
 
-from .development import make_development_key
+from .development import make_development_key, withdraw_development_key
 from .embedded.layout import write_once
 from .webs import CONNECTIONS
 
@@ -43,9 +43,11 @@ def prepare(say: Callable[[str], None]) -> None:
     known = known_chain()
     wallet, genesis = asyncio.run(_visit_chain(known, say))
     say(f"wallet: {wallet.address}")
+    if settings.USES_EMBEDDED_POSTGRES:
+        wanted = settings.DEVELOPMENT_KEY and genesis is not None
+        if done := make_development_key() if wanted else withdraw_development_key():
+            say(done)
     if genesis is not None:
-        if settings.USES_EMBEDDED_POSTGRES:
-            say(make_development_key())
         tokens, pools = allow_genesis(genesis)
         say(f"allow-list: {tokens} tokens and {pools} pools of localnet added")
 
@@ -84,6 +86,11 @@ async def _visit_chain(
         wallet = _wallet(is_localnet)
         chain = await meet(rpc, str(wallet.address))
         say(f"chain: {chain} with genesis hash {chain.genesis_hash}")
+        if chain.halted_at is not None:
+            say(
+                f"trading is halted: {chain.halted_reason} "
+                "Lift it with `manage.py trading resume`, or in the admin."
+            )
         if not is_localnet:
             return wallet, None
         await _fund(rpc, wallet)

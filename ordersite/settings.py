@@ -183,6 +183,8 @@ WHITENOISE_USE_FINDERS = True  # straight from the packages: nothing to collect
 # Orders.
 # Whoever reaches the web process trades without a key, as user `local`.
 ALLOW_ANONYMOUS = env.boolean("ALLOW_ANONYMOUS", default=False)
+# On the embedded default, a key for whoever uses this machine: see development.py.
+DEVELOPMENT_KEY = env.boolean("DEVELOPMENT_KEY", default=True)
 ORDER_TTL_S = env.integer("ORDER_TTL_S", default=120, least=1, most=86_400)
 MAX_SLIPPAGE_BPS = env.integer("MAX_SLIPPAGE_BPS", default=5_000, least=0, most=10_000)
 # In whole tokens of what is sold; 0: no limit. A token may have one of its own.

@@ -16,6 +16,7 @@ from orders.recent import Recent
 
 from .addresses import address_of_request
 from .groups import scopes_of
+from .holders import name_of_session
 from .keys import find_key
 from .limits import count_unproved
 from .principal import (
@@ -49,7 +50,8 @@ class Authentication(BaseAuthentication):
             user = request._request.user
             if user.is_authenticated:
                 _check_csrf(request._request)
-                return user, principal_of_user(user)
+                session = request._request.session.session_key
+                return user, principal_of_user(user, session or "")
         return AnonymousUser(), anonymous_principal()
 
     def authenticate_header(self, request: Request) -> str:
@@ -85,11 +87,11 @@ def principal_of_header(header: str) -> Principal:
     return principal
 
 
-def principal_of_user(user: Any) -> Principal:
+def principal_of_user(user: Any, session_key: str) -> Principal:
     """Return what a user who is logged in may do. Raises database errors."""
     groups = user.groups.values_list("name", flat=True)
     scopes = EVERYTHING if user.is_superuser else scopes_of(groups, is_superuser=False)
-    return Principal(user.pk, None, scopes, "session")
+    return Principal(user.pk, None, scopes, "session", name_of_session(session_key))
 
 
 def anonymous_principal() -> Principal:

@@ -24,12 +24,16 @@ Means = Literal["key", "session", "anonymous"]
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The user for whom a request acts. `key_id` only where it came with a key."""
+    """The user for whom a request acts. `key_id` only where it came with a key.
+
+    `session` names the session that it came with, if it did: see holders.name_of_session.
+    """
 
     owner_id: int
     key_id: int | None
     scopes: frozenset[Scope]
     means: Means
+    session: str = ""
 
     def require(self, scope: Scope) -> None:
         """Raise the problem `missing_scope` unless this principal has `scope`."""
@@ -74,7 +78,8 @@ def right_lost() -> Problem:
     return _unauthorized(
         "right_lost",
         "The right by which this socket was opened has ended: its key was revoked or "
-        "expired, or its user may do this no more. Connect again with a key that counts.",
+        "expired, its session ended, or its user may do this no more. Connect again with "
+        "a key that counts, or log in again.",
     )
 
 

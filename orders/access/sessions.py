@@ -48,4 +48,4 @@ def principal_of_session(session_key: str) -> Principal | None:
     request = HttpRequest()
     request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
     user = get_user(request)
-    return principal_of_user(user) if user.is_authenticated else None
+    return principal_of_user(user, session_key) if user.is_authenticated else None

@@ -16,6 +16,7 @@ from .authentication import (
     principal_of_header,
     remembered_anonymous,
 )
+from .holders import Holder
 from .keys import remembered_key
 from .limits import count_unproved
 from .principal import Principal, invalid_key, invalid_ticket
@@ -29,7 +30,7 @@ _KEY_PROTOCOL = "key."
 
 
 class Opener(NamedTuple):
-    """Who opens a socket, and whether that proves its order to be theirs already."""
+    """Who opens a socket, and whether a ticket of theirs lets them follow its order."""
 
     principal: Principal
     has_ticket: bool = False
@@ -79,11 +80,11 @@ def chosen_subprotocol(scope: Mapping[str, Any]) -> str | None:
 def _is_ticket_of(
     principal: Principal, order_id: UUID | None, text: str | None
 ) -> bool:
-    """Say whether a ticket proves the order to be that of who sent a key beside it."""
+    """Say whether a ticket was made for the key that was sent beside it."""
     if text is None or order_id is None:
         return False
     ticket = read_ticket(text, order_id)
-    return ticket is not None and ticket.made_for.owner_id == principal.owner_id
+    return ticket is not None and ticket.made_for == Holder.of(principal)
 
 
 async def _holder(text: str, order_id: UUID) -> Principal:

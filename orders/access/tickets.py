@@ -1,7 +1,9 @@
 """Tickets: an order's address for who can send no header, such as a page in a browser.
 
 A ticket stands in an address, which others may come to see. So it lets read one order,
-for a quarter of an hour, and only while the key counts that it was made for.
+for a quarter of an hour, and only while the key or session counts that it was made for.
+That much it allows by itself: who places an order may follow it, also with a key that
+has the scope trade alone.
 """
 
 from __future__ import annotations
@@ -36,17 +38,16 @@ class Ticket:
 
 
 def _reading(principal: Principal | None) -> Principal | None:
-    if principal is None:
-        return None
-    return replace(principal, scopes=principal.scopes & _READS)
+    return None if principal is None else replace(principal, scopes=_READS)
 
 
 def ticket_for(order_id: UUID, principal: Principal) -> str:
     """Make a ticket for an order of `principal`; "" where nobody needs one."""
     if principal.means == "anonymous":
         return ""
-    said = [order_id.hex, principal.owner_id, principal.key_id]
-    return signing.dumps(said, salt=_SALT)
+    made_for = Holder.of(principal)
+    said = made_for if made_for.session else made_for[:2]  # short addresses
+    return signing.dumps([order_id.hex, *said], salt=_SALT)
 
 
 def expires_at(ticket: str) -> datetime:
@@ -64,6 +65,5 @@ def read_ticket(text: str, order_id: UUID) -> Ticket | None:
         said = signing.loads(text, salt=_SALT, max_age=LIFETIME_S)
     except (signing.BadSignature, ValueError):
         return None
-    ordered, owner_id, key_id = said
-    made_for = Holder(owner_id, key_id)
-    return Ticket(made_for) if ordered == order_id.hex else None
+    ordered, *made_for = said
+    return Ticket(Holder(*made_for)) if ordered == order_id.hex else None

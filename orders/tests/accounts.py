@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
@@ -15,6 +16,11 @@ from orders.access.principal import Scope
 from .helpers import make_owner
 
 BOTH = (Scope.READ, Scope.TRADE)
+
+Headers = list[tuple[bytes, bytes]]
+
+HOST = (b"host", b"localhost:8000")
+OWN = b"http://localhost:8000"
 
 
 def make_user(username: str, *groups: str) -> User:
@@ -44,8 +50,20 @@ def trader(username: str) -> Client:
     return keyed(make_text(make_user(username, "trader")))
 
 
-def socket_headers(text: str) -> list[tuple[bytes, bytes]]:
+def socket_headers(text: str) -> Headers:
     return [(b"authorization", f"Bearer {text}".encode())]
+
+
+def log_in(user: User) -> tuple[Client, Headers]:
+    """Log a user in; return the browser, and what its pages of this site send."""
+    browser = Client()
+    browser.force_login(user)
+    cookie = f"theme=dark; sessionid={session_key(browser)}".encode()
+    return browser, [HOST, (b"origin", OWN), (b"cookie", cookie)]
+
+
+def session_key(browser: Client) -> str:
+    return str(browser.cookies[settings.SESSION_COOKIE_NAME].value)
 
 
 def refusal(answer: Any) -> tuple[int, str]:

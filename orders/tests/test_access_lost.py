@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
 
-from orders.access import watch
 from orders.access.holders import Holder, read_rights
 from orders.access.models import ApiKey
 from orders.access.principal import Scope
 from orders.consumers import OrderConsumer
 from orders.hub import current_hub
 from orders.models import Order, Status
+from orders.recent import forget_all
 from orders.threads import in_thread
 
-from .clients import PATH, open_socket, order_text
+from .accounts import log_in
+from .clients import PATH, Socket, open_socket, order_text
 from .helpers import claim, make_token, move
-from .listeners import LOSSES, Account, ending
+from .listeners import LOSSES, SESSION_LOSSES, Account, ending, opened
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 WITHIN_S = 1.0
+
+Loser = tuple[Account, Callable[[Account], Any]]
 
 
 @pytest.fixture(autouse=True)
@@ -34,28 +38,70 @@ def _nobody_is_anonymous(settings):
     make_token("B")
 
 
-@pytest.mark.parametrize("lose", LOSSES.values(), ids=LOSSES)
-async def test_a_right_that_ends_closes_its_sockets_within_a_second_and_no_others(lose):
-    ada, eve = await in_thread(lambda: [Account("ada"), Account("eve")])
-    sockets, others = await ada.follow(), await eve.follow()
+async def test_a_right_that_ends_closes_its_sockets_within_a_second_and_no_others():
+    losers = [(await account_of(name), lose) for name, lose in LOSSES.items()]
+    eve = await account_of("eve")
+    sockets = [socket for one, _ in losers for socket in await one.follow()]
+    others = await eve.follow()
 
-    await in_thread(lose, ada)
-    lost_at = time.monotonic()
-    endings = await asyncio.gather(*map(ending, sockets))
-    took_s = time.monotonic() - lost_at
+    await assert_all_end(losers, sockets)
 
-    assert endings == [("right_lost", 4401)] * 3
-    assert took_s < WITHIN_S
     await others[2].send(order_text())
     assert "wsUrl" in await others[2].frame()
     for socket in others[:2]:
         assert await socket.is_silent(0.01)
-    for socket in (*sockets, *others):
+    await leave(sockets + others)
+
+
+async def test_a_session_that_ends_closes_its_sockets_within_a_second_and_no_others():
+    losses = SESSION_LOSSES | {"inactive": LOSSES["inactive"]}
+    losers = [(await account_of(name), lose) for name, lose in losses.items()]
+    eve = await account_of("eve")
+    sockets = [socket for one, _ in losers for socket in await one.follow_in_browser()]
+    logged_out, _ = losers[0]
+    _, elsewhere = await in_thread(log_in, logged_out.user)
+    others = await opened(logged_out.query, logged_out.ticket, elsewhere)
+    others += await eve.follow_in_browser()
+    await in_thread(LOSSES["revoked"], eve)  # a key is none of the session's
+
+    await assert_all_end(losers, sockets)
+
+    for socket in others:
+        assert await socket.is_silent(0.01)
+    forget_all()  # half a second later
+    for one, _ in losers:
+        async with open_socket(one.session_ticket) as late:
+            assert await ending(late) == ("invalid_ticket", 4401)
+    await leave(sockets + others)
+
+
+async def account_of(username: str) -> Account:
+    return await in_thread(lambda: Account(username))
+
+
+async def assert_all_end(losers: list[Loser], sockets: list[Socket]) -> None:
+    """Let all lose their rights at once: their sockets end, and soon."""
+
+    def lose() -> None:
+        for one, lose_right in losers:
+            lose_right(one)
+
+    await in_thread(lose)
+    lost_at = time.monotonic()
+    endings = await asyncio.gather(*map(ending, sockets))
+    took_s = time.monotonic() - lost_at
+
+    assert endings == [("right_lost", 4401)] * len(sockets)
+    assert took_s < WITHIN_S
+
+
+async def leave(sockets: list[Socket]) -> None:
+    for socket in sockets:
         await socket.leave()
 
 
 async def test_nothing_of_an_order_is_told_after_the_right_to_hear_it_was_lost():
-    ada = await in_thread(lambda: Account("ada"))
+    ada = await account_of("ada")
     async with open_socket(ada.query, ada.headers) as socket:
         await socket.frame()
         await in_thread(LOSSES["revoked"], ada)
@@ -68,18 +114,8 @@ async def test_nothing_of_an_order_is_told_after_the_right_to_hear_it_was_lost()
     assert await in_thread(Order.objects.count) == 1
 
 
-async def test_the_socket_of_a_session_ends_with_the_rights_of_its_user_alone():
-    ada = await in_thread(lambda: Account("ada"))
-    async with open_socket(ada.session_ticket) as socket:
-        await socket.frame()
-        await in_thread(LOSSES["revoked"], ada)  # its key is none of the session's
-        assert await socket.is_silent(watch.EVERY_S + 0.2)
-        await in_thread(LOSSES["inactive"], ada)
-        assert await ending(socket) == ("right_lost", 4401)
-
-
 async def test_who_may_trade_no_more_goes_on_listening_and_is_refused_each_order():
-    ada = await in_thread(lambda: Account("ada"))
+    ada = await account_of("ada")
     viewer = await in_thread(lambda: Group.objects.get(name="viewer"))
     async with open_socket("", ada.headers) as socket:
         await socket.send(order_text())
@@ -109,14 +145,14 @@ async def changed(account: Account) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_who_may_read_no_more_is_followed_no_more_and_may_go_on_placing():
-    ada = await in_thread(lambda: Account("ada"))
+async def test_who_may_read_no_more_follows_by_tickets_alone_and_goes_on_placing():
+    ada = await account_of("ada")
     by_header, by_ticket, placing = await ada.follow()
 
     await in_thread(lambda: ApiKey.objects.update(scopes=[Scope.TRADE]))
 
     assert await ending(by_header) == ("right_lost", 4401)
-    assert await ending(by_ticket) == ("right_lost", 4401)
+    assert await by_ticket.is_silent(0.01)
     await placing.send(order_text())
     assert "orderId" in await placing.frame()
     for socket in (by_header, by_ticket, placing):
@@ -124,7 +160,7 @@ async def test_who_may_read_no_more_is_followed_no_more_and_may_go_on_placing():
 
 
 async def test_a_ticket_that_came_first_takes_no_right_from_the_key_it_was_made_for():
-    ada = await in_thread(lambda: Account("ada"))
+    ada = await account_of("ada")
     async with open_socket(ada.ticket) as listening:
         await listening.frame()
         async with open_socket("", ada.headers) as socket:
@@ -133,7 +169,7 @@ async def test_a_ticket_that_came_first_takes_no_right_from_the_key_it_was_made_
 
 
 async def test_a_client_that_reads_nothing_is_closed_within_a_second_too():
-    ada = await in_thread(lambda: Account("ada"))
+    ada = await account_of("ada")
     said: list[dict[str, Any]] = []
     came: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     came.put_nowait({"type": "websocket.connect"})

@@ -5,25 +5,27 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.conf import settings as current
 from django.contrib.auth.models import User
-from django.test import Client
 
-from orders.access.principal import Principal
+from orders.access.keys import find_key
 from orders.access.tickets import ticket_for
 from orders.models import Order
 from orders.threads import in_thread
 
-from .accounts import BOTH, make_text, make_user, socket_headers
+from .accounts import (
+    HOST,
+    OWN,
+    Headers,
+    log_in,
+    make_text,
+    make_user,
+    socket_headers,
+)
 from .clients import Socket, open_socket, order_text
 from .helpers import make_order, make_token
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-Headers = list[tuple[bytes, bytes]]
-
-HOST = (b"host", b"localhost:8000")
-OWN = b"http://localhost:8000"
 OPENS, FOREIGN, REFUSED = "opens", "foreign_origin", "refused before it is accepted"
 # For each Origin what becomes of a socket with a session, and with anything else.
 ORIGINS: dict[str, tuple[list[bytes], str, str]] = {
@@ -61,18 +63,18 @@ def _nobody_is_anonymous(settings):
 
 
 def session_of(user: User) -> Headers:
-    client = Client()
-    client.force_login(user)
-    cookie = client.cookies[current.SESSION_COOKIE_NAME].value
-    return [(b"cookie", f"theme=dark; sessionid={cookie}".encode())]
+    return log_in(user)[1][-1:]
 
 
 def proofs(user: User, order: Order) -> dict[str, tuple[str, Headers]]:
     """Return query and headers of each way to open the stream of an order."""
     query = f"?orderId={order.id}"
-    ticket = ticket_for(order.id, Principal(user.pk, None, frozenset(BOTH), "session"))
+    text = make_text(user)
+    principal = find_key(text)
+    assert principal is not None
+    ticket = ticket_for(order.id, principal)
     return {
-        "key": (query, socket_headers(make_text(user))),
+        "key": (query, socket_headers(text)),
         "ticket": (f"{query}&ticket={ticket}", []),
         "session": (query, session_of(user)),
         "anonymous": (query, []),
@@ -134,7 +136,7 @@ async def test_behind_a_proxy_that_ends_tls_pages_of_this_site_are_https(
 async def browser_of(username: str, *groups: str) -> tuple[User, Headers]:
     """Make a user; return the headers that a page of this site sends for them."""
     user = await in_thread(lambda: make_user(username, *groups))
-    return user, [HOST, (b"origin", OWN), *await in_thread(session_of, user)]
+    return user, (await in_thread(log_in, user))[1]
 
 
 async def test_a_session_places_orders_and_hears_its_own_and_nobody_elses():

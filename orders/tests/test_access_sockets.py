@@ -216,16 +216,22 @@ async def test_a_header_counts_whatever_the_ticket_is():
     assert await refused(good[1], eves) == ("order_not_found", 4404)
 
 
-async def test_a_session_has_tickets_for_as_long_as_its_user_may_read():
-    ada = await in_thread(lambda: make_user("ada", "trader"))
-    order = await in_thread(lambda: make_order(owner=ada))
-    principal = Principal(ada.pk, None, frozenset(BOTH), "session")
-    query = f"?orderId={order.id}&ticket={ticket_for(order.id, principal)}"
-    assert (await first_event(query))["sequence"] == 1
+async def test_who_placed_an_order_follows_it_by_ticket_without_the_scope_read():
+    _, trades = await with_key("ada", [Scope.TRADE])
+    async with open_socket("", trades) as socket:
+        await socket.send(order_text())
+        query = f"?{urlsplit((await socket.frame())['wsUrl']).query}"
 
-    await in_thread(ada.groups.clear)
-    forget_all()
-    assert await refused(query, []) == ("invalid_ticket", 4401)
+    assert (await first_event(query))["sequence"] == 1
+    assert (await first_event(query, trades))["sequence"] == 1
+    plain = query.split("&ticket")[0]
+    assert await refused(plain, trades) == ("missing_scope", 4403)
+    _, others = await with_key("ada", [Scope.TRADE])  # whose ticket it is not
+    assert await refused(query, others) == ("missing_scope", 4403)
+    async with open_socket(query, trades) as socket:
+        await socket.frame()
+        await socket.send(order_text())
+        assert (await socket.frame())["code"] == "unexpected_message"
 
 
 def test_a_ticket_lasts_a_quarter_of_an_hour(monkeypatch):

@@ -8,11 +8,11 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from orders.access import watch
-from orders.access.holders import Holder, read_rights
+from orders.access.holders import _RIGHTS, Holder, name_of_session, read_rights
 from orders.access.keys import make_key, revoke
 from orders.access.principal import Principal, Scope
 from orders.access.tickets import LIFETIME_S
@@ -20,7 +20,7 @@ from orders.hub import current_hub
 from orders.models import Status
 from orders.threads import in_thread
 
-from .accounts import BOTH, make_user
+from .accounts import BOTH, log_in, make_user, session_key
 from .clients import open_socket, order_text
 from .helpers import claim, make_order, make_token, move
 from .listeners import LOSSES, Account, ending
@@ -149,8 +149,10 @@ def test_rights_are_read_of_many_holders_by_one_query(django_assert_num_queries)
     revoke(id=revoked.pk)
     foreign, _ = make_key(root, "test", BOTH)
     users = [ada, root, gone, alone]
+    names = [name_of_session(session_key(log_in(user)[0])) for user in users]
     holders = [
-        *(Holder(user.pk, None) for user in users),
+        *(Holder(user.pk, None, name) for user, name in zip(users, names, strict=True)),
+        *(Holder(ada.pk, None, name) for name in (names[1], "", "x")),
         *(Holder(ada.pk, key.pk) for key in (reads, revoked, late, foreign)),
     ]
 
@@ -159,8 +161,18 @@ def test_rights_are_read_of_many_holders_by_one_query(django_assert_num_queries)
 
     both, read = frozenset(BOTH), frozenset([Scope.READ])
     assert found == {
-        Holder(ada.pk, None): Principal(ada.pk, None, both, "session"),
-        Holder(root.pk, None): Principal(root.pk, None, both, "session"),
+        holders[0]: Principal(ada.pk, None, both, "session", names[0]),
+        holders[1]: Principal(root.pk, None, both, "session", names[1]),
         Holder(ada.pk, reads.pk): Principal(ada.pk, reads.pk, read, "key"),
         Holder(ada.pk, late.pk): Principal(ada.pk, late.pk, read, "key"),
     }
+
+
+@pytest.mark.django_db
+def test_sessions_are_found_by_their_names_with_an_index():
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"EXPLAIN {_RIGHTS}", [[1], [None], ["a" * 32]])
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+
+    assert "orders_session_by_name" in plan, plan

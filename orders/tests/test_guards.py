@@ -37,6 +37,7 @@ HALTED = {
     "order again later. Orders that were accepted before wait until their deadline.",
     "instance": "/api/orders/execute",
     "code": "trading_halted",
+    "retryAfterSeconds": 60,
     "rule": "trading",
     "limit": "active",
     "value": "halted",

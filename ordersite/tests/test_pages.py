@@ -17,7 +17,7 @@ PAGE = "/test-concurrent-orders"
 @pytest.fixture(autouse=True)
 def installation(settings: Settings, tmp_path: Path) -> None:
     settings.VAR_DIR = tmp_path
-    settings.ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", "orders.example"]
+    settings.ALLOWED_HOSTS = ["*"]
     key_file().write_text(KEY)
 
 
@@ -42,7 +42,10 @@ def test_a_browser_of_this_machine_is_given_the_key(peer: str, host: str):
         {"peer": "10.0.0.7"},
         {"peer": ""},
         {"host": "orders.example"},
+        {"host": "10.0.0.7"},
         {"X-Forwarded-For": "10.0.0.7"},
+        {"X-Real-Ip": "10.0.0.7"},
+        {"X-Forwarded-Host": "orders.example"},
         {"Forwarded": "for=10.0.0.7"},
         {"Via": "1.1 proxy"},
     ],
@@ -54,10 +57,32 @@ def test_whoever_may_come_from_elsewhere_is_not(differs: dict[str, str]):
     assert "dex_" not in answer.content.decode()
 
 
-def test_a_site_with_a_database_of_yours_gives_nobody_a_key(settings: Settings):
-    settings.USES_EMBEDDED_POSTGRES = False
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("USES_EMBEDDED_POSTGRES", False),  # a database of yours
+        ("DEVELOPMENT_KEY", False),
+        ("HTTPS_ONLY", True),  # a proxy that ends TLS
+    ],
+)
+def test_a_site_that_is_not_just_started_gives_nobody_a_key(
+    settings: Settings, name: str, value: bool
+):
+    setattr(settings, name, value)
 
-    assert "dex_" not in shown().content.decode()
+    answer = shown()
+
+    assert answer.status_code == 200
+    assert "dex_" not in answer.content.decode()
+
+
+def test_a_host_that_is_not_allowed_is_given_nothing(settings: Settings):
+    settings.ALLOWED_HOSTS = ["orders.example"]
+
+    answer = shown()
+
+    assert answer.status_code == 400
+    assert "dex_" not in answer.content.decode()
 
 
 def test_without_a_key_the_page_is_there_all_the_same():

@@ -12,6 +12,7 @@ from django.core.management import CommandError, call_command
 from pytest_django.fixtures import Settings
 
 from dex.chain import known_chain
+from dex.halting import halt_trading
 from dex.localnet.testing import RunningLocalnet
 from dex.models import Chain, Pool, Token
 from dex.solana.wallet import Wallet
@@ -125,6 +126,26 @@ def test_the_development_key_reads_and_trades_and_survives_until_it_is_revoked(
     assert find_key(development_key()) is not None
     assert find_key(first) is None
     assert stat.S_IMODE(key_file().stat().st_mode) == 0o600
+
+
+def test_a_development_key_that_is_switched_off_is_revoked_and_removed(
+    localnet: RunningLocalnet, settings: Settings
+):
+    prepare(lambda line: None)
+    text = development_key()
+    halt_trading("An order was swapped twice.")
+    settings.DEVELOPMENT_KEY = False
+    assert development_key() == ""
+    forget_all()
+
+    said: list[str] = []
+    prepare(said.append)
+
+    assert find_key(text) is None
+    assert not key_file().exists()
+    assert "development key: revoked and removed" in said
+    # Beside it: a terminal is an operator's, so it hears of a halt and why.
+    assert any("halted: An order was swapped twice." in line for line in said)
 
 
 def test_a_development_key_of_a_database_that_is_gone_is_made_anew(

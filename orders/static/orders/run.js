@@ -5,6 +5,7 @@ import { EventLog, STEPS, isTerminal } from "./verdict.js";
 const EXECUTE = "/api/orders/execute";
 const QUIET_MS = 5_000; // after this long without an event the stored order is looked at
 const WINDOW = 20; // messages under way on the socket that takes orders: a drop wastes no more
+const NO_RIGHT = 4401; // how a socket closes then
 const BACK_OFF_MS = [250, 500, 1_000, 2_000, 4_000];
 
 // The embedded default puts its key into the page; elsewhere a session says who asks.
@@ -20,8 +21,20 @@ function credentials() {
 export async function fetchJson(url, { headers, ...options } = {}) {
   const response = await fetch(url, { ...options, headers: { ...credentials(), ...headers } });
   const body = await response.json().catch(() => ({}));
-  if (!response.ok) throw Object.assign(new Error(body.detail ?? response.statusText), { problem: body });
+  if (!response.ok) {
+    const retryAfterSeconds = Number(response.headers.get("Retry-After")) || undefined;
+    const problem = { status: response.status, retryAfterSeconds, ...body };
+    throw Object.assign(new Error(body.detail ?? response.statusText), { problem });
+  }
   return body;
+}
+
+/** How long an order waits before it is sent again; null when that is to no avail. */
+function pauseMs(failures, { status, retryAfterSeconds }) {
+  if (failures >= BACK_OFF_MS.length) return null;
+  // What the site asks for, and up to a quarter more, so that not all come back at once.
+  if (retryAfterSeconds) return retryAfterSeconds * 1_000 * (1 + Math.random() / 4);
+  return status < 500 ? null : BACK_OFF_MS[failures];
 }
 
 function randomKey() {
@@ -43,7 +56,7 @@ class TestOrder {
     this.received = "";
     this.attempt = 0;
     this.problem = null;
-    this.waitingFor = null; // why it does not move, as the stored order says
+    this.waitingFor = null; // why it does not move, as the site says
     this.log = new EventLog();
     this.lost = null; // unknown until compared with the stored history
     this.startedAt = 0;
@@ -133,14 +146,14 @@ export class Run {
       headers: { "Content-Type": "application/json", "Idempotency-Key": order.key },
       body: JSON.stringify(order.request),
     };
-    for (const wait of [...BACK_OFF_MS, null]) {
+    for (;;) {
       try {
         this.#accepted(order, await fetchJson(EXECUTE, options));
         this.#follow(order);
         return;
       } catch (error) {
-        const status = error.problem?.status ?? 503;
-        if (status < 500 || wait === null) return this.#refused(order, error.problem ?? { detail: error.message });
+        const wait = this.#pause(order, error.problem ?? { status: 503, detail: error.message });
+        if (wait === null) return;
         await new Promise((resolve) => setTimeout(resolve, wait));
       }
     }
@@ -179,14 +192,22 @@ export class Run {
 
   /** Send an order again that the engine could not place just now; its key keeps it one order. */
   #tryAgain(order, problem, again) {
-    const wait = BACK_OFF_MS[order.failures++];
-    if (problem.status < 500 || wait === undefined) return this.#refused(order, problem);
+    const wait = this.#pause(order, problem);
+    if (wait === null) return;
     const socket = this.shared; // a later one sends all that was not accepted anyway
     setTimeout(() => this.shared === socket && again(order), wait);
   }
 
+  /** Return how long an order is to wait, and show why; null when it is refused for good. */
+  #pause(order, problem) {
+    const wait = pauseMs(order.failures++, problem);
+    if (wait === null) this.#refused(order, problem);
+    else this.changed(Object.assign(order, { waitingFor: problem }));
+    return wait;
+  }
+
   #accepted(order, { orderId, wsUrl }) {
-    Object.assign(order, { id: orderId, wsUrl, failures: 0, status: order.reached ? order.status : "accepted" });
+    Object.assign(order, { id: orderId, wsUrl, failures: 0, waitingFor: null, status: order.reached ? order.status : "accepted" });
     order.heardAt = performance.now();
     this.byId.set(orderId, order);
     this.changed(order);
@@ -210,12 +231,19 @@ export class Run {
       order.failures = 0;
       if ("sequence" in frame) this.#arrived(order, frame);
     };
-    socket.onclose = () => {
+    socket.onclose = async ({ code }) => {
       order.socket = null;
       this.changed(order);
       const wait = BACK_OFF_MS[Math.min(order.failures++, BACK_OFF_MS.length - 1)];
+      if (code === NO_RIGHT) await this.#askForTicket(order);
       if (order.isOpen) setTimeout(() => this.#follow(order), wait * (0.5 + Math.random()));
     };
+  }
+
+  /** The ticket in an order's address is too old, or was made for a session that ended. */
+  async #askForTicket(order) {
+    const asked = fetchJson(`/api/orders/${order.id}/ticket`, { method: "POST" });
+    order.wsUrl = (await asked.catch(() => order)).wsUrl;
   }
 
   #arrived(order, event) {

@@ -33,7 +33,7 @@ async function loadPairs() {
   } catch (error) {
     $("pairs").textContent = "unknown";
     if ([401, 403].includes(error.problem?.status)) {
-      showProblem("You need a right to trade.", "Log in to the admin as a user of the group trader, then try again.");
+      showProblem("You need a right to trade.", "Log in to the admin as a user of the group trader who has staff status, then try again.");
       return;
     }
     showProblem("The engine does not answer.", `Start it with “make run”, then try again. (${error.message})`);
@@ -58,10 +58,26 @@ function showPairs(pairs) {
   $("run").disabled = pairs.length === 0;
 }
 
-function showProblem(title, detail) {
+function showProblem(title, detail, { isHalt = false } = {}) {
   $("problem-title").textContent = title;
   $("problem-detail").textContent = detail;
+  $("problem-why").hidden = !isHalt;
+  $("problem-retry").hidden = isHalt;
   $("problem").hidden = false;
+}
+
+const isHalted = (order) => order.isOpen && order.waitingFor?.code === "trading_halted";
+
+/** Say above everything that trading is halted, for as long as orders wait for that. */
+function drawHalt() {
+  const halted = run.orders.filter(isHalted);
+  if (halted.length === 0) {
+    if (!$("problem-why").hidden) $("problem-why").hidden = $("problem").hidden = true;
+    return;
+  }
+  const again = halted.find((order) => order.waitingFor.retryAfterSeconds)?.waitingFor.retryAfterSeconds;
+  const unsent = again ? `Orders that were not accepted are sent again in about ${again} seconds.` : "";
+  showProblem("Trading is halted.", `It goes on when an operator lifts the halt. ${unsent}`, { isHalt: true });
 }
 
 // ---- Placing ---------------------------------------------------------------
@@ -168,7 +184,8 @@ function drawRow(order) {
     if (unhappy && pill.dataset.state === "now") pill.dataset.state = "failed";
   });
   const again = order.attempt > 1 ? `attempt ${order.attempt}` : "";
-  const waits = order.isOpen && order.waitingFor ? `waits · ${reasonOf(order.waitingFor)}` : "";
+  const reason = isHalted(order) ? "trading is halted" : reasonOf(order.waitingFor ?? {});
+  const waits = order.isOpen && reason ? `waits · ${reason}` : "";
   const said = unhappy ? [order.status, reasonOf(order.problem ?? {})] : [again, waits];
   note.textContent = said.filter(Boolean).join(" · ");
   note.classList.toggle("is-bad", unhappy);
@@ -242,6 +259,7 @@ function redraw(order) {
     drawing = false;
     for (const each of touched) if (rows.has(each)) drawRow(each);
     touched.clear();
+    drawHalt();
     drawTotals();
     drawVerdict();
   });
