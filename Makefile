@@ -33,6 +33,9 @@ run: .venv/installed
 	@exec $(BIN)/python -I -S ordersite/child.py --parent $$PPID --signal 15 -- \
 		$(BIN)/python manage.py up
 
+# The tests start some hundred processes, none of which should compile all modules anew.
+test prove: export PYTHONDONTWRITEBYTECODE :=
+
 test: .venv/installed-dev
 	@exec $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
