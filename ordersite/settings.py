@@ -61,6 +61,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "ordersite.headers.headers_middleware",
     "orders.answers.request_id_middleware",
+    "orders.access.middleware.limits_middleware",
     "django.middleware.security.SecurityMiddleware",
     "ordersite.static.StaticFilesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

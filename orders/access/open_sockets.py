@@ -92,6 +92,11 @@ class Places:
             limit = settings.SOCKETS_PER_KEY
             self._take(f"key:{key_id}", limit, "of one key", "SOCKETS_PER_KEY", address)
 
+    def refuse(self, address: str) -> None:
+        """Count a socket that is only open to be told why it may not stay."""
+        self._taken.append(_refused(address))
+        self._sockets.opened(_refused(address))
+
     def give_back(self) -> None:
         while self._taken:
             self._sockets.closed(self._taken.pop())
@@ -106,8 +111,7 @@ class Places:
             self._taken.append(name)
             return
         self._sockets.closed(name)
-        self._taken.append(_refused(address))
-        self._sockets.opened(_refused(address))
+        self.refuse(address)
         raise too_many_sockets(limit, whose, setting)
 
 

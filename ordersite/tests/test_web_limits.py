@@ -195,7 +195,7 @@ def test_an_order_of_exactly_the_limit_is_placed(web):
     with wires_to(web, 1) as (wire,):
         opened(wire).send(client_frame(TEXT, order_text().ljust(LIMIT).encode()))
 
-        assert set(wire.event()) == {"orderId", "wsUrl"}
+        assert set(wire.event()) == {"orderId", "wsUrl", "requestId"}
 
 
 def test_nothing_is_ever_inflated(web):
