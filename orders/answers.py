@@ -57,6 +57,7 @@ def refused(request: HttpRequest, problem: Problem) -> HttpResponse:
             content_type="text/plain; charset=utf-8",
             headers=problem.headers,
         )
+    response.headers["Content-Length"] = str(len(response.content))
     response._has_been_logged = True  # else a flood would be one of log lines, too
     return cast(HttpResponse, response)
 
