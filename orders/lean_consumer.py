@@ -61,10 +61,11 @@ class LeanConsumer(AsyncWebsocketConsumer):
         except Problem as problem:
             refusal = problem.with_traceback(None)
         if not may_connect(self.scope):
-            logger.warning(
-                "a socket from a foreign origin or host was refused",
-                extra={"request_id": self.request_id},
-            )
+            if counted is not None:  # else a flood would be one of log lines, too
+                logger.warning(
+                    "a socket from a foreign origin or host was refused",
+                    extra={"request_id": self.request_id},
+                )
             await self.close()
             return None
         if self._places.is_flooded(self._address):

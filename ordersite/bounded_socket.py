@@ -92,9 +92,9 @@ class BoundedSocket(Paced, WebSocketProtocol):  # type: ignore[misc]
     ) -> None:
         """Say why no socket is opened, without what the client itself has sent."""
         path = getattr(self, "http_request_path", "/")
-        self.sendData(
-            raw_answer(self._problem_of(code), path, dict(responseHeaders or ()))
-        )
+        name = getattr(self, "http_headers", {}).get("x-request-id", "")
+        problem = self._problem_of(code)
+        self.sendData(raw_answer(problem, path, name, dict(responseHeaders or ())))
 
     def _problem_of(self, code: int) -> Problem:
         if code == 403:

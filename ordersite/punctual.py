@@ -19,6 +19,7 @@ from twisted.web.http import HTTPChannel
 
 from orders.answers import bad_request
 from orders.problems import Problem, headers_too_large, request_timeout
+from orders.request_ids import request_id_of
 
 from .raw_answers import raw_answer
 
@@ -96,16 +97,20 @@ class PunctualChannel(HTTPChannel):
         if not self._is_begun:  # nobody asked anything
             self._end()
             return
-        logger.warning("a request did not arrive within its time and was cut off")
-        self._refuse(request_timeout())
+        name = request_id_of("")
+        logger.warning(
+            "a request did not arrive within its time and was cut off",
+            extra={"request_id": name},
+        )
+        self._refuse(request_timeout(), name)
 
-    def _refuse(self, problem: Problem) -> None:
+    def _refuse(self, problem: Problem, request_id: str = "") -> None:
         """Say why, and hear nothing more; who still sends finds the answer for a moment."""
         if self._is_refused:
             return
         self._is_refused = True
         path = getattr(self, "_path", b"/").partition(b"?")[0]
-        self.transport.write(raw_answer(problem, path.decode("latin1")))
+        self.transport.write(raw_answer(problem, path.decode("latin1"), request_id))
         self._stop("_arrival")
         self._arrival = _later(LINGER_S, self._end)
 

@@ -18,10 +18,13 @@ from .headers import OF_DATA, OF_EVERY_ANSWER, strict_transport
 
 
 def raw_answer(
-    problem: Problem, path: str, further: Mapping[str, str] | None = None
+    problem: Problem,
+    path: str,
+    request_id: str = "",
+    further: Mapping[str, str] | None = None,
 ) -> bytes:
     """Return a whole answer, after which the connection is closed."""
-    headers, body = parts_of(problem, path)
+    headers, body = parts_of(problem, path, request_id)
     headers |= {"Connection": "close", **(further or {})}
     lines = [
         f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}",

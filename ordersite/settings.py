@@ -109,7 +109,6 @@ CSRF_TRUSTED_ORIGINS = env.urls(
     "CSRF_TRUSTED_ORIGINS", schemes=("http", "https"), default=[]
 )
 X_FRAME_OPTIONS = "DENY"
-SECURE_REFERRER_POLICY = "same-origin"
 
 DATABASE_URL = env.url("DATABASE_URL", "PG_CONN", schemes=("postgres", "postgresql"))
 REDIS_URL = env.url(
