@@ -139,7 +139,7 @@ def flooded() -> Problem:
         f"{REFUSED_AT_ONCE} sockets of your address are being refused at this moment. Open "
         "one after the other, and wait longer each time.",
         headers={"Retry-After": "1"},
-        members={"limit": REFUSED_AT_ONCE},
+        members={"limit": REFUSED_AT_ONCE, "retryAfterSeconds": 1},
     )
 
 
@@ -151,7 +151,7 @@ def too_many_connections(limit: int) -> Problem:
         f"The limit is {limit} open connections of one address. Close some, or send more "
         "over each; the operator can raise CONNECTIONS_PER_ADDRESS.",
         headers={"Retry-After": "1"},
-        members={"limit": limit},
+        members={"limit": limit, "retryAfterSeconds": 1},
     )
 
 
