@@ -27,7 +27,8 @@ logger = logging.getLogger(__name__)
 
 # One script call holds up every other client of Redis for as long as it runs.
 MAX_BATCH = 500
-MAX_REQUEST_ID = 64  # characters; longer ones are cut for the log
+# Characters: 64, and for a message of a socket its number. Longer ones are cut for the log.
+MAX_REQUEST_ID = 80
 
 # KEYS: queue, intermediate queue, worker. ARGV: how many to take, what job keys begin with,
 # and how many jobs are done; their ids; then ids that are in the intermediate queue already.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable
-from random import getrandbits
 from typing import Any, cast
 
 from django.conf import settings
@@ -17,29 +16,21 @@ from rest_framework.response import Response
 from dex import log_context
 
 from .problems import MEDIA_TYPE, Problem, as_problem, internal_error, not_found
+from .request_ids import HEADER, request_id_of
 
 logger = logging.getLogger(__name__)
 
-HEADER = "X-Request-ID"
-_OWN_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # Also what was meant to be an address of the API: a program reads the answer.
 _OF_API = re.compile(r"/+api(/|$)", re.IGNORECASE)
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
-def _new_request_id() -> str:
-    # It is no secret. uuid4() would ask the kernel, and let go of the interpreter's lock
-    # for that, for which the thread would then have to wait again.
-    return f"{getrandbits(128):032x}"
-
-
 def request_id_middleware(get_response: GetResponse) -> GetResponse:
     """Name each request, so that an answer can be found in the log; keep a caller's name."""
 
     def answer(request: HttpRequest) -> HttpResponse:
-        given = request.headers.get(HEADER, "")
-        request_id = given if _OWN_REQUEST_ID.fullmatch(given) else _new_request_id()
+        request_id = request_id_of(request.headers.get(HEADER, ""))
         request.META["REQUEST_ID"] = request_id
         log_context.answering(request_id)
         try:
@@ -52,6 +43,23 @@ def request_id_middleware(get_response: GetResponse) -> GetResponse:
         return response
 
     return answer
+
+
+def refused(request: HttpRequest, problem: Problem) -> HttpResponse:
+    """Answer a request that no view sees: below /api a problem, elsewhere its sentence."""
+    response: Any
+    if _OF_API.match(request.path):
+        response = _problem_response(request, problem)
+    else:
+        response = HttpResponse(
+            f"{problem.detail}\n",
+            status=problem.status,
+            content_type="text/plain; charset=utf-8",
+            headers=problem.headers,
+        )
+    response.headers["Content-Length"] = str(len(response.content))
+    response._has_been_logged = True  # else a flood would be one of log lines, too
+    return cast(HttpResponse, response)
 
 
 def _without_traceback(request: HttpRequest, response: HttpResponse) -> HttpResponse:
@@ -129,7 +137,10 @@ def _answer(
 
 def _problem_response(request: HttpRequest, problem: Problem) -> HttpResponse:
     return JsonResponse(
-        _body(problem, request), status=problem.status, content_type=MEDIA_TYPE
+        _body(problem, request),
+        status=problem.status,
+        content_type=MEDIA_TYPE,
+        headers=problem.headers,
     )
 
 

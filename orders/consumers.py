@@ -4,30 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
 
-from .access.limits import admit_socket, client_of
+from .access.limits import Counted, admit_socket, client_of
 from .access.principal import Scope, authentication_required, right_lost
-from .access.sockets import chosen_subprotocol, opener_of
+from .access.sockets import opener_of
 from .access.tickets import ticket_for
 from .access.watch import Right
 from .close_codes import CLOSE_DONE, CLOSE_PROBLEM, CLOSE_STALLED
 from .feed import Feed
 from .hub import current_hub
 from .lean_consumer import LeanConsumer
-from .origins import EXECUTE_PATH, is_secure, may_connect, socket_host, ws_url
+from .origins import EXECUTE_PATH, is_secure, socket_host, ws_url
 from .parsers import check_size
 from .patience import Patience
 from .placing import Placement
 from .problems import Problem, not_found, too_many_orders
-from .socket_intake import problem_of
+from .socket_intake import Message, problem_of
 from .socket_query import is_over, wanted
-
-logger = logging.getLogger(__name__)
 
 # Our own server cuts off a client that does not read; others may only let it wait.
 SERVER_GRACE_S = 1.0
@@ -51,7 +48,9 @@ class OrderConsumer(LeanConsumer):
         self._is_dismissed = False
         self._sender: asyncio.Task[None] | None = None
         # Only a socket that sends something has these.
-        self._answers: asyncio.Queue[Answer] | None = None
+        self._messages = 0
+        # Each with the name of its message in the logs.
+        self._answers: asyncio.Queue[tuple[str, Answer]] | None = None
         self._answering: asyncio.Task[None] | None = None
         self._unanswered = 0  # orders among them
         self._patience = Patience(settings.SOCKET_STALL_S + SERVER_GRACE_S)
@@ -64,19 +63,12 @@ class OrderConsumer(LeanConsumer):
                 self._right.leave(self)
 
     async def connect(self) -> None:
-        if not may_connect(self.scope):
-            logger.warning("a socket from a foreign origin or host was refused")
-            await self.close()
+        if (counted := await self._enter()) is None:
             return
-        if self._places.is_flooded(self._address):
-            await self.close()
-            return
-        # Accepted before it is checked: a close code reaches only an open socket.
-        await self.accept(subprotocol=chosen_subprotocol(self.scope))
         try:
-            await self._start()
+            await self._start(counted)
         except Exception as error:
-            await self._refuse(problem_of(error))
+            await self._refuse(problem_of(error, self.request_id))
 
     async def receive(
         self, text_data: str | None = None, bytes_data: bytes | None = None
@@ -86,9 +78,11 @@ class OrderConsumer(LeanConsumer):
         if self._answers is None:
             self._answers = asyncio.Queue(UNANSWERED)
             self._answering = asyncio.create_task(self._answer_in_turn(self._answers))
-        await self._answers.put(self._asked(text_data))
+        self._messages += 1
+        name = f"{self.request_id}.{self._messages}"
+        await self._answers.put((name, self._asked(text_data, name)))
 
-    def _asked(self, text: str | None) -> Answer:
+    def _asked(self, text: str | None, request_id: str) -> Answer:
         if self._watches:
             return unexpected_message()
         principal = self._right.principal if self._right else None
@@ -105,28 +99,30 @@ class OrderConsumer(LeanConsumer):
             return too_many_orders(settings.SOCKET_ORDERS)
         self._unanswered += 1
         client = client_of(principal, self._address)
-        return self._hub.placements.ask(client, principal.owner_id, text)
+        return self._hub.placements.ask(
+            Message(client, principal.owner_id, text, request_id)
+        )
 
     def _has_enough(self) -> bool:
         """Say whether the socket has as many open orders as it may have."""
         followed = len(self._feed.cursors) + self._unanswered
         return 0 < settings.SOCKET_ORDERS <= followed
 
-    async def _answer_in_turn(self, answers: asyncio.Queue[Answer]) -> None:
+    async def _answer_in_turn(self, answers: asyncio.Queue[tuple[str, Answer]]) -> None:
         while True:
-            answer = await answers.get()
+            name, answer = await answers.get()
             try:
                 result = await answer if isinstance(answer, asyncio.Future) else answer
                 if isinstance(result, Placement):
-                    await self._accept(result)
+                    await self._accept(result, name)
             except Exception as error:
-                result = problem_of(error)
+                result = problem_of(error, name)
             if isinstance(answer, asyncio.Future):
                 self._unanswered -= 1
             if isinstance(result, Problem):
-                await self._feed.reply(self._error_text(result))
+                await self._feed.reply(self._error_text(result, name))
 
-    async def _start(self) -> None:
+    async def _start(self, counted: Counted) -> None:
         self._places.take_of_address(self._address)
         order_id, after, ticket = wanted(self.scope["query_string"])
         self._watches = order_id is not None
@@ -135,7 +131,8 @@ class OrderConsumer(LeanConsumer):
             principal.require(Scope.READ if self._watches else Scope.TRADE)
         self._needs_read = self._watches and not has_ticket
         self._places.take_of_key(principal.key_id, self._address)
-        await admit_socket(client_of(principal, self._address))
+        if (client := client_of(principal, self._address)) != counted.who:
+            await admit_socket(client)
         # A ticket proves that its order is there, and whose it is.
         if order_id is not None and not (has_ticket and after == 0):
             standing = await self._hub.standings.read(principal.owner_id, order_id)
@@ -174,7 +171,7 @@ class OrderConsumer(LeanConsumer):
             if task is not None:
                 task.cancel()
 
-    async def _accept(self, placement: Placement) -> None:
+    async def _accept(self, placement: Placement, request_id: str) -> None:
         assert self._right is not None  # it placed the order
         principal = self._right.principal
         address = ws_url(
@@ -183,7 +180,11 @@ class OrderConsumer(LeanConsumer):
             secure=is_secure(self.scope),
             ticket=ticket_for(placement.order_id, principal) if principal else "",
         )
-        accepted = {"orderId": str(placement.order_id), "wsUrl": address}
+        accepted = {
+            "orderId": str(placement.order_id),
+            "wsUrl": address,
+            "requestId": request_id,
+        }
         await self._feed.reply(json.dumps(accepted))
         self._hub.subscribe(self._feed, placement.order_id, after=0)
 
@@ -221,10 +222,8 @@ class NowhereConsumer(LeanConsumer):
     """Says that nothing is at this path, as a GET there would."""
 
     async def connect(self) -> None:
-        if self._places.is_flooded(self._address):
-            await self.close()
+        if await self._enter() is None:
             return
-        await self.accept()
         try:
             self._places.take_of_address(self._address)
         except Problem as problem:

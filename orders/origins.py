@@ -11,6 +11,8 @@ from uuid import UUID
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
+from .problems import Problem
+
 EXECUTE_PATH = "/api/orders/execute"
 _PORTS = {"http": "80", "https": "443"}
 
@@ -33,6 +35,17 @@ def may_connect(scope: Mapping[str, Any]) -> bool:
         not origins
         or origins[0] in settings.CSRF_TRUSTED_ORIGINS
         or _is_same(origins[0], host)
+    )
+
+
+def foreign_page() -> Problem:
+    """The problem of a handshake that comes from neither this site nor a program."""
+    return Problem(
+        403,
+        "foreign_origin",
+        "A socket opens from pages of this site alone: its Origin must be the site's own "
+        "or one of CSRF_TRUSTED_ORIGINS, and its Host one of ALLOWED_HOSTS. Programs send "
+        "no Origin.",
     )
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -73,12 +73,16 @@ class OrderRequest:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """An order as somebody asks for it: with one key, or one predecessor, at most once."""
+    """An order as somebody asks for it: with one key, or one predecessor, at most once.
+
+    `request_id` names the request that asks in the logs.
+    """
 
     request: OrderRequest
     owner_id: int
     idempotency_key: str | None = None
     retry_of: Order | None = None
+    request_id: str = field(default_factory=log_context.request_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +176,7 @@ def _columns(submission: Submission, guards: Guards) -> dict[str, Any]:
     request, retry_of = submission.request, submission.retry_of
     return {
         "id": uuid4(),
-        "request_id": log_context.request_id(),
+        "request_id": submission.request_id,
         "owner_id": submission.owner_id,
         "idempotency_key": submission.idempotency_key,
         "client_order_id": request.client_order_id,

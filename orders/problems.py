@@ -130,6 +130,26 @@ def too_many_frames(limit: int) -> Problem:
     )
 
 
+def request_timeout() -> Problem:
+    """The problem of a request that comes too slowly."""
+    return Problem(
+        408,
+        "request_timeout",
+        "The request did not arrive as a whole in time. Send it faster, over a new "
+        "connection; the operator can raise REQUEST_ARRIVAL_S.",
+    )
+
+
+def headers_too_large() -> Problem:
+    """The problem of a request that says too much before its body."""
+    return Problem(
+        431,
+        "headers_too_large",
+        "The request line and the headers may have 16 KiB together, in 500 headers at "
+        "most. Send less.",
+    )
+
+
 def internal_error() -> Problem:
     return Problem(
         500,

@@ -47,6 +47,8 @@ class Recent(Generic[K, V]):
             if len(self._kept) >= MOST:
                 self._kept.clear()
             self._kept[key] = (now, found)
+        else:
+            self._kept.pop(key, None)
         return found
 
     def peek(self, key: K) -> V | None:
@@ -61,6 +63,11 @@ class Recent(Generic[K, V]):
         if kept is None or time.monotonic() - kept[0] >= keep_s:
             return None
         return kept[1]
+
+    def last(self, key: K) -> V | None:
+        """Return what was found last, however long ago: a hint, and no more."""
+        kept = self._kept.get(key)
+        return kept[1] if kept else None
 
     def forget(self) -> None:
         self._kept.clear()

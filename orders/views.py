@@ -22,7 +22,6 @@ from dex.types import VenueAnswer
 
 from . import schema
 from .access.authentication import acting_for
-from .access.limits import limit_headers
 from .access.principal import Scope
 from .access.tickets import expires_at, ticket_for
 from .fields import is_client_order_id
@@ -56,14 +55,6 @@ class ApiView(APIView):
     # Without OPTIONS, whose answer by the framework would tell of bodies that nothing here
     # takes.
     http_method_names = ["get", "head", "post"]  # noqa: RUF012 (as Django declares it)
-
-    def finalize_response(
-        self, request: Request, response: Response, *args: Any, **kwargs: Any
-    ) -> Response:
-        answer = super().finalize_response(request, response, *args, **kwargs)
-        for name, value in limit_headers(request).items():
-            answer.headers.setdefault(name, value)
-        return answer
 
     def http_method_not_allowed(
         self, request: HttpRequest, *args: Any, **kwargs: Any

@@ -13,7 +13,11 @@ from typing import Any
 from daphne.http_protocol import WebRequest
 from django.conf import settings
 
+from orders.answers import bad_request
+from orders.problems import internal_error
+
 from .paced import Paced
+from .raw_answers import parts_of
 
 # A client that is still sending finds its answer only if the connection is not reset.
 LINGER_S = 5.0
@@ -104,6 +108,19 @@ class BoundedRequest(Paced, WebRequest):  # type: ignore[misc]
             self.abort()
         else:
             super().handle_exception(exception)
+
+    def basic_error(self, status: int, status_text: bytes, body: str) -> None:
+        """Called for what daphne answers by itself: a bad request, or a failure."""
+        problem = bad_request(f"{body}.") if status == 400 else internal_error()
+        given = self.requestHeaders.getRawHeaders(b"x-request-id", [b""])[0]
+        headers, text = parts_of(
+            problem, self.path.decode("latin1"), given.decode("latin1")
+        )
+        named = [(name.encode(), value.encode()) for name, value in headers.items()]
+        self.handle_reply(
+            {"type": "http.response.start", "status": problem.status, "headers": named}
+        )
+        self.handle_reply({"type": "http.response.body", "body": text})
 
     def abort(self) -> None:
         if self.channel is not None:

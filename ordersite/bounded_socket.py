@@ -20,11 +20,15 @@ from typing import Any
 from daphne.ws_protocol import WebSocketProtocol
 from django.conf import settings
 
+from orders.access.open_sockets import flooded
+from orders.answers import bad_request
 from orders.close_codes import CLOSE_TOO_BIG, CLOSE_TOO_MANY
+from orders.origins import foreign_page
 from orders.parsers import body_too_large
-from orders.problems import Problem, too_many_frames
+from orders.problems import Problem, internal_error, too_many_frames
 
 from .paced import Paced
+from .raw_answers import raw_answer
 
 MESSAGES_WAITING = 8  # of one client, before nothing more is read from it
 LOOK_AGAIN_S = 0.02  # for room among them
@@ -37,6 +41,7 @@ LINGER_S = 1.0
 class BoundedSocket(Paced, WebSocketProtocol):  # type: ignore[misc]
     """A WebSocket whose frames wait for room in its connection."""
 
+    refused_with: int | None = None  # the close code of one that was not accepted
     _looks_again = False
     _is_refused = False
     _frames_until = 0.0  # when all frames that came would have been due
@@ -73,6 +78,33 @@ class BoundedSocket(Paced, WebSocketProtocol):  # type: ignore[misc]
             self.sendCloseFrame(code=code, isReply=False)
         self.data = b""  # what came with it
         asyncio.get_running_loop().call_later(LINGER_S, self.dropConnection)
+
+    def failHandshake(
+        self, reason: str, code: int = 400, responseHeaders: Any = None
+    ) -> None:
+        # An Origin that is no address is that of no page of ours.
+        if reason.startswith("HTTP Origin header"):
+            code = 403
+        super().failHandshake(reason, code, responseHeaders)
+
+    def sendHttpErrorResponse(
+        self, code: int, reason: str, responseHeaders: Any = None
+    ) -> None:
+        """Say why no socket is opened, without what the client itself has sent."""
+        path = getattr(self, "http_request_path", "/")
+        name = getattr(self, "http_headers", {}).get("x-request-id", "")
+        problem = self._problem_of(code)
+        self.sendData(raw_answer(problem, path, name, dict(responseHeaders or ())))
+
+    def _problem_of(self, code: int) -> Problem:
+        if code == 403:
+            is_flood = self.refused_with == CLOSE_TOO_MANY
+            return flooded() if is_flood else foreign_page()
+        if code < 500:
+            return bad_request(
+                "This is no handshake of a WebSocket: use a client that speaks RFC 6455."
+            )
+        return internal_error()
 
     def connectionMade(self) -> None:
         super().connectionMade()

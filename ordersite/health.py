@@ -1,7 +1,7 @@
 """Is this process alive, and is everything that it needs there.
 
 `/healthz` answers as long as the process does. `/readyz` asks each thing by name, all at
-once, and answers 503 when orders cannot go on without one that fails or takes too long.
+once and once a second at most, and answers 503 when orders cannot go on without one that fails or takes too long.
 What they can do without is named with `ok: false`, and the site is `degraded`: Redis, the
 audit, and all RPC endpoints but one, unless one of them serves another chain. Their
 figures are those of this web process; the engine's own connections may fare otherwise.
@@ -33,11 +33,14 @@ from dex.models import AuditRun
 from execution.audit.findings import TABLES, WALLET
 from orders.models import STILL_OPEN, Order
 
+from .lately import Lately
+
 logger = logging.getLogger(__name__)
 
 READY, DEGRADED, NOT_READY = "ready", "degraded", "not_ready"
 TIMEOUT_S = 3.0
 HALTED = "trading is halted: the admin and `manage.py trading status` say why"
+FRESH_S = 1.0  # whoever asks again within this is told the same
 # A dead keeper shows when several of its rounds are missing. The wallet's part runs every
 # minute, and waits while no endpoint answers.
 AUDIT_STALE_S = {TABLES: 60, WALLET: 180}
@@ -67,7 +70,7 @@ def healthz(request: HttpRequest) -> JsonResponse:
 @csrf_exempt  # else a POST is refused for its cookie instead of its method
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    results = run_checks(CHECKS, TIMEOUT_S)
+    results = RESULTS.found()
     status = _status(results.values())
     return JsonResponse(
         {
@@ -225,3 +228,5 @@ CHECKS: dict[str, Callable[[], dict[str, Result]]] = {
     "orders in review": check_review,
     "audit": check_audit,
 }
+
+RESULTS = Lately(lambda: run_checks(CHECKS, TIMEOUT_S), FRESH_S, TIMEOUT_S)

@@ -9,6 +9,17 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from orders.access.addresses import UNKNOWN, address_of_request
+
+
+def address_of(request: HttpRequest) -> str | None:
+    """django-axes' AXES_CLIENT_IP_CALLABLE: the address that trusted proxies saw.
+
+    Of an IPv6 network its first address, for axes stores addresses alone.
+    """
+    address = address_of_request(request.META).partition("/")[0]
+    return None if address == UNKNOWN else address
+
 
 def locked_out(
     request: HttpRequest, response: HttpResponse, credentials: Any

@@ -9,6 +9,9 @@ Twisted keeps what it is to write until the event loop says that the connection 
 more: a round of the loop, and two calls that tell the kernel what to watch. Here what is
 written during one round goes out by one call at its end, headers with their body, the
 last event with the close frame; the loop watches only what the kernel did not take.
+
+An address has CONNECTIONS_PER_ADDRESS at most, over all processes. Behind trusted proxies
+all connections are theirs, so none are counted.
 """
 
 from __future__ import annotations
@@ -18,7 +21,12 @@ import select
 import time
 from typing import Any
 
+from django.conf import settings
 from twisted.internet.tcp import Port, Server
+
+from orders.access.addresses import client_address
+from orders.access.open_sockets import Places, too_many_connections
+from orders.problems import Problem
 
 from .tally import Tally
 
@@ -39,8 +47,24 @@ class PromptConnection(Server):
     _host: Any = None
 
     tally: Tally | None = None  # in which it counts
+    places: Places | None = None  # of its address
+    refusal: Problem | None = None  # why it may not stay
+
+    def take_place(self, host: str) -> None:
+        """Count among the connections of an address; be refused if they are too many."""
+        address = client_address(host, "")
+        self.places = Places()
+        if self.places.take_of_connections(address):
+            return
+        if self.places.is_flooded(address):
+            self.abortConnection()  # type: ignore[no-untyped-call]
+            return
+        self.places.refuse(address)
+        self.refusal = too_many_connections(settings.CONNECTIONS_PER_ADDRESS)
 
     def connectionLost(self, reason: Any) -> None:
+        if self.places is not None:
+            self.places.give_back()
         if self.tally is not None:
             self.tally.closed()
             self.tally = None
@@ -85,6 +109,9 @@ class SharedPort(Port):
         connection: PromptConnection = make(*arguments)
         connection.tally = self.tally
         self.tally.opened()
+        if not settings.TRUSTED_PROXIES:
+            host, *_ = arguments[2]
+            connection.take_place(host)
         return connection
 
     def doRead(self) -> None:

@@ -2,7 +2,8 @@
 
 Twisted closes a connection on which nothing comes for a minute. So a byte now and then
 would hold one for hours, and so would answers that nobody reads. Here a request arrives
-as a whole within REQUEST_ARRIVAL_S, and answers are read within SOCKET_STALL_S.
+as a whole within REQUEST_ARRIVAL_S, the first one counted from the connection, and answers
+are read within SOCKET_STALL_S.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ from django.conf import settings
 from twisted.internet.protocol import connectionDone
 from twisted.web.http import HTTPChannel
 
+from orders.answers import bad_request
+from orders.problems import Problem, headers_too_large, request_timeout
+from orders.request_ids import request_id_of
+
+from .raw_answers import raw_answer
+
 logger = logging.getLogger(__name__)
 
-TOO_LATE = (
-    b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-)
 # For the answer to get out.
 LINGER_S = 1.0
 
@@ -31,8 +35,21 @@ class PunctualChannel(HTTPChannel):
     transport: Any
     _arrival: asyncio.TimerHandle | None = None
     _reading: asyncio.TimerHandle | None = None
+    _is_begun = False  # some of a request has come
+    _is_refused = False
+
+    def connectionMade(self) -> None:
+        super().connectionMade()  # type: ignore[no-untyped-call]
+        refusal = getattr(self.transport, "refusal", None)
+        if refusal is not None:
+            self._refuse(refusal)
+        elif settings.REQUEST_ARRIVAL_S:
+            self._arrival = _later(settings.REQUEST_ARRIVAL_S, self._too_slow)
 
     def dataReceived(self, data: bytes) -> None:
+        if self._is_refused:
+            return
+        self._is_begun = True
         super().dataReceived(data)  # type: ignore[no-untyped-call]
         # What is still to come of a request; a whole one is handled as soon as it is there.
         if self._handlingRequest:
@@ -56,10 +73,49 @@ class PunctualChannel(HTTPChannel):
         self._stop("_reading")
         super().connectionLost(reason)  # type: ignore[no-untyped-call]
 
+    def lineReceived(self, line: bytes) -> None:
+        if not self._is_refused:
+            super().lineReceived(line)  # type: ignore[no-untyped-call]
+
+    def rawDataReceived(self, data: bytes) -> None:
+        if not self._is_refused:
+            super().rawDataReceived(data)
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        self._refuse(headers_too_large())
+
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        """Called by Twisted for what is no request."""
+        says_too_much = (
+            self._receivedHeaderSize > self.totalHeadersSize
+            or self._receivedHeaderCount > self.maxHeaders
+        )
+        self._refuse(headers_too_large() if says_too_much else bad_request())
+
     def _too_slow(self) -> None:
-        logger.warning("a request did not arrive within its time and was cut off")
-        self.transport.write(TOO_LATE)
-        self.transport.loseConnection()
+        self._arrival = None
+        if not self._is_begun:  # nobody asked anything
+            self._end()
+            return
+        name = request_id_of("")
+        logger.warning(
+            "a request did not arrive within its time and was cut off",
+            extra={"request_id": name},
+        )
+        self._refuse(request_timeout(), name)
+
+    def _refuse(self, problem: Problem, request_id: str = "") -> None:
+        """Say why, and hear nothing more; who still sends finds the answer for a moment."""
+        if self._is_refused:
+            return
+        self._is_refused = True
+        path = getattr(self, "_path", b"/").partition(b"?")[0]
+        self.transport.write(raw_answer(problem, path.decode("latin1"), request_id))
+        self._stop("_arrival")
+        self._arrival = _later(LINGER_S, self._end)
+
+    def _end(self) -> None:
+        self.loseConnection()  # type: ignore[no-untyped-call]
         self._arrival = _later(LINGER_S, self.transport.abortConnection)
 
     def _unread(self) -> None:

@@ -61,6 +61,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "ordersite.headers.headers_middleware",
     "orders.answers.request_id_middleware",
+    "orders.access.middleware.limits_middleware",
     "django.middleware.security.SecurityMiddleware",
     "ordersite.static.StaticFilesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -169,6 +170,7 @@ AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
+AXES_CLIENT_IP_CALLABLE = "ordersite.login.address_of"
 AXES_LOCKOUT_CALLABLE = "ordersite.login.locked_out"
 AXES_SENSITIVE_PARAMETERS = ["username"]  # a password was typed there before
 AXES_VERBOSE = False
@@ -206,6 +208,10 @@ RATE_LIMIT_FAILURES = env.integer("RATE_LIMIT_FAILURES", default=60, **_limit)
 TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", default=0, least=0, most=10)
 SOCKETS_PER_KEY = env.integer("SOCKETS_PER_KEY", default=1_000, **_limit)
 SOCKETS_PER_ADDRESS = env.integer("SOCKETS_PER_ADDRESS", default=2_000, **_limit)
+# Open TCP connections, sockets among them; not counted behind TRUSTED_PROXIES.
+CONNECTIONS_PER_ADDRESS = env.integer(
+    "CONNECTIONS_PER_ADDRESS", default=4_000, **_limit
+)
 # Open orders of one socket that places them.
 SOCKET_ORDERS = env.integer("SOCKET_ORDERS", default=2_000, **_limit)
 SOCKET_FRAMES_PER_S = env.integer("SOCKET_FRAMES_PER_S", default=500, **_limit)

@@ -74,6 +74,8 @@ class WebServer(Server):  # type: ignore[misc]
             await protocol.room()
         elif self._is_stopping and message["type"] == "http.response.start":
             protocol.close_after()
+        elif message["type"] == "websocket.close":
+            protocol.refused_with = message.get("code")
         await super().handle_reply(protocol, message)
 
     def log_action(self, protocol: str, action: str, details: dict[str, Any]) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import pytest
 from django.test import Client
 from rq.job import Job
 
 from dex.halting import halt_trading
+from execution.job_batches import PlainPickles, TakenJob
 from orders import queue as order_queue
 from orders.models import Order, OrderEvent
-from orders.tests.clients import PATH, order_text
+from orders.tests.clients import PATH, open_socket, order_text
 
 from .processes import WORKER, environment_of, running
 
@@ -53,6 +56,35 @@ async def test_the_first_event_and_the_job_name_the_request(queue, stage):
     assert job.description == (
         f"execution.jobs.execute_order('{order.id}', request_id='placed-by-me.2')"
     )
+
+
+async def test_an_order_of_a_socket_has_the_name_of_its_handshake_and_its_number(
+    queue, stage
+):
+    name = "n" * 64
+    async with open_socket("", [(b"x-request-id", name.encode())]) as socket:
+        await socket.send("[]")
+        refused = await socket.frame()
+        await socket.send(order_text())
+        placed, event = await socket.frames(2)
+
+    assert refused["requestId"] == f"{name}.1"
+    assert placed["requestId"] == event["data"]["requestId"] == f"{name}.2"
+    assert await stage.database.run(order_queue.flush, 5)
+    job = Job.fetch(placed["orderId"], queue.connection)
+    assert job.kwargs == {"request_id": f"{name}.2"}
+    taken = TakenJob(job.id.encode(), job.to_dict()["data"])
+    assert taken.order(PlainPickles) == (UUID(placed["orderId"]), f"{name}.2")
+
+
+async def test_a_socket_whose_handshake_has_no_name_gets_one(queue, stage):
+    answers = []
+    for headers in ((), [(b"x-request-id", b"no good\n")]):
+        async with open_socket("?orderId=x", headers) as socket:
+            answers.append((await socket.frame())["requestId"])
+
+    assert answers[0] != answers[1]
+    assert all(len(name) == 32 and name.isalnum() for name in answers)
 
 
 async def test_an_order_of_no_request_has_no_name_of_one(queue, stage):

@@ -73,10 +73,16 @@ def acting_for(request: Request) -> Principal:
 
 def bearer_key(header: str) -> str:
     """Return the key of an Authorization header. Raises the problem `invalid_key`."""
-    scheme, _, key = header.partition(" ")
-    if scheme.lower() != "bearer":
+    key = sent_key(header)
+    if key is None:
         raise invalid_key()
-    return key.strip()
+    return key
+
+
+def sent_key(header: str) -> str | None:
+    """Return what an Authorization header sends as a key, whatever that is worth."""
+    scheme, _, key = header.partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else None
 
 
 def principal_of_header(header: str) -> Principal:

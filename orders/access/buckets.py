@@ -90,6 +90,11 @@ class Bucket:
         self._ahead -= tokens
         return Decision(tokens, self.limit, self._left + self._ahead, 0)
 
+    def found_empty(self) -> Decision | None:
+        """Return the refusal while it is known to be empty, and take nothing."""
+        wait_s = self._empty_until - time.monotonic()
+        return self._refusal(wait_s) if wait_s > 0 else None
+
     def fetch(self, tokens: int, store: Store) -> Decision:
         """Take tokens from where they are kept: one at least, else the bucket is empty."""
         now = time.monotonic()
@@ -164,6 +169,11 @@ class Buckets:
             return bucket.spend(1)
         finally:
             bucket.lock.release()
+
+    def found_empty(self, who: str) -> Decision | None:
+        """Return the refusal while a bucket is known to be empty, and take nothing."""
+        bucket = self._buckets.get(who)
+        return bucket.found_empty() if bucket is not None else None
 
     def _bucket(self, who: str) -> Bucket:
         bucket = self._buckets.get(who)

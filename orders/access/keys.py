@@ -122,7 +122,26 @@ def remembered_key(text: str) -> Principal | None:
     return _by_text.peek(_name(text))
 
 
+def known_key(text: str) -> int | None:
+    """Return the id of a key that counted when this process last looked it up.
+
+    It proves nothing. It says whose limit a request counts against.
+    """
+    principal = _by_text.last(_name(text))
+    return principal.key_id if principal is not None else None
+
+
+def is_live(text: str) -> bool:
+    """Say whether a key was live within a second. One query tells it of all keys.
+
+    For who may not cost a query of their own. Raises database errors.
+    """
+    parts = _KEY.fullmatch(text)
+    return parts is not None and _hash(parts[2]) in _live.get("all", _read_live)
+
+
 _by_text: Recent[bytes, Principal | None] = Recent(KEEP_S)
+_live: Recent[str, frozenset[str]] = Recent()
 
 
 def _name(text: str) -> bytes:
@@ -139,6 +158,13 @@ def _prefix(seed: bytes) -> str:
 
 def _hash(secret: str) -> str:
     return sha256(secret.encode()).hexdigest()
+
+
+def _read_live() -> frozenset[str]:
+    hashes = (
+        ApiKey.objects.filter(LIVE).order_by().values_list("secret_hash", flat=True)
+    )
+    return frozenset({_NO_HASH, *hashes})  # an empty one would not be remembered
 
 
 def _read(text: str) -> Principal | None:

@@ -7,8 +7,10 @@ theirs, and a key that counts is let in however many wrong ones come beside it.
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
+from dataclasses import dataclass
 from functools import cache
-from typing import cast
+from typing import Any, cast
 
 from django.conf import settings
 from rest_framework.permissions import BasePermission
@@ -35,14 +37,38 @@ _SAID = {
 }
 
 
+@dataclass(slots=True)
+class Counted:
+    """Against whom a request was counted, and how the bucket stands that matters most."""
+
+    who: str = ""
+    decision: Decision | None = None
+
+
+def counted_of(meta: MutableMapping[str, Any]) -> Counted:
+    """Return how a request was counted, by what WSGI calls its variables."""
+    counted: Counted = meta.setdefault("dex.counted", Counted())
+    return counted
+
+
+def count_as(meta: MutableMapping[str, Any], counted: Counted) -> None:
+    """Note how a request was counted."""
+    meta["dex.counted"] = counted
+
+
 class WithinLimits(BasePermission):
-    """Counts a request of the API, and one that trades among the orders as well."""
+    """Counts a request of the API for who makes it, and one that trades as an order.
+
+    The gate has counted it already; once more only where it did not know who makes it.
+    """
 
     def has_permission(self, request: Request, view: object) -> bool:
+        counted = counted_of(request.META)
         who = client_of(cast(Principal, request.auth), address_of_request(request.META))
-        _admit(request, REQUESTS, who)
+        if counted.who != who:
+            _admit(counted, REQUESTS, who)
         if getattr(view, "scope", Scope.TRADE) is Scope.TRADE:
-            _admit(request, ORDERS, who)
+            _admit(counted, ORDERS, who)
         return True
 
 
@@ -56,9 +82,9 @@ def client_of(principal: Principal, address: str) -> str:
 
 
 def count_unproved(refusal: Problem, address: str) -> None:
-    """Count what was refused with 401. Raises the problem `rate_limited` in its place."""
-    kind = REQUESTS if refusal.code == "authentication_required" else FAILURES
-    _refuse_above(kind, buckets(kind).take(f"address:{address}"))
+    """Count a proof that was refused. Raises the problem `rate_limited` in its place."""
+    if refusal.code != "authentication_required":
+        _refuse_above(FAILURES, buckets(FAILURES).take(f"address:{address}"))
 
 
 async def admit_socket(who: str) -> None:
@@ -112,18 +138,12 @@ def forget_limits() -> None:
     buckets.cache_clear()
 
 
-def limit_headers(request: Request) -> dict[str, str]:
-    """Return what the answer to a request says of the limit that it came closest to."""
-    headers: dict[str, str] = getattr(request, "limit_headers", {})
-    return headers
-
-
-def _admit(request: Request, kind: str, who: str) -> None:
+def _admit(counted: Counted, kind: str, who: str) -> None:
     decision = buckets(kind).take(who)
     _refuse_above(kind, decision)
     if decision is not None:
         # The last is that of the orders, where there are two.
-        request.limit_headers = decision.headers()  # type: ignore[attr-defined]
+        counted.decision = decision
 
 
 def _refuse_above(kind: str, decision: Decision | None) -> None:

@@ -1,4 +1,4 @@
-"""How many sockets each key and each address has open, in memory that processes share.
+"""How many sockets and connections somebody has open, in memory that processes share.
 
 The web processes of one host accept from one listening socket and count in one table, so
 a limit holds for all of them together, with Redis or without. Each process writes only
@@ -22,8 +22,8 @@ VARIABLE = "WEB_OPEN_SOCKETS"  # "descriptor:place", for a process that shares t
 _COLUMNS = 1 << 14
 _BYTES = 4  # of one count
 BYTES_EACH = _COLUMNS * _BYTES  # of the table, for one process
-# Refused sockets that may still say goodbye at the same time; further ones get no answer
-# but HTTP 403, which needs no socket.
+# Refused sockets of one address that may still be told why at the same time; further ones
+# are answered with HTTP 429, which needs no socket. Refused connections are just closed.
 REFUSED_AT_ONCE = 100
 
 
@@ -70,7 +70,7 @@ class OpenSockets:
 
 
 class Places:
-    """What one socket takes of the limits on open sockets, until it is gone."""
+    """What one socket or connection takes of the limits, until it is gone."""
 
     def __init__(self) -> None:
         self._sockets = open_sockets()
@@ -84,31 +84,40 @@ class Places:
         """Raises the problem `too_many_sockets`."""
         name = f"address:{address}"
         limit = settings.SOCKETS_PER_ADDRESS
-        self._take(name, limit, "of one address", "SOCKETS_PER_ADDRESS", address)
+        if not self._take(name, limit):
+            self.refuse(address)
+            raise too_many_sockets(limit, "of one address", "SOCKETS_PER_ADDRESS")
 
     def take_of_key(self, key_id: int | None, address: str) -> None:
         """Raises the problem `too_many_sockets`. Without a key the address alone counts."""
         if key_id is not None:
             limit = settings.SOCKETS_PER_KEY
-            self._take(f"key:{key_id}", limit, "of one key", "SOCKETS_PER_KEY", address)
+            if not self._take(f"key:{key_id}", limit):
+                self.refuse(address)
+                raise too_many_sockets(limit, "of one key", "SOCKETS_PER_KEY")
+
+    def take_of_connections(self, address: str) -> bool:
+        """Say whether there is place for one more connection, and take it."""
+        return self._take(f"connection:{address}", settings.CONNECTIONS_PER_ADDRESS)
+
+    def refuse(self, address: str) -> None:
+        """Count a socket that is only open to be told why it may not stay."""
+        self._taken.append(_refused(address))
+        self._sockets.opened(_refused(address))
 
     def give_back(self) -> None:
         while self._taken:
             self._sockets.closed(self._taken.pop())
 
-    def _take(
-        self, name: str, limit: int, whose: str, setting: str, address: str
-    ) -> None:
+    def _take(self, name: str, limit: int) -> bool:
         if limit == 0:
-            return
+            return True
         # Counted before it is compared: two that come at once cannot both be the last.
         if self._sockets.opened(name) <= limit:
             self._taken.append(name)
-            return
+            return True
         self._sockets.closed(name)
-        self._taken.append(_refused(address))
-        self._sockets.opened(_refused(address))
-        raise too_many_sockets(limit, whose, setting)
+        return False
 
 
 def too_many_sockets(limit: int, whose: str, setting: str) -> Problem:
@@ -119,6 +128,30 @@ def too_many_sockets(limit: int, whose: str, setting: str) -> Problem:
         f"The limit is {limit} open sockets {whose}. Close some, or place and follow "
         f"many orders over one socket; the operator can raise {setting}.",
         members={"limit": limit},
+    )
+
+
+def flooded() -> Problem:
+    """The problem of a socket beside so many refused ones that it is not even opened."""
+    return Problem(
+        429,
+        "too_many_sockets",
+        f"{REFUSED_AT_ONCE} sockets of your address are being refused at this moment. Open "
+        "one after the other, and wait longer each time.",
+        headers={"Retry-After": "1"},
+        members={"limit": REFUSED_AT_ONCE, "retryAfterSeconds": 1},
+    )
+
+
+def too_many_connections(limit: int) -> Problem:
+    """The problem of an address that has as many connections open as it may."""
+    return Problem(
+        429,
+        "too_many_connections",
+        f"The limit is {limit} open connections of one address. Close some, or send more "
+        "over each; the operator can raise CONNECTIONS_PER_ADDRESS.",
+        headers={"Retry-After": "1"},
+        members={"limit": limit, "retryAfterSeconds": 1},
     )
 
 

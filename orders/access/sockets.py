@@ -15,6 +15,7 @@ from .authentication import (
     bearer_key,
     principal_of_header,
     remembered_anonymous,
+    sent_key,
 )
 from .holders import Holder
 from .keys import remembered_key
@@ -70,6 +71,14 @@ async def _proved(
     if (local := remembered_anonymous()) is not None:
         return Opener(local)
     return Opener(await in_thread(anonymous_principal))
+
+
+def key_of_handshake(scope: Mapping[str, Any]) -> str | None:
+    """Return what a handshake sends as a key, whatever that is worth; None for nothing."""
+    try:
+        return sent_key(_authorization(scope) or "")
+    except Problem:
+        return None
 
 
 def chosen_subprotocol(scope: Mapping[str, Any]) -> str | None:

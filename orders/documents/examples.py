@@ -22,6 +22,7 @@ ORDER = {
 ACCEPTED = {
     "orderId": str(ORDER_ID),
     "wsUrl": f"ws://localhost:8000/api/orders/execute?orderId={ORDER_ID}",
+    "requestId": "0c9b7a.1",
 }
 _DATA: dict[Status, dict[str, Any]] = {
     Status.PENDING: {"requestId": "0c9b7a"},

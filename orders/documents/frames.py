@@ -115,7 +115,11 @@ _CONFIRMED = exact(
 
 DATA: dict[Status, Schema] = {
     Status.PENDING: exact(
-        {}, {"requestId": TEXT | {"description": "X-Request-ID of the POST."}}
+        {},
+        {
+            "requestId": TEXT
+            | {"description": "As the answer has it that accepted the order."}
+        },
     ),
     Status.ROUTING: _ROUTING,
     Status.BUILDING: exact({"route": ref("Quote"), **_QUOTES}, _WAITED),
@@ -165,7 +169,15 @@ def any_event() -> Schema:
 def accepted() -> Schema:
     """The frame that answers an order that is stored."""
     return exact(
-        {"orderId": UUID, "wsUrl": {"type": "string", "format": "uri"}},
+        {
+            "orderId": UUID,
+            "wsUrl": {"type": "string", "format": "uri"},
+            "requestId": TEXT
+            | {
+                "description": "The name of your message in the logs: X-Request-ID of the "
+                "handshake, or a new one, and the number of the message."
+            },
+        },
         title="Accepted",
         description="The order is stored; its events follow on this socket.",
     )

@@ -16,8 +16,12 @@ MESSAGE = (
 )
 BODY = (*MESSAGE, "unsupported_media_type")
 CHAIN = ("rpc_unavailable", "wrong_chain")
-# Of no operation: another method, another address.
-NO_OPERATION = ("method_not_allowed", "not_found")
+# Of no operation: another method, another address, and what the server itself answers,
+# before it is known what is asked for.
+NO_OPERATION = (
+    *("method_not_allowed", "not_found"),
+    *("request_timeout", "headers_too_large", "too_many_connections"),
+)
 # What an order may be denied for: see access/guards.py.
 GUARDS = (
     *("trading_halted", "token_not_allowed", "order_too_large", "slippage_too_large"),

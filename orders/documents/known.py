@@ -20,7 +20,7 @@ from orders.access import guards
 from orders.access.authentication import csrf_failed
 from orders.access.buckets import Decision
 from orders.access.limits import REQUESTS, rate_limited
-from orders.access.open_sockets import too_many_sockets
+from orders.access.open_sockets import too_many_connections, too_many_sockets
 from orders.access.principal import (
     Principal,
     Scope,
@@ -44,11 +44,13 @@ from orders.problems import (
     FieldError,
     Problem,
     as_problem,
+    headers_too_large,
     internal_error,
     invalid,
     method_not_allowed,
     not_found,
     order_not_found,
+    request_timeout,
     too_many_frames,
     too_many_orders,
 )
@@ -96,6 +98,9 @@ def _of_requests() -> list[Problem]:
         _told(NotAcceptable()),
         rate_limited(REQUESTS, Decision(0, 6_000, 0, retry_after_s=1)),
         internal_error(),
+        request_timeout(),
+        headers_too_large(),
+        too_many_connections(4_000),
     ]
 
 

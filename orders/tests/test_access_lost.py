@@ -190,8 +190,7 @@ async def test_a_client_that_reads_nothing_is_closed_within_a_second_too():
     }
     serving = asyncio.create_task(OrderConsumer()(scope, came.get, tell))
     async with asyncio.timeout(5):
-        while not said:
-            await asyncio.sleep(0.01)
+        await changed(ada)
         await in_thread(LOSSES["revoked"], ada)
         lost_at = time.monotonic()
         await closed.wait()

@@ -88,7 +88,7 @@ async def test_the_socket_answers_every_bad_message_and_stays_open():
 
         await socket.send(order_text())
 
-        assert set(await socket.frame()) == {"orderId", "wsUrl"}
+        assert set(await socket.frame()) == {"orderId", "wsUrl", "requestId"}
     assert await in_thread(count_orders) == 1
 
 

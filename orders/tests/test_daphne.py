@@ -87,7 +87,7 @@ def test_two_posts_and_then_a_socket_for_orders_on_one_connection(wire):
     wire.send(text_frame(order_text()))
 
     placed = wire.event()
-    assert set(placed) == {"orderId", "wsUrl"}
+    assert set(placed) == {"orderId", "wsUrl", "requestId"}
     assert wire.event()["orderId"] == placed["orderId"]
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -8,6 +9,9 @@ from django.template.loader import get_template
 from django.test import Client
 from pytest_django.fixtures import Settings
 
+from orders.problems import headers_too_large
+from orders.tests.limits import set_limits
+from ordersite.raw_answers import raw_answer
 from ordersite.template_loader import without_inline
 
 pytestmark = pytest.mark.django_db
@@ -21,15 +25,16 @@ OF_EVERY_ANSWER = {
 }
 OF_DATA = "default-src 'none'; frame-ancestors 'none'"
 OF_PAGES = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "font-src 'self'; connect-src 'self' ws://testserver; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
+OF_DOCS = OF_PAGES.replace("img-src 'self'", "img-src 'self' data:")
 NEVER = "max-age=0, no-cache, no-store, must-revalidate, private"
 # An address of each kind, its policy, and who may keep the answer.
 ANSWERS = [
     ("/test-concurrent-orders", 200, OF_PAGES, NEVER),
-    ("/api/docs/", 200, OF_PAGES, "no-store"),
+    ("/api/docs/", 200, OF_DOCS, "no-store"),
     ("/api/docs/?script=", 200, OF_DATA, "no-store"),
     ("/api/schema/", 200, OF_DATA, "no-store"),
     ("/api/docs/sockets/", 200, OF_PAGES, "no-store"),
@@ -43,6 +48,45 @@ ANSWERS = [
     ("/static/orders/icon.svg", 200, OF_DATA, "max-age=60, public"),
     ("/static/admin/css/base.css", 200, OF_DATA, "max-age=60, public"),
 ]
+
+
+RAW = {
+    **OF_EVERY_ANSWER,
+    "Content-Security-Policy": OF_DATA,
+    "Cache-Control": "no-store",
+}
+
+
+def test_an_answer_made_below_django_has_the_same_headers_and_says_what_is_wrong(
+    settings: Settings,
+):
+    settings.HTTPS_ONLY, settings.SECURE_HSTS_SECONDS = True, 60
+    head, _, body = raw_answer(headers_too_large(), "/x").partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    headers = dict(line.split(": ", 1) for line in lines)
+
+    assert first == "HTTP/1.1 431 Request Header Fields Too Large"
+    assert headers.items() >= RAW.items()
+    assert headers["Strict-Transport-Security"] == "max-age=60"
+    assert headers["Connection"] == "close"
+    assert headers["Content-Type"] == "application/problem+json"
+    assert int(headers["Content-Length"]) == len(body)
+    told = json.loads(body)
+    assert (told["code"], told["instance"]) == ("headers_too_large", "/x")
+    assert told["requestId"] == headers["X-Request-ID"]
+
+
+def test_an_answer_above_the_limit_has_the_same_headers_behind_tls_too(
+    client: Client, settings: Settings
+):
+    set_limits(settings, RATE_LIMIT_REQUESTS=1)
+    settings.SECURE_HSTS_SECONDS = 60
+    codes = [client.get("/nowhere", secure=True).status_code for _ in range(2)]
+    refused = client.get("/nowhere", secure=True)
+
+    assert codes == [404, 429]
+    assert security_headers(refused) == RAW
+    assert refused.headers["Strict-Transport-Security"].startswith("max-age=60")
 
 
 def security_headers(response: Any) -> dict[str, str]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ from dex.tests.background import in_background
 from dex.tests.scripted_node import scripted_node
 from execution.audit.findings import note
 from ordersite import health
+from ordersite.lately import Lately
 from ordersite.preparation import prepare
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -32,7 +34,13 @@ def prepared(localnet: RunningLocalnet) -> RunningLocalnet:
     return localnet
 
 
+@pytest.fixture(autouse=True)
+def _nothing_found_yet() -> None:
+    health.RESULTS.forget()
+
+
 def ask(client: Client) -> tuple[int, dict[str, Any]]:
+    health.RESULTS.forget()
     response = client.get("/readyz")
     answer = response.json()
     failed = {
@@ -243,6 +251,43 @@ def test_a_check_that_hangs_does_not_hold_up_the_answer():
     assert results["slow"] == health.Result(False, late)
     assert results["redis"] == health.Result(False, late, needed=False)
     assert results["review"].ok
+
+
+def test_who_asks_again_within_a_second_is_told_the_same(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+):
+    looks: list[int] = []
+    answer = {"review": health.Result(True, "0")}
+
+    def look() -> dict[str, health.Result]:
+        looks.append(1)
+        return answer
+
+    monkeypatch.setattr(health, "CHECKS", {"review": look})
+
+    assert {client.get("/readyz").status_code for _ in range(50)} == {200}
+    assert len(looks) == 1
+
+
+def test_while_one_thread_looks_the_others_are_told_what_was_found_before():
+    begun, go_on = threading.Event(), threading.Event()
+    found = iter([1, 2])
+
+    def look() -> int:
+        value = next(found)
+        if value == 2:
+            begun.set()
+            go_on.wait(30)
+        return value
+
+    lately = Lately(look, fresh_s=0, look_s=60)
+    assert lately.found() == 1
+    with ThreadPoolExecutor(1) as other:
+        second = other.submit(lately.found)
+        assert begun.wait(30)
+        assert lately.found() == 1
+        go_on.set()
+        assert second.result() == 2
 
 
 def test_healthz_needs_nothing(client: Client, monkeypatch: pytest.MonkeyPatch):

@@ -42,6 +42,34 @@ def test_the_fifth_wrong_password_locks_a_user_out_from_that_address_alone():
     assert log_in("two", "right").status_code == 302
 
 
+@pytest.mark.parametrize("network", ["198.51.100.", "2001:db8:0:"])
+def test_behind_a_trusted_proxy_each_client_has_an_address_of_its_own(
+    settings: Settings, network: str
+):
+    settings.TRUSTED_PROXIES = 1
+
+    def log_in_from(host: str, password: str) -> int:
+        client = Client(headers={"X-Forwarded-For": f"192.0.2.99, {host}"})
+        form = {"username": "one", "password": password}
+        return client.post(LOGIN, form, REMOTE_ADDR="10.0.0.1").status_code
+
+    one, another = (
+        f"{network}{number}" + ("::5" if ":" in network else "") for number in (1, 2)
+    )
+    assert [log_in_from(one, "wrong") for _ in range(5)] == [200] * 4 + [429]
+    assert log_in_from(one, "right") == 429
+    assert log_in_from(another, "right") == 302
+
+
+def test_a_client_cannot_invent_an_address_to_guess_on(settings: Settings):
+    for number in range(5):
+        client = Client(headers={"X-Forwarded-For": f"198.51.100.{number}"})
+        form = {"username": "one", "password": "wrong"}
+        client.post(LOGIN, form, REMOTE_ADDR="192.0.2.1")
+
+    assert log_in("one", "right").status_code == 429
+
+
 def test_who_is_locked_out_reads_what_to_do():
     lock("one")
 

@@ -18,6 +18,7 @@ from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
+from orders.access import open_sockets
 from ordersite import prompt_tcp
 from ordersite.bounded_socket import text_frame
 from ordersite.prompt_tcp import PromptConnection, SharedPort
@@ -309,6 +310,50 @@ def test_a_connection_counts_until_it_is_closed(port: Any):
         port.factory.accepted.pop().transport.connectionLost(Failure(CONNECTION_DONE))
 
     assert port.tally.mine == before
+
+
+@pytest.fixture
+def one_place(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """One connection of an address may stay, and one more hears why it may not."""
+    settings.CONNECTIONS_PER_ADDRESS = 1
+    monkeypatch.setattr(open_sockets, "REFUSED_AT_ONCE", 1)
+    open_sockets.open_sockets.cache_clear()
+    yield
+    open_sockets.open_sockets.cache_clear()
+
+
+def connections(port: Any, count: int) -> list[Any]:
+    """Let so many clients connect, one after the other; return our ends."""
+    address = "127.0.0.1", port.getHost().port
+    before = len(port.factory.accepted)
+    for _ in range(count):
+        with socket.create_connection(address):
+            port.doRead()
+    return [one.transport for one in port.factory.accepted[before:]]
+
+
+@pytest.mark.usefixtures("one_place")
+def test_an_address_has_so_many_connections_and_a_flood_of_it_hears_nothing(port: Any):
+    first, second, third = connections(port, 3)
+
+    assert first.refusal is None
+    assert second.refusal.code == "too_many_connections"
+    assert (third.refusal, third._aborting) == (None, True)
+    for gone in (first, second, third):
+        gone.connectionLost(Failure(CONNECTION_DONE))
+    port.factory.accepted.clear()
+    (ending,) = [c for c in reactor.getDelayedCalls() if c.func == third.connectionLost]
+    ending.cancel()
+    (again,) = connections(port, 1)
+    assert (again.refusal, again._aborting) == (None, False)
+
+
+@pytest.mark.usefixtures("one_place")
+def test_a_trusted_proxy_has_as_many_connections_as_it_likes(port: Any, settings: Any):
+    settings.TRUSTED_PROXIES = 1
+
+    assert [one.refusal for one in connections(port, 3)] == [None] * 3
+    assert not any(one._aborting for one in connections(port, 3))
 
 
 def test_a_port_that_was_closed_meanwhile_stays_closed(port: Any):

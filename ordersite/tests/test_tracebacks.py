@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
+from dex import log_context
 from orders.tests.clients import open_socket, order_text
 from orders.tests.helpers import make_owner, make_token
 from orders.threads import in_thread
@@ -77,17 +78,21 @@ def test_a_message_that_fails_is_a_problem_and_nothing_more_by_rest(
 
 @by_socket
 async def test_a_message_that_fails_is_a_problem_and_nothing_more_by_socket(
-    settings: Settings, debug: bool
+    settings: Settings, debug: bool, caplog: pytest.LogCaptureFixture
 ):
     settings.DEBUG = debug
     settings.MAX_SLIPPAGE_BPS = "not a number"
     await in_thread(make_what_orders_need)
 
-    async with open_socket() as socket:
+    async with open_socket("", [(b"x-request-id", b"mine")]) as socket:
         await socket.send(order_text())
         frame = await socket.frame()
 
-    assert frame == {**FAILED, "instance": "/api/orders/execute"}
+    of_socket = {"instance": "/api/orders/execute", "requestId": "mine.1"}
+    assert frame == {**FAILED, **of_socket}
+    (record,) = [one for one in caplog.records if one.levelname == "ERROR"]
+    assert record.__dict__["request_id"] == "mine.1"
+    assert await in_thread(log_context.request_id) == ""
 
 
 @pytest.mark.parametrize(

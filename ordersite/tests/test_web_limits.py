@@ -73,9 +73,9 @@ def test_of_200_parallel_requests_to_two_processes_exactly_10_pass(tmp_path):
 
 
 def both_hold(one: WebProcess, other: WebProcess, count: int) -> bool:
-    """Say whether all clients are connected, a good part of them to each process."""
+    """Say whether all clients are connected, some of them to each process."""
     held = [len(one.client_ports()), len(other.client_ports())]
-    return sum(held) >= count and min(held) >= count // 4
+    return sum(held) >= count and min(held) >= count // 10
 
 
 def test_sockets_of_one_address_are_counted_over_two_processes(tmp_path):
@@ -124,7 +124,7 @@ def test_a_flood_of_handshakes_above_the_limit_costs_little_and_ends(tmp_path):
             grown = web.resident_bytes() - before
 
         assert statuses[b"101"] <= 100
-        assert statuses[b"101"] + statuses[b"403"] == 400
+        assert statuses[b"101"] + statuses[b"429"] == 400
         assert grown < 30 * MIB
 
 
@@ -195,7 +195,7 @@ def test_an_order_of_exactly_the_limit_is_placed(web):
     with wires_to(web, 1) as (wire,):
         opened(wire).send(client_frame(TEXT, order_text().ljust(LIMIT).encode()))
 
-        assert set(wire.event()) == {"orderId", "wsUrl"}
+        assert set(wire.event()) == {"orderId", "wsUrl", "requestId"}
 
 
 def test_nothing_is_ever_inflated(web):
