@@ -11,7 +11,6 @@ from playwright.async_api import Page, Route, WebSocketRoute, expect
 from orders.access.guards import not_trading
 from orders.problems import internal_error
 from orders.socket_intake import problem_of
-
 from ordersite.tests.engine import RunningEngine
 
 from .browser import (
