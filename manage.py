@@ -4,9 +4,12 @@ from __future__ import annotations
 import os
 import sys
 
+from dex.collector import begin_loading
+
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ordersite.settings")
+    begin_loading()  # until the app `ordersite` is ready
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 

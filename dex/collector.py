@@ -18,3 +18,20 @@ def calm_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*THRESHOLDS)
+
+
+def begin_loading() -> None:
+    """Look for no garbage until `end_loading()`: code that is loaded leaves almost none.
+
+    Looking for it took a third of the CPU time of a start.
+    """
+    gc.disable()
+
+
+def end_loading() -> None:
+    """Collect again, and leave what is loaded by now out of the collector's walks.
+
+    A command that ends soon would walk through it once more, at its end.
+    """
+    gc.freeze()
+    gc.enable()

@@ -55,28 +55,37 @@ async def list_signatures(
     raise RpcUnavailable(f"{endpoint.name} lists the wallet's signatures for ever")
 
 
+class NotShown(RpcUnavailable):
+    """A node answered, and does not show a transaction: another may."""
+
+
 async def show_transaction(rpc: RpcClient, signature: str) -> Mapping[str, Any]:
     """Return a listed transaction from a node that shows it, with its header.
 
     Raises RpcUnavailable when none does.
     """
+    return await rpc.first(lambda node: show_at(node, signature))
 
-    async def show(endpoint: Endpoint) -> Mapping[str, Any]:
-        match shown := await ask_transaction(endpoint, signature):
-            case {
-                "transaction": {
-                    "message": {
-                        "accountKeys": [*_],
-                        "header": {"numRequiredSignatures": signers},
-                    }
+
+async def show_at(endpoint: Endpoint, signature: str) -> Mapping[str, Any]:
+    """Return a transaction as one node shows it, with its header.
+
+    Raises NotShown, RpcUnavailable when it does not answer.
+    """
+    match shown := await ask_transaction(endpoint, signature):
+        case {
+            "transaction": {
+                "message": {
+                    "accountKeys": [*_],
+                    "header": {"numRequiredSignatures": signers},
                 }
-            } if is_count(signers):
-                found: Mapping[str, Any] = shown
-                return found
-        # It is listed, so null means "not yet", and another node may show it.
-        raise RpcUnavailable(f"{endpoint.name} does not show {signature} yet")
-
-    return await rpc.first(show)
+            }
+        } if is_count(signers):
+            found: Mapping[str, Any] = shown
+            return found
+    # Of one that is listed, null means "not yet".
+    kind = NotShown if shown is None else RpcUnavailable
+    raise kind(f"{endpoint.name} does not show {signature} yet")
 
 
 def is_signed_by(shown: Mapping[str, Any], wallet: Pubkey) -> bool:

@@ -3,6 +3,8 @@ from __future__ import annotations
 from django.apps import AppConfig
 from django_rq.apps import DjangoRqAdminConfig
 
+from dex.collector import end_loading
+
 
 class OrdersiteConfig(AppConfig):
     # Beside another config here Django would take neither, and no check would run.
@@ -13,6 +15,8 @@ class OrdersiteConfig(AppConfig):
 
     def ready(self) -> None:
         from . import checks  # noqa: F401 - registers them
+
+        end_loading()  # this app is the last
 
 
 class QueuePagesConfig(DjangoRqAdminConfig):

@@ -8,8 +8,11 @@ import django
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.exceptions import ImproperlyConfigured
 
+from dex.collector import begin_loading
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ordersite.settings")
 try:
+    begin_loading()  # until the app `ordersite` is ready
     # First: it loads the settings and the apps, which the rest needs.
     django.setup(set_prefix=False)
 except ImproperlyConfigured as error:

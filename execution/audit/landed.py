@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -41,10 +41,15 @@ class Landed:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What was read of the wallet's transactions: all that landed up to `slot`."""
+    """What was read of the wallet's transactions: all that landed up to `slot`.
+
+    `known` are the signatures of which it says whether they landed: those that a node
+    listed, and those that all nodes were asked for because it did not. None means all.
+    """
 
     landed: Sequence[Landed]
     slot: int = END_OF_TIME
+    known: Collection[str] | None = None
 
 
 def read_landed(history: History, wallet: Pubkey) -> Iterator[Landed]:

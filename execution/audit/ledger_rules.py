@@ -28,10 +28,14 @@ CONSERVED = "amounts_differ"
 
 @dataclass(frozen=True, slots=True)
 class LedgerRule:
-    """One rule. `broken` says of an order and its transactions what breaks it."""
+    """One rule. `broken` says of an order and its transactions what breaks it.
+
+    `of_absence` when it is broken by what the ledger lacks, not by what it shows.
+    """
 
     says: str
     broken: Callable[[Order, Swaps], Iterator[str]]
+    of_absence: bool = False
 
 
 def judge(ledger: Ledger) -> list[Violation]:
@@ -40,17 +44,18 @@ def judge(ledger: Ledger) -> list[Violation]:
     for one in ledger.landed:
         if one.signed:
             by_order[one.order_id].append(one)
-    tally = _Tally(ledger.slot)
+    tally = _Tally()
     found: list[Violation] = []
     for order in _orders():
         swaps = by_order.pop(order.id, [])
-        if not (_is_after(order, ledger) and not swaps):
-            for name, rule in LEDGER_RULES.items():
+        is_after = _is_after(order, swaps, ledger)
+        for name, rule in LEDGER_RULES.items():
+            if not (is_after and rule.of_absence):
                 found += [
                     Violation(name, order.id, w) for w in rule.broken(order, swaps)
                 ]
         found += _strays(order, swaps)
-        tally.add(order, swaps)
+        tally.add(order, swaps, is_booked=not is_after)
     found += _strangers([one for rest in by_order.values() for one in rest], tally)
     return found + list(tally.differences(_accepted_strangers(found)))
 
@@ -58,7 +63,8 @@ def judge(ledger: Ledger) -> list[Violation]:
 def missing_swaps(ledger: Ledger) -> dict[str, str]:
     """Return the signatures of confirmed orders that the ledger lacks, with their memos."""
     listed = {one.signature for one in ledger.landed}
-    confirmed = Order.objects.filter(status=Status.CONFIRMED, slot__lte=ledger.slot)
+    confirmed = Order.objects.filter(status=Status.CONFIRMED)
+    confirmed = confirmed.exclude(slot__gt=ledger.slot)
     rows = confirmed.order_by().values_list("id", "attempt", "signature")
     return {
         signature: f"[0] {order_id}:{attempt}"
@@ -73,9 +79,17 @@ def _orders() -> Iterator[Order]:
     return iter(orders.prefetch_related(Prefetch("attempts", attempts)).iterator(500))
 
 
-def _is_after(order: Order, ledger: Ledger) -> bool:
-    """Whether its swap landed after the ledger was read."""
-    return order.slot is not None and order.slot > ledger.slot
+def _is_after(order: Order, swaps: Swaps, ledger: Ledger) -> bool:
+    """Whether it was confirmed after the ledger was read, by a swap that is not in it.
+
+    Its slot alone does not say so: more may land in the slot that is read, and a node may
+    list a transaction later than it shows its slot.
+    """
+    if any(one.signature == order.signature for one in swaps):
+        return False
+    if order.slot is not None and order.slot > ledger.slot:
+        return True
+    return ledger.known is not None and order.signature not in ledger.known
 
 
 def _successes(swaps: Swaps) -> list[str]:
@@ -155,19 +169,20 @@ def _accepted_strangers(found: Iterable[Violation]) -> set[str]:
 class _Tally:
     """What the wallet gained by mint, after the ledger and after the table."""
 
-    slot: int
     _moved: list[Landed] = field(default_factory=list)
     _recorded: Counter[str] = field(default_factory=Counter)
 
-    def add(self, order: Order, swaps: Swaps) -> None:
-        """Count an order that has ended; one under way has no fill yet."""
+    def add(self, order: Order, swaps: Swaps, *, is_booked: bool) -> None:
+        """Count an order that has ended; one under way has no fill yet.
+
+        `is_booked` unless its fill is of a swap that the ledger cannot show yet.
+        """
         if order.status not in TERMINAL:
             return
         self._moved += swaps
-        is_listed = any(one.signature == order.signature for one in swaps)
         if order.amount_out is None or order.amount_in_filled is None:
             return
-        if is_listed or (order.slot or 0) <= self.slot:
+        if is_booked:
             self._recorded[order.token_in.mint] -= int(order.amount_in_filled)
             self._recorded[order.token_out.mint] += int(order.amount_out)
 
@@ -194,7 +209,9 @@ class _Tally:
 LEDGER_RULES: dict[str, LedgerRule] = {
     "landed_twice": LedgerRule("at most one swap of an order landed", _landed_twice),
     "confirmed_without_swap": LedgerRule(
-        "the swap of a confirmed order landed", _confirmed_without_swap
+        "the swap of a confirmed order landed",
+        _confirmed_without_swap,
+        of_absence=True,
     ),
     "failed_but_landed": LedgerRule(
         "no swap of an order with another end landed", _failed_but_landed

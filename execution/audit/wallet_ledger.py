@@ -13,9 +13,11 @@ from dex.solana.decoding import is_count
 from dex.solana.endpoint import Endpoint
 from dex.solana.rpc import RpcClient
 from execution.wallet_signatures import (
+    NotShown,
     Point,
     is_signed_by,
     list_signatures,
+    show_at,
     show_transaction,
 )
 
@@ -38,7 +40,8 @@ async def read_ledger(rpc: RpcClient, wallet: Pubkey, since: Point) -> Ledger:
         return slot, await list_signatures(endpoint, wallet, since)
 
     slot, listed = await rpc.first(list_whole)
-    return Ledger(await _show(rpc, wallet, listed), slot)
+    known = {entry["signature"] for entry in listed}
+    return Ledger(await _show(rpc, wallet, listed), slot, known)
 
 
 async def look_up(
@@ -48,16 +51,36 @@ async def look_up(
 
     `memos` maps a signature to the memo it was signed with. One node may have lost a part
     of its history, so that its list alone does not show that something never landed.
+    Raises RpcUnavailable when no node answers: that shows it as little.
     """
     found: list[Landed] = []
     for signature, memo in memos.items():
+        shown = await _ask_for(rpc, signature)
+        if shown is not None:
+            entry = {"signature": signature, "slot": shown.get("slot"), "memo": memo}
+            found.append(_read(entry, shown, wallet))
+    known = {*(ledger.known or ()), *memos}
+    return Ledger([*ledger.landed, *found], ledger.slot, known)
+
+
+async def _ask_for(rpc: RpcClient, signature: str) -> Mapping[str, Any] | None:
+    """Return a transaction from a node that shows it, None when no node has it."""
+    has_answer = False
+
+    async def ask(endpoint: Endpoint) -> Mapping[str, Any]:
+        nonlocal has_answer
         try:
-            shown = await show_transaction(rpc, signature)
-        except RpcUnavailable:
-            continue
-        entry = {"signature": signature, "slot": shown.get("slot"), "memo": memo}
-        found.append(_read(entry, shown, wallet))
-    return Ledger([*ledger.landed, *found], ledger.slot)
+            return await show_at(endpoint, signature)
+        except NotShown:
+            has_answer = True
+            raise
+
+    try:
+        return await rpc.first(ask)
+    except RpcUnavailable:
+        if has_answer:
+            return None
+        raise
 
 
 async def _show(

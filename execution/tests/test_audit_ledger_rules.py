@@ -68,6 +68,32 @@ def test_an_order_that_is_confirmed_after_the_ledger_was_read_breaks_nothing():
     assert missing_swaps(Ledger([swap], 77)) == {}
 
 
+def test_an_order_that_is_confirmed_after_its_swap_was_asked_for_breaks_nothing():
+    """Its slot was read, and its swap landed in it later, or was not listed yet."""
+    order, _ = confirmed()
+    unasked = Ledger((), 77, known=())
+    assert judge(unasked) == []
+    assert list(missing_swaps(unasked)) == [order.signature]
+
+    asked = Ledger((), 77, known=[order.signature])
+    assert [violation.rule for violation in judge(asked)] == [
+        "confirmed_without_swap",
+        *BOTH_MINTS,
+    ]
+
+
+def test_a_first_attempt_that_failed_does_not_hide_that_the_second_landed_later():
+    order, swap = confirmed()
+    change(order, signature=make_address())
+    assert broken(replace(swap, succeeded=False, moved={}), slot=76) == []
+
+
+def test_a_confirmed_order_without_a_slot_is_asked_for():
+    order, _ = confirmed()
+    change(order, slot=None)
+    assert list(missing_swaps(Ledger((), 76))) == [order.signature]
+
+
 def test_a_swap_that_landed_and_is_not_booked_yet_breaks_nothing():
     order = submitted_order()
     assert broken(swap_of(order)) == []

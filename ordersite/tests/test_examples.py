@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import itertools
 import time
@@ -47,10 +46,12 @@ def key(owner: User) -> str:
     return make_text(owner)
 
 
-@pytest.fixture
-def web(transactional_db: None, tmp_path: Path) -> Iterator[WebProcess]:
+@pytest.fixture(scope="module")
+def web(
+    django_db_setup: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[WebProcess]:
     limits = {"ALLOW_ANONYMOUS": "0", "RATE_LIMIT_ORDERS": str(A_MINUTE)}
-    with web_process(tmp_path, **limits) as process:
+    with web_process(tmp_path_factory.mktemp("web"), **limits) as process:
         yield process
 
 
@@ -77,15 +78,23 @@ async def test_a_stream_goes_on_after_each_cut_and_with_a_new_ticket(
 
 
 async def test_a_submission_whose_answer_was_lost_is_sent_again_and_is_one_order(
-    example, tmp_path, key
+    example, web, key
 ):
     for symbol in "AB":
         await in_thread(make_token, symbol)
-    with web_process(tmp_path, ALLOW_ANONYMOUS="0", DIE_AFTER_COMMIT="1") as web:
-        async with example.Client(web.url, key) as client:
-            submitting = asyncio.create_task(client.submit(ORDER))
-            await asyncio.to_thread(web.revive)
-            placed = await submitting
+    connections = itertools.count(1)
+
+    def upstream() -> int:
+        if next(connections) > 1:
+            proxy.flow()
+        return web.port
+
+    proxy = Proxy(upstream)
+    address = f"http://127.0.0.1:{await proxy.start()}"
+    proxy.cut_after(10)  # bytes of the first answer
+    async with example.Client(address, key) as client:
+        placed = await client.submit(ORDER)
+    await proxy.stop()
 
     stored = await in_thread(Order.objects.get)
     assert placed.order_id == str(stored.id)

@@ -50,9 +50,12 @@ def run_in(layout: Layout, *command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("folder", ["nothing-here", ""])
 @pytest.mark.parametrize(
-    "command", [["chaos"], ["bench", "--plan", json.dumps(planned("post").written())]]
+    ("command", "folder"),
+    [
+        (["chaos"], "nothing-here"),
+        (["bench", "--plan", json.dumps(planned("post").written())], ""),
+    ],
 )
 def test_a_run_takes_no_folder_from_its_user(
     others: Layout, command: list[str], folder: str

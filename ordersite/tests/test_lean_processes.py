@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from typing import Any
 
+import pytest
 from django.conf import settings
 
 
@@ -21,17 +24,31 @@ def output(*words: str) -> str:
     return run.stdout
 
 
-def test_a_worker_holds_no_web_server_in_its_memory():
-    loaded = output(
-        "-c",
-        "import os, sys, django\n"
-        "os.environ['DJANGO_SETTINGS_MODULE'] = 'ordersite.settings'\n"
-        "django.setup()\n"
-        "import execution.assembly, execution.worker\n"
-        "print({'daphne', 'twisted', 'autobahn'} & set(sys.modules))",
-    )
+@pytest.fixture(scope="module")
+def worker() -> dict[str, Any]:
+    """What a process that loaded the worker says of itself."""
+    found: dict[str, Any] = json.loads(output("manage.py", "shell", "-v0", "-c", ASKS))
+    return found
 
-    assert loaded.strip() == "set()"
+
+ASKS = """
+import gc, json, sys
+import execution.assembly, execution.worker
+print(json.dumps({
+    "web server": list({"daphne", "twisted", "autobahn"} & set(sys.modules)),
+    "collects": gc.isenabled(),
+    "left out": gc.get_freeze_count(),
+}))
+"""
+
+
+def test_a_worker_holds_no_web_server_in_its_memory(worker):
+    assert worker["web server"] == []
+
+
+def test_a_started_process_collects_garbage_and_does_not_look_for_it_in_code(worker):
+    assert worker["collects"]
+    assert worker["left out"] > 100_000
 
 
 def test_runserver_is_that_of_daphne_which_serves_sockets_too():

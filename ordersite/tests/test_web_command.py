@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 from django.conf import settings
+from django.core.management import CommandError, call_command
 
 from ordersite.embedded.server import wait_until
 
@@ -29,14 +30,23 @@ class WebCommand:
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
         self.log = folder / "web.log"
+        self._folder = folder
+        self.start()
+
+    def start(self) -> None:
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "manage.py", "web", "--port", str(self.port)],
                 cwd=settings.BASE_DIR,
-                env={**os.environ, "VAR_DIR": str(folder), "WEB_PROCESSES": "2"},
+                env={**os.environ, "VAR_DIR": str(self._folder), "WEB_PROCESSES": "2"},
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
+        assert wait_until(self.listens, TIMEOUT_S)
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(TIMEOUT_S)
 
     def says(self, text: str) -> bool:
         return wait_until(lambda: text in self.log.read_text(), TIMEOUT_S)
@@ -79,7 +89,7 @@ class WebCommand:
     def answering(self) -> set[int]:
         """Return the processes that hold connections of clients right now."""
         clients = [
-            http.client.HTTPConnection("127.0.0.1", self.port) for _ in range(40)
+            http.client.HTTPConnection("127.0.0.1", self.port) for _ in range(10)
         ]
         for client in clients:
             client.request("GET", "/healthz")
@@ -95,13 +105,18 @@ class WebCommand:
         return holders
 
 
-@pytest.fixture
-def web(tmp_path: Path) -> Iterator[WebCommand]:
-    command = WebCommand(tmp_path)
-    assert wait_until(command.listens, TIMEOUT_S)
+@pytest.fixture(scope="module")
+def command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebCommand]:
+    command = WebCommand(tmp_path_factory.mktemp("web"))
     yield command
-    command.process.send_signal(signal.SIGTERM)
-    command.process.wait(TIMEOUT_S)
+    command.stop()
+
+
+@pytest.fixture
+def web(command: WebCommand) -> WebCommand:
+    if command.process.returncode is not None:  # a test has stopped it
+        command.start()
+    return command
 
 
 def test_two_processes_answer_and_one_that_dies_is_back_without_a_refusal(web):
@@ -131,38 +146,23 @@ def test_connections_that_come_at_once_are_shared_out(web):
     assert wait_until(are_shared_out, TIMEOUT_S)
 
 
-def test_clients_wait_while_every_process_is_away(web):
+def test_clients_wait_while_every_process_is_away_and_a_stop_ends_them_all(web):
     assert web.is_alive()
     for process in web.webs():
         process.kill()
 
     assert web.is_alive()
 
-
-def test_a_stop_ends_all_of_them_and_frees_the_port(web):
-    assert web.is_alive()
+    assert wait_until(lambda: len(web.webs()) == 2, TIMEOUT_S)
     webs = web.webs()
-    web.process.send_signal(signal.SIGTERM)
-
-    assert web.process.wait(TIMEOUT_S) == 0
+    assert web.stop() == 0
     assert psutil.wait_procs(webs, timeout=1)[1] == []
     assert "does not stop" not in web.log.read_text()
     assert not web.listens()
 
 
-def test_a_port_in_use_is_said_in_one_line(tmp_path):
+def test_a_port_in_use_is_said_in_one_line():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        ended = subprocess.run(
-            [sys.executable, "manage.py", "web", "--port", str(port)],
-            cwd=settings.BASE_DIR,
-            env={**os.environ, "VAR_DIR": str(tmp_path)},
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_S,
-            check=False,
-        )
-
-    assert ended.returncode == 1
-    assert f"Port {port} is in use" in ended.stderr
-    assert "Traceback" not in ended.stderr
+        with pytest.raises(CommandError, match=f"^Port {port} is in use.*$"):
+            call_command("web", port=port)

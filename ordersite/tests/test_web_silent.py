@@ -7,6 +7,7 @@ import base64
 import json
 import random
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -27,10 +28,23 @@ MIB = 1024 * 1024
 STALL_S = 2.0
 
 
-@pytest.fixture
-def web(tmp_path: Path) -> Iterator[WebProcess]:
-    with web_process(tmp_path, SOCKET_STALL_S=str(STALL_S)) as running:
+@pytest.fixture(scope="module")
+def web(
+    django_db_setup: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[WebProcess]:
+    with impatient_web(tmp_path_factory.mktemp("web")) as running:
         yield running
+
+
+@pytest.fixture
+def other_web(transactional_db: None, tmp_path: Path) -> Iterator[WebProcess]:
+    """One whose memory holds nothing yet of what other tests left behind."""
+    with impatient_web(tmp_path) as running:
+        yield running
+
+
+def impatient_web(folder: Path) -> AbstractContextManager[WebProcess]:
+    return web_process(folder, SOCKET_STALL_S=str(STALL_S))
 
 
 def make_long_history(events: int, characters: int) -> Order:
@@ -63,10 +77,21 @@ async def latency_s(web: WebProcess) -> float:
         return clock() - began
 
 
+_at_rest: dict[WebProcess, int] = {}
+
+
+async def at_rest_bytes(web: WebProcess) -> int:
+    """Return what a process took when it had served its first socket.
+
+    What one test leaves behind in it counts as growth in the next.
+    """
+    await latency_s(web)
+    return _at_rest.setdefault(web, web.resident_bytes())
+
+
 async def growth_bytes(web: WebProcess, clients: int, order_ids: list[object]) -> int:
     """Open silent sockets, wait until they are cut off, return the most they cost."""
-    await latency_s(web)  # what the first socket of a process costs is not theirs
-    before = most = web.resident_bytes()
+    before = most = await at_rest_bytes(web)
     silent = [
         SilentClient(web, f"?orderId={order_ids[number % len(order_ids)]}")
         for number in range(clients)
@@ -77,7 +102,9 @@ async def growth_bytes(web: WebProcess, clients: int, order_ids: list[object]) -
     while not gone.done():
         # Beside them everybody else is served, at most one gap query late.
         assert await latency_s(web) < 2.0
-        most = max(most, web.resident_bytes())
+        for _ in range(10):
+            most = max(most, web.resident_bytes())
+            await asyncio.wait([gone], timeout=0.02)
     await gone
     for client in silent:
         client.close()
@@ -92,16 +119,19 @@ async def test_a_client_that_never_reads_costs_little_and_is_cut_off(web):
 
 
 @pytest.mark.prove
-async def test_200_mib_for_one_client_that_never_reads(web):
+async def test_200_mib_for_one_client_that_never_reads(other_web):
     order = await in_thread(make_long_history, 800, 256 * 1024)
 
-    assert await growth_bytes(web, 1, [order.id]) < 12 * MIB
+    assert await growth_bytes(other_web, 1, [order.id]) < 12 * MIB
 
 
-async def test_200_clients_that_never_read_cost_little_together(web):
+@pytest.mark.parametrize("count", [50, pytest.param(200, marks=pytest.mark.prove)])
+async def test_many_clients_that_never_read_cost_little_together(other_web, count):
     orders = [await in_thread(make_long_history, 512, 8 * 1024) for _ in range(4)]
 
-    assert await growth_bytes(web, 200, [order.id for order in orders]) < 60 * MIB
+    growth = await growth_bytes(other_web, count, [order.id for order in orders])
+
+    assert growth < count * 0.3 * MIB
 
 
 @pytest.mark.parametrize(
@@ -110,9 +140,8 @@ async def test_200_clients_that_never_read_cost_little_together(web):
     ids=["pings", "messages"],
 )
 async def test_a_client_that_only_sends_costs_little_and_is_cut_off(web, frame):
-    await latency_s(web)
+    before = await at_rest_bytes(web)
     client = SilentClient(web)
-    before = web.resident_bytes()
 
     batch = frame * max(1, 60_000 // len(frame))
     taken = await asyncio.to_thread(client.send_until_refused, batch, 96 * MIB)
@@ -125,12 +154,11 @@ async def test_a_client_that_only_sends_costs_little_and_is_cut_off(web, frame):
 
 
 async def test_messages_that_come_faster_than_they_are_handled_wait_at_the_client(web):
-    await latency_s(web)
+    before = await at_rest_bytes(web)
     client = SilentClient(web)
-    before = web.resident_bytes()
 
     message = client_frame(0x1, b"x" * 60_000)
-    assert await asyncio.to_thread(client.send_until_refused, message, 96 * MIB)
+    assert await asyncio.to_thread(client.send_until_refused, message, 32 * MIB)
 
     assert web.resident_bytes() - before < 12 * MIB
     assert await latency_s(web) < 2.0
