@@ -54,6 +54,14 @@ def _nothing_remembered() -> None:
     LAST_USED.forget()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown() -> None:
+    """Nothing is written any more when the database is taken from the test."""
+    from orders.access.last_used import LAST_USED
+
+    LAST_USED.settle()
+
+
 def _only_distributes(config: pytest.Config) -> bool:
     """Whether other processes run the tests (`-n`), each with servers of its own."""
     return bool(config.option.tx) and not hasattr(config, "workerinput")

@@ -58,8 +58,10 @@ async def test_those_made_at_once_share_requests_that_begin_with_their_pools(
         simulations = await asyncio.gather(*asking)
 
     methods = ["getMultipleAccounts", "simulateTransaction"]
-    assert [body[:2] for body in node.bodies] == [methods, methods]
-    assert sorted(map(len, node.bodies)) == [7, 25]
+    # Beside them the client asks now and then whether it is still the same chain.
+    bodies = [body for body in node.bodies if body != ["getGenesisHash"]]
+    assert [body[:2] for body in bodies] == [methods, methods]
+    assert sorted(map(len, bodies)) == [7, 25]
     for simulation in simulations:
         assert simulation.units_consumed == 9
         assert simulation.seen is not None

@@ -36,6 +36,13 @@ class LastUsed:
             self._noted[key_id] = now
         return self._thread.submit(self._write, key_id)
 
+    def settle(self) -> None:
+        """Wait until every use noted so far is written down, or given up."""
+        with self._lock:
+            is_idle = not self._noted
+        if not is_idle:
+            self._thread.submit(int).result()
+
     def forget(self) -> None:
         """Note every key again at its next use; for tests, whose rows come and go."""
         with self._lock:

@@ -87,7 +87,8 @@ async def test_a_submission_whose_answer_was_lost_is_sent_again_and_is_one_order
     def upstream() -> int:
         if next(connections) > 1:
             proxy.flow()
-        return web.port
+        port: int = web.port
+        return port
 
     proxy = Proxy(upstream)
     address = f"http://127.0.0.1:{await proxy.start()}"
