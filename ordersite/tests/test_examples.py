@@ -6,7 +6,6 @@ import importlib
 import itertools
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
