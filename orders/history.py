@@ -11,8 +11,8 @@ from uuid import UUID
 
 from django.db import Error, connection
 
+from .event_frames import EventRow, event_frame
 from .models import TERMINAL, OrderEvent
-from .serializers import EventRow, event_frame
 
 # json.dumps() would make one for each frame.
 _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))

@@ -1,90 +1,24 @@
-"""How orders, events and tokens look in JSON: camelCase, amounts as whole tokens in text."""
+"""How orders look in JSON: camelCase, amounts as whole tokens in text."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any, NamedTuple
-from uuid import UUID
+from datetime import datetime
+from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from dex.amounts import to_whole
-from dex.models import Pool, Token
+from dex.models import Token
 
+from .event_frames import event_frame, quoted_attempt, timestamp
+from .market_serializers import OrderTokenSerializer
 from .models import Attempt, FundsMoved, Order, OrderEvent, Status, WaitingCode
-
-
-def timestamp(moment: datetime) -> str:
-    """Write a moment in UTC to the millisecond, as 2026-11-20T09:14:03.120Z."""
-    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
-
-
-class EventRow(NamedTuple):
-    """The columns of an event that its frame shows."""
-
-    order_id: UUID
-    sequence: int
-    status: str
-    attempt: int
-    created_at: datetime
-    data: Any
-
-
-def event_frame(event: OrderEvent | EventRow) -> dict[str, Any]:
-    """The one shape of an event, for history, sockets and listeners."""
-    return {
-        "orderId": str(event.order_id),
-        "sequence": event.sequence,
-        "status": event.status,
-        "attempt": event.attempt,
-        "timestamp": timestamp(event.created_at),
-        "data": event.data,
-    }
-
-
-def quoted_attempt(event: OrderEvent) -> int:
-    """Say which attempt the quotes in an event belong to.
-
-    An attempt that found no route leaves them in the event that begins the next one.
-    """
-    return event.attempt - (event.status == Status.ROUTING)
 
 
 class TimestampField(serializers.DateTimeField):
     def to_representation(self, value: datetime) -> str:
         return timestamp(value)
-
-
-class TokenSerializer(serializers.ModelSerializer[Token]):
-    tokenProgram = serializers.CharField(source="token_program")
-
-    class Meta:
-        model = Token
-        fields = ("symbol", "name", "mint", "decimals", "tokenProgram")
-
-
-class OrderTokenSerializer(serializers.ModelSerializer[Token]):
-    class Meta:
-        model = Token
-        fields = ("symbol", "mint")
-
-
-class PoolSerializer(serializers.ModelSerializer[Pool]):
-    tokenA = OrderTokenSerializer(source="token_a")
-    tokenB = OrderTokenSerializer(source="token_b")
-
-    class Meta:
-        model = Pool
-        fields = ("address", "tokenA", "tokenB")
-
-
-class VenueSerializer(serializers.Serializer[Any]):
-    name = serializers.CharField()
-    label = serializers.CharField()  # type: ignore[assignment]
-    program = serializers.CharField()
-    pools = PoolSerializer(many=True)
 
 
 class EventSerializer(serializers.Serializer[OrderEvent]):

@@ -9,12 +9,8 @@ from rest_framework import serializers
 
 from dex.models import Rule
 
-from .serializers import (
-    AttemptErrorSerializer,
-    OrderSerializer,
-    TokenSerializer,
-    VenueSerializer,
-)
+from .market_serializers import TokenSerializer, VenueSerializer
+from .serializers import AttemptErrorSerializer, OrderSerializer
 
 
 @extend_schema_field({"oneOf": [{"type": "string"}, {"type": "integer"}]})

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import views
+from . import market_views, views
 from .origins import EXECUTE_PATH
 
 urlpatterns = [
@@ -18,7 +18,7 @@ urlpatterns = [
     path("api/orders/<str:order_id>", views.OrderView.as_view(), name="order"),
     path("api/orders/<str:order_id>/cancel", views.CancelView.as_view(), name="cancel"),
     path("api/orders/<str:order_id>/ticket", views.TicketView.as_view(), name="ticket"),
-    path("api/quotes", views.QuoteView.as_view(), name="quotes"),
-    path("api/tokens", views.TokenListView.as_view(), name="tokens"),
-    path("api/venues", views.VenueListView.as_view(), name="venues"),
+    path("api/quotes", market_views.QuoteView.as_view(), name="quotes"),
+    path("api/tokens", market_views.TokenListView.as_view(), name="tokens"),
+    path("api/venues", market_views.VenueListView.as_view(), name="venues"),
 ]

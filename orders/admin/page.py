@@ -11,8 +11,8 @@ from typing import Any
 from uuid import UUID
 
 from dex.amounts import to_whole
+from orders.event_frames import quoted_attempt
 from orders.models import Attempt, Order, OrderEvent, Status
-from orders.serializers import quoted_attempt
 
 _RELATED = ("token_in", "token_out", "owner", "retry_of", "retried_as")
 _SHOWN_ELSEWHERE = ("route", "quotes")

@@ -1,7 +1,7 @@
 """Completes the OpenAPI document: problems, headers, links, and what events look like.
 
 drf-spectacular describes what the views and serializers declare. Every operation names in
-PROBLEMS the codes of its errors (see schema.py); here each becomes a response with an
+PROBLEMS the codes of its errors (see operation.py); here each becomes a response with an
 example, made by the code that makes the real one.
 """
 
@@ -14,13 +14,13 @@ from typing import Any
 from drf_spectacular.generators import SchemaGenerator
 
 from orders.problems import MEDIA_TYPE, Problem
-from orders.schema import PROBLEMS
 from orders.statuses import OrderType
 
 from . import examples, frames
 from .groups import ALWAYS, NO_OPERATION
 from .json_schema import Schema, ref
 from .known import ORDER_ID, problems
+from .operation import PROBLEMS
 from .problem_schema import example, field_error, problem
 
 _METHODS = ("get", "post", "put", "patch", "delete")

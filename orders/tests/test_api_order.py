@@ -6,8 +6,8 @@ from uuid import uuid4
 
 import pytest
 
+from orders.event_frames import event_frame
 from orders.models import Status
-from orders.serializers import event_frame
 
 from .clients import get, listed
 from .helpers import (

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from orders import events, hub
+from orders.event_frames import event_frame
 from orders.models import Order, OrderEvent, Status
-from orders.serializers import event_frame
 from orders.threads import in_thread
 
 from .clients import events_of, open_socket

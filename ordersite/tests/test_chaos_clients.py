@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from django.db.models import F
 
+from orders.event_frames import event_frame
 from orders.models import Order, OrderEvent, Status
-from orders.serializers import event_frame
 from orders.tests.helpers import make_order_at
 from ordersite.chaos.client_log import compare, differences
 from ordersite.chaos.kills import Victim

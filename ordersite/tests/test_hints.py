@@ -19,8 +19,8 @@ from django.conf import settings
 from redis import Redis
 
 from orders import events, hub
+from orders.event_frames import event_frame
 from orders.events import GROUP, MESSAGE_TYPE
-from orders.serializers import event_frame
 from orders.tests.clients import Socket, open_socket
 from orders.tests.faults import frozen
 from orders.tests.helpers import HAPPY_PATH, claim, make_order, move

@@ -12,8 +12,8 @@ from uuid import UUID
 import pytest
 import websockets
 
+from orders.event_frames import event_frame
 from orders.models import OrderEvent
-from orders.serializers import event_frame
 from orders.tests.helpers import HAPPY_PATH, claim, make_order, move
 from orders.threads import in_thread
 
