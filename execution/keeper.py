@@ -30,7 +30,7 @@ async def keep(runner: Runner, *, round_s: float = ROUND_S) -> None:
             logger.warning("this round was lost: %s", error)
         pause: set[asyncio.Future[None]] = {runner.fatal}
         if took_suspect:
-            pause.add(asyncio.create_task(runner.calmed()))
+            pause.add(asyncio.create_task(runner.unproven.calmed()))
         await asyncio.wait(pause, timeout=round_s, return_when=asyncio.FIRST_COMPLETED)
         for calmed in pause - {runner.fatal}:
             calmed.cancel()
@@ -46,7 +46,7 @@ async def keeper_round(runner: Runner) -> bool:
     and nothing is taken beside it before the same holds for it. Orders that only wait
     for the chain, on either side, hold up nobody. Returns whether a suspect was taken.
     """
-    if runner.carries_suspect:
+    if runner.unproven.has_suspect:
         return False
     taken = 0
     for claim in (claims.claim_overdue, claims.claim_for_watching):
@@ -54,7 +54,7 @@ async def keeper_round(runner: Runner) -> bool:
             partial(claim, limit=runner.free_places, owner=runner.owner)
         )
     await runner.run(claims.mark_for_review)
-    if taken or not runner.is_calm:
+    if taken or not runner.unproven.is_calm:
         return False
     return await runner.adopt(partial(_claim_suspect, runner.owner)) > 0
 

@@ -21,13 +21,11 @@ from orders.held import Held
 
 from .engine import Engine
 from .storage import CONNECTION_ERRORS
+from .unproven import ALONE_S, Unproven
 
 logger = logging.getLogger(__name__)
 
 RENEW_EVERY_S = 3.0
-# How long nothing is taken beside a suspect: what has not killed its holder within a
-# lease may be waiting for the chain, and the others must not wait with it.
-ALONE_S = 10.0
 # How long a planned stop lets orders finish before it gives them back.
 DRAIN_S = 5.0
 
@@ -55,15 +53,12 @@ class Runner:
         self.fatal: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.run = engine.database.run
         self.engine = engine
+        self.unproven = Unproven(alone_s)
         self._capacity = capacity
         self._renew_every_s = renew_every_s
-        self._alone_s = alone_s
         self._places = asyncio.Semaphore(capacity)
         self._tasks: dict[Claim, asyncio.Task[None]] = {}
         self._adopting: set[asyncio.Task[int]] = set()
-        # Begun a moment ago and without a step yet: one of these may kill the process.
-        self._unproven: dict[Claim, float] = {}
-        self._stepped = asyncio.Event()
         self._wanted: list[tuple[UUID, str]] = []  # with the requests that placed them
         # Brought by jobs, each with a place, and not claimed yet.
         self._unclaimed = 0
@@ -88,30 +83,6 @@ class Runner:
     @property
     def is_idle(self) -> bool:
         return not self._tasks
-
-    @property
-    def is_calm(self) -> bool:
-        """Whether all that is carried has made a step, or only waits by now."""
-        return not self._may_kill()
-
-    @property
-    def carries_suspect(self) -> bool:
-        """Whether an order that may have killed its holders has not made a step yet."""
-        return any(claim.is_suspect for claim in self._may_kill())
-
-    async def calmed(self) -> None:
-        """Wait until everything that was begun has made a step or ended."""
-        while self._unproven:
-            self._stepped.clear()
-            await self._stepped.wait()
-
-    def _may_kill(self) -> list[Claim]:
-        begun_after = asyncio.get_running_loop().time() - self._alone_s
-        return [c for c, begun in self._unproven.items() if begun > begun_after]
-
-    def _proved(self, claim: Claim) -> None:
-        self._unproven.pop(claim, None)
-        self._stepped.set()
 
     async def take(self, order_id: UUID, request_id: str = "") -> None:
         """Claim one order for a job and carry it, both in the background.
@@ -173,7 +144,7 @@ class Runner:
 
     def _start(self, claimed: Claimed, request_id: str = "") -> None:
         claim = claimed.claim
-        self._unproven[claim] = asyncio.get_running_loop().time()
+        self.unproven.begin(claim)
         carrying = self._carry(claim, claimed.held)
         task = asyncio.create_task(carrying, name=str(claim.order_id))
         log_context.carrying(task, str(claim.order_id), request_id)
@@ -182,7 +153,7 @@ class Runner:
 
     def _end(self, claim: Claim) -> None:
         del self._tasks[claim]
-        self._proved(claim)
+        self.unproven.proved(claim)
         self._places.release()
 
     async def finished(self) -> None:
@@ -221,7 +192,7 @@ class Runner:
     async def _carry(self, claim: Claim, held: Held) -> None:
         try:
             await self.engine.carry_out(
-                claim, held=held, stepped=partial(self._proved, claim)
+                claim, held=held, stepped=partial(self.unproven.proved, claim)
             )
         except WrongChain as error:
             if not self.fatal.done():
