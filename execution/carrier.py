@@ -21,10 +21,10 @@ from dex.types import (
 )
 from orders.claims import Claim
 from orders.held import Held
-from orders.models import AttemptState, Order, Status
-from orders.moves import AttemptClosing, AttemptOpening
+from orders.models import Order, Status
+from orders.moves import AttemptOpening
 
-from . import history
+from . import attempts, history
 from .build import Plan
 from .failures import AttemptFailed, Failure, VenueMismatch, too_late
 from .holder import Holder
@@ -146,19 +146,7 @@ class Carrier:
             )
         memo = f"{order.id}:{order.attempt}"
         plan, signed = await self._engine.builder.build(self.plan, memo)
-        opening = AttemptOpening(
-            number=order.attempt,
-            venue=plan.quote.venue,
-            pool=str(plan.quote.pool),
-            vault_in=str(plan.quote.vault_in),
-            vault_out=str(plan.quote.vault_out),
-            signature=signed.signature,
-            raw_transaction=signed.raw,
-            blockhash=signed.blockhash,
-            last_valid_block_height=signed.last_valid_block_height,
-            quoted_amount_out=plan.expected,
-            min_amount_out=plan.floor,
-        )
+        opening = attempts.signed(order, plan, signed)
         data = history.signed(order, signed, plan.floor)
         await self._holder.move(
             order,
@@ -194,28 +182,13 @@ class Carrier:
             case Landed():
                 await self._confirm(order, attempt)
                 return True
-            case LandedWithError(slot, code, message, retryable, program, name):
+            case LandedWithError():
                 self.drop_plan()
                 fee = await self._engine.cluster.fee(attempt.signature)
-                closing = AttemptClosing(
-                    AttemptState.ERRORED, slot, fee, code, message, program, name
-                )
-                failure = Failure(code, message, retryable, program, name)
-                await self._holder.fail(order, failure, closing)
+                await self._holder.fail(order, *attempts.errored(outcome, fee))
             case Expired():
                 self.drop_plan()
-                failure = Failure(
-                    "blockhash_expired",
-                    "The transaction did not land before its blockhash expired, and "
-                    "never will. Place the order again.",
-                    retryable=True,
-                )
-                closing = AttemptClosing(
-                    AttemptState.EXPIRED,
-                    error_code=failure.code,
-                    error=failure.message,
-                )
-                await self._holder.fail(order, failure, closing)
+                await self._holder.fail(order, *attempts.expired())
         return False
 
     async def _live_attempt(self, order: Order) -> AttemptOpening:
@@ -248,5 +221,5 @@ class Carrier:
                 "amount_out": fill.amount_out,
                 "slot": fill.slot,
             },
-            closes=AttemptClosing(AttemptState.LANDED, fill.slot, fill.fee_lamports),
+            closes=attempts.landed(fill),
         )
