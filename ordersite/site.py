@@ -8,18 +8,16 @@ import json
 import os
 import socket
 import time
-from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError
 
 from dex.solana.wallet import create_wallet
 
+from .asking import allowed_host, ask
 from .console import Console
-from .development import development_key
 from .embedded import Postgres, Valkey
 from .exclusive import LOCALNET_NODES, claim_localnet_ports
-from .preparation import DEVELOPMENT_USER, password_file
 from .processes import POLL_S, Child, Supervisor, python
 from .variation import Variation, names
 from .webs import share, web_words
@@ -27,7 +25,6 @@ from .webs import share, web_words
 LOCALNET_TIMEOUT_S = 30.0
 # A worker first ends the steps that it has begun.
 DRAIN_PATIENCE_S = 30.0
-ANSWER_TIMEOUT_S = 5.0  # of one request to a process of ours
 
 
 class Site:
@@ -69,9 +66,7 @@ class Site:
     def not_ready(self) -> str:
         """Return what the web process still misses; "" when it is ready."""
         try:
-            status, answer = _request(
-                settings.PORT, "GET", "/readyz", host=_allowed_host()
-            )
+            status, answer = ask(settings.PORT, "GET", "/readyz", host=allowed_host())
         except (OSError, http.client.HTTPException, ValueError):
             return "web does not answer"
         if status == 200:
@@ -192,66 +187,8 @@ def _wait_for_node(localnet: Child, port: int) -> None:
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "getHealth"})
     while True:
         with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
-            if _request(port, "POST", "/", body)[1].get("result") == "ok":
+            if ask(port, "POST", "/", body)[1].get("result") == "ok":
                 return
         if not localnet.running() or time.monotonic() > give_up_at:
             raise CommandError("localnet did not start: see the lines above.")
         time.sleep(POLL_S)
-
-
-def _allowed_host() -> str:
-    """Return a host under which the web process answers, this machine's if it may."""
-    allowed = settings.ALLOWED_HOSTS
-    for local in ("127.0.0.1", "localhost"):
-        if local in allowed or "*" in allowed:
-            return local
-    return str(allowed[0]).removeprefix(".")
-
-
-def _request(
-    port: int,
-    method: str,
-    path: str,
-    body: str | None = None,
-    *,
-    host: str = "localhost",
-) -> tuple[int, dict[str, Any]]:
-    """Ask a process of this site; never through a proxy."""
-    # While a web process starts the kernel accepts, and nobody answers.
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_TIMEOUT_S)
-    try:
-        headers = {"Content-Type": "application/json", "Host": f"{host}:{port}"}
-        connection.request(method, path, body, headers)
-        response = connection.getresponse()
-        return response.status, json.loads(response.read())
-    finally:
-        connection.close()
-
-
-def welcome() -> str:
-    """Return what a user can do now, ready to paste."""
-    site = f"http://{_allowed_host()}:{settings.PORT}"
-    login = "(make one with `manage.py createsuperuser`)"
-    if settings.USES_EMBEDDED_POSTGRES:
-        login = f"({DEVELOPMENT_USER} / {password_file().read_text().strip()})"
-    credentials = ""
-    if key := development_key():
-        credentials = f" -H 'Authorization: Bearer {key}'"
-    elif not settings.ALLOW_ANONYMOUS:
-        login += (
-            "\n  API key    make one with `manage.py apikey create`, and set KEY to it"
-        )
-        credentials = ' -H "Authorization: Bearer $KEY"'
-    order = (
-        '{"type":"market","tokenIn":"A","tokenOut":"B","amountIn":100,"slippage":0.01}'
-    )
-    return f"""
-Ready. Ctrl-C stops everything; logs are in {settings.EMBEDDED.logs}
-
-  Test page  {site}/test-concurrent-orders
-  Admin      {site}/admin/ {login}
-  API docs   {site}/api/docs/
-
-  curl -s -X POST {site}/api/orders/execute{credentials} \\
-    -H 'Content-Type: application/json' -d '{order}'
-"""

@@ -15,7 +15,8 @@ from ordersite.embedded import EmbeddedError
 from ordersite.exclusive import InUse, claim_web_port, lock_data
 from ordersite.foreground import keep_running, stopped_by_signals
 from ordersite.processes import Supervisor
-from ordersite.site import Site, welcome
+from ordersite.site import Site
+from ordersite.welcome import welcome
 
 REMIND_EVERY_S = 15.0
 
