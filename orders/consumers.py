@@ -21,10 +21,10 @@ from .lean_consumer import LeanConsumer
 from .origins import EXECUTE_PATH, is_secure, socket_host, ws_url
 from .parsers import check_size
 from .patience import Patience
-from .placing import Placement
 from .problems import Problem, not_found, too_many_orders
 from .socket_intake import Message, problem_of
 from .socket_query import is_over, wanted
+from .submissions import Placement
 
 # Our own server cuts off a client that does not read; others may only let it wait.
 SERVER_GRACE_S = 1.0

@@ -24,8 +24,8 @@ from .fields import (
     TokenField,
 )
 from .parsers import Number
-from .placing import OrderRequest, Submission
 from .problems import FieldError, Problem, invalid
+from .submissions import OrderRequest, Submission
 
 MAX_ERRORS = 20  # in one answer
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")

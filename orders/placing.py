@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -14,9 +11,6 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import Error, InterfaceError, OperationalError, connection
-
-from dex import log_context
-from dex.models import Token
 
 from . import queue
 from .access.guards import Guards, current_guards
@@ -32,65 +26,12 @@ from .errors import (
 )
 from .intake import PROCESS_INTAKE, CommitUnanswered, Intake
 from .models import Order
+from .submissions import OrderRequest, Placement, Submission
 
 logger = logging.getLogger(__name__)
 
 # A worker takes a new order at once; the keeper waits this long before it steps in.
 KEEPER_DELAY = timedelta(seconds=5)
-
-
-@dataclass(frozen=True, slots=True)
-class OrderRequest:
-    """A validated order. `amount_in` in base units of `token_in`.
-
-    `client_order_id` is what its owner calls it: a name that only one of their orders has.
-    """
-
-    order_type: str
-    token_in: Token
-    token_out: Token
-    amount_in: int
-    slippage_bps: int
-    max_price_impact_bps: int | None = None
-    client_order_id: str | None = None
-
-    def digest(self) -> str:
-        """Hash the values, so that another spelling of the same order is the same."""
-        values: list[str | int] = [
-            self.order_type,
-            self.token_in.mint,
-            self.token_out.mint,
-            str(self.amount_in),
-            self.slippage_bps,
-        ]
-        if self.max_price_impact_bps is not None:
-            values.append(self.max_price_impact_bps)
-        if self.client_order_id is not None:
-            # Text, where a limit is a number: neither can be taken for the other.
-            values.append(self.client_order_id)
-        return hashlib.sha256(json.dumps(values).encode()).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """An order as somebody asks for it: with one key, or one predecessor, at most once.
-
-    `request_id` names the request that asks in the logs.
-    """
-
-    request: OrderRequest
-    owner_id: int
-    idempotency_key: str | None = None
-    retry_of: Order | None = None
-    request_id: str = field(default_factory=log_context.request_id)
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """The stored order, and whether this call created it or an earlier one did."""
-
-    order_id: UUID
-    created: bool
 
 
 def place_order(

@@ -16,9 +16,10 @@ from dex.types import VenueAnswer
 
 from .access.guards import denial_now
 from .errors import OrderDenied
-from .placing import OrderRequest, Placement, Submission, find_earlier
+from .placing import find_earlier
 from .preview_words import Told, summary, warnings
 from .quotes import answer_data
+from .submissions import OrderRequest, Placement, Submission
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dex.models import Token, VenueName
 from dex.rehearsal import Rehearsal
 
 from .errors import OrderDenied
-from .placing import OrderRequest, Placement
+from .submissions import OrderRequest, Placement
 
 # From here on a preview warns.
 HIGH_IMPACT_BPS = 100

@@ -11,7 +11,8 @@ from django.db.models.functions import Now
 from .errors import CancelConflict, RetryRefused
 from .models import Order, Status
 from .moves import Move
-from .placing import OrderRequest, Placement, place_order
+from .placing import place_order
+from .submissions import OrderRequest, Placement
 from .transitions import transition, unhappy_end
 
 CANCELLABLE = (Status.PENDING, Status.ROUTING, Status.BUILDING)

@@ -18,8 +18,9 @@ from dex.gathered import Gathered
 from .access.limits import admit_orders
 from .inputs import read_submission
 from .parsers import parse_object
-from .placing import Placement, Submission, place_orders
+from .placing import place_orders
 from .problems import Problem, as_problem, internal_error
+from .submissions import Placement, Submission
 from .threads import in_thread
 
 logger = logging.getLogger(__name__)

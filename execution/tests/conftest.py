@@ -28,7 +28,8 @@ from orders import queue as order_queue
 from orders.claims import Claim, claim_order
 from orders.models import Order, Status
 from orders.owners import local_owner
-from orders.placing import OrderRequest, place_order
+from orders.placing import place_order
+from orders.submissions import OrderRequest
 
 RPC_TIMEOUT_S = 0.4
 FAST = Intervals(unavailable_s=0.02, quote_timeout_s=2.0, backoff_scale=0.01)

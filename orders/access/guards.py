@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import connection
@@ -26,9 +25,7 @@ from orders.errors import (
 )
 from orders.models import STILL_OPEN, Order
 from orders.recent import Recent
-
-if TYPE_CHECKING:
-    from orders.placing import OrderRequest
+from orders.submissions import OrderRequest
 
 TOKENS = "/api/tokens"  # where the allowed ones are
 

@@ -12,8 +12,9 @@ from orders.errors import ClientOrderIdConflict, IdempotencyConflict
 from orders.insertion import insert_orders
 from orders.intake import Intake
 from orders.models import Order, OrderEvent, Status
-from orders.placing import Placement, Submission, place_order, place_orders
+from orders.placing import place_order, place_orders
 from orders.services import retry_order
+from orders.submissions import Placement, Submission
 from orders.threads import in_thread
 
 from .clients import get, open_socket, order_text, post

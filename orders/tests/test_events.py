@@ -15,7 +15,8 @@ from channels_redis.pubsub import (  # type: ignore[import-untyped]
 from orders import events
 from orders.events import GROUP, HintSender
 from orders.models import Order, OrderEvent, Status
-from orders.placing import OrderRequest, place_order
+from orders.placing import place_order
+from orders.submissions import OrderRequest
 from orders.threads import in_thread
 
 from .faults import silent_server

@@ -21,7 +21,8 @@ from execution.audit.landed import read_landed
 from execution.runner import Runner
 from orders.models import Order, Status
 from orders.owners import local_owner
-from orders.placing import OrderRequest, place_order
+from orders.placing import place_order
+from orders.submissions import OrderRequest
 from ordersite.chaos.armed import arm
 from ordersite.chaos.conduct import conduct
 from ordersite.chaos.faults import ALL, schedule

@@ -18,7 +18,8 @@ from orders.errors import CancelConflict, IdempotencyConflict
 from orders.intake import PROCESS_INTAKE, Intake
 from orders.models import Order
 from orders.owners import local_owner
-from orders.placing import OrderRequest, Placement, place_order
+from orders.placing import place_order
+from orders.submissions import OrderRequest, Placement
 
 from .chain import Chain
 from .complaints import complaints
