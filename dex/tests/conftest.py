@@ -1,16 +1,18 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from dex.localnet.network import Network
+from dex.localnet.testing import RunningLocalnet
 
 from .builders import key
 from .ledger_client import open_network
 from .paper_market import OTHER_POOL, POOL
 from .paper_venue import PaperChain, page
+from .socket_client import Socket, connected
 
 
 @pytest.fixture
@@ -31,3 +33,9 @@ def network(tmp_path: Path) -> Iterator[Network]:
     network = open_network(tmp_path)
     yield network
     network.ledger.close()
+
+
+@pytest.fixture
+async def socket(localnet: RunningLocalnet) -> AsyncIterator[Socket]:
+    async with connected(localnet) as opened:
+        yield opened
