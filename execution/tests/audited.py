@@ -9,6 +9,7 @@ from django.db import transaction
 
 from dex.chain import meet_chain
 from execution.audit.landed import Landed
+from execution.audit.rules import broken_rules, every_order
 from orders.models import Attempt, Order, OrderEvent, Status
 from orders.tests.helpers import make_address, make_order_at
 
@@ -63,3 +64,8 @@ def forget_orders(*order_ids: UUID) -> None:
     for model in (Attempt, OrderEvent):
         model.objects.filter(order__in=ids).delete()
     Order.objects.filter(id__in=ids).delete()
+
+
+def found() -> list[tuple[str, object]]:
+    """What the rules find in every order."""
+    return [(v.rule, v.subject) for v in broken_rules(every_order())]

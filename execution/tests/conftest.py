@@ -207,3 +207,11 @@ async def make_runner(
     yield make
     for runner in runners:
         await runner.stop(drain_s=0)
+
+
+@pytest.fixture
+def make_worker(queue):
+    def make(kind):
+        return django_rq.get_worker("orders", worker_class=kind, name="tester")
+
+    return make

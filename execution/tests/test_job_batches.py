@@ -17,7 +17,8 @@ from rq.registry import FailedJobRegistry
 
 from execution.job_batches import JobBatches, PlainPickles, TakenJob
 from orders.job_template import JOB
-from orders.queue import QueueSender
+
+from .queued import add_orders, ids_of, keys_of, order_ids_of, taken_of
 
 WORKER_KEY = "rq:worker:tester"
 MOST = 100
@@ -27,32 +28,6 @@ MOST = 100
 def batches(queue):
     queue.serializer = PlainPickles
     return JobBatches(queue, worker_key=WORKER_KEY, worker_name="tester")
-
-
-def add_orders(queue, count):
-    """Queue jobs as the web process does; return the ids of their orders."""
-    order_ids = [uuid4() for _ in range(count)]
-    sender = QueueSender(f"unix://{queue.connection.get_connection_kwargs()['path']}")
-    for order_id in order_ids:
-        sender.enqueue(order_id)
-    assert sender.flush(5)
-    return order_ids
-
-
-def order_ids_of(jobs):
-    return [order and order[0] for order in (job.order(PlainPickles) for job in jobs)]
-
-
-def ids_of(jobs):
-    return [job.job_id for job in jobs]
-
-
-def taken_of(queue):
-    return queue.connection.lrange(queue.intermediate_queue_key, 0, -1)
-
-
-def keys_of(queue):
-    return {key.decode() for key in queue.connection.scan_iter()}
 
 
 def test_a_batch_holds_the_oldest_jobs_and_no_more_than_there_are_places(

@@ -7,7 +7,6 @@ import base64
 from datetime import timedelta
 
 import pytest
-from django.db.models import F
 from django.db.models.functions import Now
 
 from execution.carrier import Carrier
@@ -17,7 +16,7 @@ from orders.held import read_held
 from orders.models import Attempt, Order, Status
 from orders.review import clear_review
 
-from .steps import HAPPY, statuses, until, until_step
+from .steps import HAPPY, statuses, until_step
 
 PAST = Now() - timedelta(seconds=1)
 
@@ -198,62 +197,6 @@ async def test_an_order_that_kills_its_holder_while_it_is_built_is_set_aside(
     await runner.finished()
     assert await swaps_of(stage, order_id) == ["1"]
     assert (await stage.order(order_id)).idle_claims == 0
-
-
-async def test_orders_of_every_status_say_that_the_chain_is_away_and_then_go_on(
-    stage, make_runner
-):
-    order_ids = [await left_at(stage, Status(status)) for status in HAPPY[:4]]
-    stage.take_chain_away()
-    runner = await make_runner(owner="keeper", renew_every_s=0.05)
-
-    await keeper_round(runner)
-    for order_id in order_ids:
-        await until(
-            stage, order_id, lambda order: order.waiting_code == "chain_unreachable"
-        )
-    # A minute passes; the leases are renewed meanwhile.
-    for order_id in order_ids:
-        minute = timedelta(minutes=1)
-        await stage.change(
-            order_id,
-            deadline=F("deadline") - minute,
-            created_at=F("created_at") - minute,
-            waiting_since=F("waiting_since") - minute,
-        )
-    stage.bring_chain_back()
-    await runner.finished()
-
-    orders = [await stage.order(order_id) for order_id in order_ids]
-    assert [(o.status, o.attempt, o.fence) for o in orders] == [
-        (Status.CONFIRMED, 1, fence) for fence in (1, 2, 2, 2)
-    ]
-    assert [await swaps_of(stage, order.id) for order in orders] == [["1"]] * 4
-    for order_id in order_ids:
-        waited = [
-            data["waitedFor"]["waitedMs"]
-            for _, _, data in await stage.history(order_id)
-            if "waitedFor" in data
-        ]
-        assert len(waited) == 1
-        assert waited[0] >= 60_000
-
-
-async def test_a_deadline_that_passes_while_the_chain_is_away_says_so(stage):
-    stage.take_chain_away()
-    order_id = await stage.place()
-    carrying = asyncio.create_task(stage.carry_out(order_id))
-    await until(
-        stage, order_id, lambda order: order.waiting_code == "chain_unreachable"
-    )
-
-    await stage.change(order_id, deadline=PAST)
-    order = await carrying
-
-    assert (order.status, order.failure_code) == (Status.EXPIRED, "deadline_passed")
-    assert "It waited: No RPC endpoint answered" in order.failure_message
-    assert order.attempt == 1
-    assert not await stage.database.run(Attempt.objects.exists)
 
 
 @pytest.mark.parametrize("status", HAPPY[1:3])
