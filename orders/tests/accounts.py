@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,7 @@ from django.test import Client
 from orders.access.keys import make_key
 from orders.access.principal import Scope
 
+from .clients import PAIR, order_text
 from .helpers import make_owner
 
 BOTH = (Scope.READ, Scope.TRADE)
@@ -68,3 +70,10 @@ def session_key(browser: Client) -> str:
 
 def refusal(answer: Any) -> tuple[int, str]:
     return answer.status_code, answer.json()["code"]
+
+
+def ask(client: Client, method: str, path: str, **headers: str):
+    if method == "get":
+        return client.get(path, headers=headers)
+    body = json.dumps(PAIR) if path == "/api/quotes" else order_text()
+    return client.post(path, body, content_type="application/json", headers=headers)

@@ -21,21 +21,17 @@ from orders.threads import in_thread
 
 from .accounts import log_in
 from .clients import PATH, Socket, open_socket, order_text
-from .helpers import claim, make_token, move
+from .helpers import claim, move
 from .listeners import LOSSES, SESSION_LOSSES, Account, ending, opened
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("nobody_is_anonymous"),
+]
 
 WITHIN_S = 1.0
 
 Loser = tuple[Account, Callable[[Account], Any]]
-
-
-@pytest.fixture(autouse=True)
-def _nobody_is_anonymous(settings):
-    settings.ALLOW_ANONYMOUS = False
-    make_token("A")
-    make_token("B")
 
 
 async def test_a_right_that_ends_closes_its_sockets_within_a_second_and_no_others():

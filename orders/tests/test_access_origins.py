@@ -22,9 +22,12 @@ from .accounts import (
     socket_headers,
 )
 from .clients import Socket, open_socket, order_text
-from .helpers import make_order, make_token
+from .helpers import make_order
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("nobody_is_anonymous"),
+]
 
 OPENS, FOREIGN, REFUSED = "opens", "foreign_origin", "refused before it is accepted"
 # For each Origin what becomes of a socket with a session, and with anything else.
@@ -55,11 +58,8 @@ ORIGINS: dict[str, tuple[list[bytes], str, str]] = {
 
 
 @pytest.fixture(autouse=True)
-def _nobody_is_anonymous(settings):
-    settings.ALLOW_ANONYMOUS = False
+def _another_site_is_trusted(settings):
     settings.CSRF_TRUSTED_ORIGINS = ["https://dex.example"]
-    make_token("A")
-    make_token("B")
 
 
 def session_of(user: User) -> Headers:

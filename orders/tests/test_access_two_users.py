@@ -17,19 +17,15 @@ from orders.threads import in_thread
 
 from .accounts import keyed, make_text, make_user, socket_headers
 from .clients import PATH, Socket, order_text
-from .helpers import HAPPY_PATH, claim, make_order, make_token, move
+from .helpers import HAPPY_PATH, claim, make_order, move
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("nobody_is_anonymous"),
+]
 
 ORDERS = 3  # of each user, for each way to have placed them
 STEPS = list(itertools.pairwise(HAPPY_PATH))
-
-
-@pytest.fixture(autouse=True)
-def _nobody_is_anonymous(settings):
-    settings.ALLOW_ANONYMOUS = False
-    make_token("A")
-    make_token("B")
 
 
 class Party:

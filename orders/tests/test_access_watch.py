@@ -22,17 +22,13 @@ from orders.threads import in_thread
 
 from .accounts import BOTH, log_in, make_user, session_key
 from .clients import open_socket, order_text
-from .helpers import claim, make_order, make_token, move
+from .helpers import claim, make_order, move
 from .listeners import LOSSES, Account, ending
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def _nobody_is_anonymous(settings):
-    settings.ALLOW_ANONYMOUS = False
-    make_token("A")
-    make_token("B")
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("nobody_is_anonymous"),
+]
 
 
 @pytest.fixture
