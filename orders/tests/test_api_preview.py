@@ -3,58 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import pytest
-from solders.pubkey import Pubkey
 
 from dex import desk
-from dex.allow_list import allow_genesis
-from dex.halting import halt_trading
-from dex.localnet.testing import RunningLocalnet, running_localnet
+from dex.localnet.testing import RunningLocalnet
 from dex.models import Chain, Pool
 from orders.models import Order, OrderEvent
 from orders.threads import in_thread
 
-from .clients import order_text, post
 from .helpers import make_address
+from .previews import ask, codes
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-PREVIEW = "/api/orders/preview"
-SOL_FOR_USDC = {"tokenIn": "SOL", "tokenOut": "USDC", "amountIn": "1"}
-
-
-@pytest.fixture
-async def localnet(settings):
-    """A localnet whose slot stands still, and the chain row that a worker would make."""
-    wallet = make_address()
-    funded = [Pubkey.from_string(wallet)]
-    async with running_localnet(slot_time_s=3600, fund=funded) as localnet:
-        settings.SOLANA_RPC_URLS = localnet.urls
-        await in_thread(desk.close)
-        await in_thread(allow_genesis, localnet.control("localnet_genesis"))
-        genesis_hash = localnet.control("getGenesisHash")
-        await in_thread(
-            lambda: Chain.objects.create(
-                id=1, genesis_hash=genesis_hash, is_localnet=True, wallet=wallet
-            )
-        )
-        yield localnet
-        await in_thread(desk.close)
-
-
-async def ask(**order: Any) -> Any:
-    answer = await in_thread(post, order_text(**SOL_FOR_USDC | order), PREVIEW)
-    assert answer.status_code == 200, answer.content
-    return answer.json()
-
-
-def codes(shown: Any) -> list[str]:
-    return [warning["code"] for warning in shown["warnings"]]
 
 
 async def use_new_wallet(localnet: RunningLocalnet) -> None:
@@ -209,36 +173,6 @@ async def test_the_rent_of_a_new_account_is_told(localnet):
     assert "locks 0.00203928 SOL" in warning["message"]
 
 
-async def test_a_halt_is_told_as_the_denial_that_it_would_be(localnet):
-    await in_thread(halt_trading, "an audit failed")
-
-    shown = await ask()
-
-    assert (shown["outcome"], codes(shown)) == ("deny", [])
-    assert shown["denial"].pop("message") in shown["summary"]
-    assert shown["denial"] == {
-        "code": "trading_halted",
-        "rule": "trading",
-        "limit": "active",
-        "value": "halted",
-    }
-    assert "an audit failed" not in str(shown)  # it may name other owners' orders
-
-
-async def test_open_orders_are_counted_as_if_it_were_placed(localnet, settings):
-    settings.MAX_OPEN_ORDERS_PER_OWNER = 1
-    assert (await ask())["denial"] is None
-
-    await in_thread(post, order_text())
-
-    denial = (await ask())["denial"]
-    assert (denial["code"], denial["limit"], denial["value"]) == (
-        "too_many_open_orders",
-        1,
-        1,
-    )
-
-
 async def test_a_pool_that_moved_is_told_with_what_is_paid_now(localnet, monkeypatch):
     raydium = {"tokenIn": "A", "tokenOut": "B"}  # every swap moves its price
     quoted = (await ask(**raydium))["route"]["amountOut"]
@@ -265,41 +199,3 @@ async def test_a_wallet_that_is_not_known_yet_leaves_the_quotes(localnet):
     await in_thread(lambda: Chain.objects.all().delete())
 
     assert_known_by_quotes_alone(await ask())
-
-
-async def test_an_order_that_was_placed_before_is_told_so(localnet):
-    body = order_text(**SOL_FOR_USDC, clientOrderId="mine")
-    placed = (await in_thread(post, body)).json()
-
-    shown = await ask(clientOrderId="mine")
-
-    assert (shown["outcome"], shown["placedAs"]) == ("replay", placed["orderId"])
-    assert placed["orderId"] in shown["summary"]
-
-
-async def test_what_placing_would_refuse_a_preview_refuses(localnet):
-    body = order_text(**SOL_FOR_USDC, clientOrderId="mine")
-    await in_thread(lambda: post(body, idempotency_key="k"))
-    other = json.dumps(json.loads(body) | {"amountIn": "2"})
-
-    for headers, status, code in (
-        ({}, 409, "client_order_id_conflict"),
-        ({"idempotency_key": "k"}, 422, "idempotency_conflict"),
-        ({"idempotency_key": "ä"}, 400, "invalid_idempotency_key"),
-    ):
-        previewed = await in_thread(partial(post, other, PREVIEW, **headers))
-        placed = await in_thread(partial(post, other, **headers))
-        assert (previewed.status_code, previewed.json()["code"]) == (status, code)
-        assert previewed.json()["detail"] == placed.json()["detail"]
-    bad = await in_thread(post, order_text(slippage="x"), PREVIEW)
-    assert bad.json()["code"] == "validation_failed"
-
-
-async def test_without_a_chain_there_is_no_preview(localnet, settings):
-    settings.SOLANA_RPC_URLS = ["http://127.0.0.1:1"]
-    await in_thread(desk.close)
-
-    answer = await in_thread(post, order_text(**SOL_FOR_USDC), PREVIEW)
-
-    assert (answer.status_code, answer.json()["code"]) == (503, "rpc_unavailable")
-    assert answer["Retry-After"] == "2"
