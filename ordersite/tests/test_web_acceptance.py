@@ -14,23 +14,18 @@ import pytest
 from orders.models import Order, OrderEvent
 from orders.tests.clients import PATH, order_text
 from orders.tests.faults import frozen
-from orders.tests.helpers import make_owner, make_token
 from orders.threads import in_thread
 from ordersite.embedded.server import wait_until
 
 from .web import WebProcess, web_process
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("tokens"),
+]
 
 POSTS = 300
 AT_ONCE = 10
-
-
-@pytest.fixture(autouse=True)
-def tokens(transactional_db: None) -> None:
-    make_owner()
-    make_token("A")
-    make_token("B")
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from orders.tests.limits import forget_counts
 from orders.tests.wire import Wire, answer, client_frame, head_of, upgrade
 from ordersite.embedded.server import wait_until
 
-from .web import SilentClient, WebProcess, two_web_processes, web_process, wires_to
+from .silent_client import SilentClient
+from .web import WebProcess, two_web_processes, web_process, wires_to
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -20,7 +20,8 @@ from orders.tests.wire import client_frame
 from orders.threads import in_thread
 from ordersite.embedded.server import wait_until
 
-from .web import SilentClient, WebProcess, web_process
+from .silent_client import SilentClient
+from .web import WebProcess, web_process
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -14,8 +14,9 @@ from orders.tests.helpers import make_owner
 from orders.tests.wire import HOST, Wire, answer, head_of, upgrade
 from ordersite.embedded.server import wait_until
 
+from .silent_client import SilentClient
 from .test_headers import RAW
-from .web import SilentClient, WebProcess, web_process, wires_to
+from .web import WebProcess, web_process, wires_to
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
