@@ -13,6 +13,7 @@ from .ledger_client import open_network
 from .paper_market import OTHER_POOL, POOL
 from .paper_venue import PaperChain, page
 from .socket_client import Socket, connected
+from .trader import Trader, trading
 
 
 @pytest.fixture
@@ -39,3 +40,9 @@ def network(tmp_path: Path) -> Iterator[Network]:
 async def socket(localnet: RunningLocalnet) -> AsyncIterator[Socket]:
     async with connected(localnet) as opened:
         yield opened
+
+
+@pytest.fixture
+async def trader(tmp_path: Path) -> AsyncIterator[Trader]:
+    async with trading(tmp_path) as made:
+        yield made

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dex.types import Expired, Landed, LandedWithError, Outcome, SignedTransaction
+from dex.types import Expired, Landed, LandedWithError
 
+from .settlements import advance, on_chain, settling, signed
 from .trader import Trader, trading
 
 # The signer asks the database whether trading is halted; nothing is written.
@@ -24,42 +23,7 @@ pytestmark = pytest.mark.django_db
 LIFE = 150  # blocks in which a transaction can land
 
 
-@pytest.fixture
-async def trader(tmp_path: Path) -> AsyncIterator[Trader]:
-    async with trading(tmp_path) as made:
-        yield made
-
-
-async def signed(trader: Trader) -> SignedTransaction:
-    quote, snapshot = await trader.quote("A", "B", 1_000_000_000)
-    return await trader.sign(quote, snapshot)
-
-
-def on_chain(trader: Trader, transaction: SignedTransaction) -> str:
-    """What the ledger itself says: landed, failed or absent."""
-    record = trader.localnet.ledger.store.history.transaction(transaction.signature)
-    if record is None:
-        return "absent"
-    return "landed" if record.error is None else "failed"
-
-
 KIND = {Landed: "landed", LandedWithError: "failed", Expired: "absent"}
-
-
-@contextlib.asynccontextmanager
-async def settling(
-    trader: Trader, transaction: SignedTransaction
-) -> AsyncIterator[asyncio.Task[Outcome]]:
-    task = asyncio.create_task(trader.cluster.settle(transaction))
-    try:
-        yield task
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-def advance(trader: Trader, slots: int) -> None:
-    trader.localnet.control("localnet_advance", {"slots": slots})
 
 
 @pytest.mark.parametrize(

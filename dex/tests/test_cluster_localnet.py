@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -20,12 +19,6 @@ from dex.types import (
 from .trader import Trader, trading
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-async def trader(tmp_path: Path) -> AsyncIterator[Trader]:
-    async with trading(tmp_path) as made:
-        yield made
 
 
 @pytest.mark.parametrize("venue", ["raydium", "meteora"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from dex.chain import known_chain
 from dex.errors import RpcUnavailable
 from dex.models import Chain
 from dex.solana.rpc import RpcClient
+from dex.tests.rpc_client import client as rpc_client
 from dex.tests.scripted_node import NodeError, scripted_node
 from execution import wallet_signatures
 from execution.assembly import allow_signing
@@ -21,14 +21,9 @@ from orders.models import Attempt
 STRANGER = {"signature": "stranger", "slot": 10**9, "memo": None, "err": None}
 
 
-@contextlib.asynccontextmanager
-async def client(*nodes):
+def client(*nodes):
     urls = [node.url for node in nodes]
-    rpc = RpcClient(urls, timeout_s=5, batch_size=25, expected_genesis=None)
-    try:
-        yield rpc
-    finally:
-        await rpc.close()
+    return rpc_client(*urls, timeout_s=5, expected_genesis=None)
 
 
 def signed_by(address: object) -> dict[str, Any]:
