@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from functools import cache
@@ -20,6 +19,7 @@ from channels.layers import channel_layers
 
 from dex.background import BackgroundLoop
 
+from .background_sender import BackgroundSender
 from .models import OrderEvent
 
 logger = logging.getLogger(__name__)
@@ -78,37 +78,35 @@ def lost() -> int:
     return _sender().lost
 
 
-class HintSender:
+class HintSender(BackgroundSender[tuple[str, int], dict[str, int]]):
     """Sends hints from one kept event loop, as many in a message as are waiting."""
 
     def __init__(self) -> None:
-        self.lost = 0
+        super().__init__()
         self._loop = BackgroundLoop("order-hints")
-        self._lock = threading.Lock()
         # An order that moves again before its hint is sent needs only the newer one.
         self._waiting: dict[str, int] = {}
-        self._sending: Future[None] | None = None
 
     def send(self, order_id: str, sequence: int) -> None:
         """Send a hint soon; drop it when too many are waiting."""
-        with self._lock:
-            if len(self._waiting) >= MAX_WAITING and order_id not in self._waiting:
-                self.lost += 1
-                return
-            self._waiting[order_id] = max(sequence, self._waiting.get(order_id, 0))
-            if self._sending is None:
-                self._sending = self._loop.submit(self._send_waiting())
+        self._add((order_id, sequence))
 
-    def flush(self, timeout_s: float) -> bool:
-        """Wait until nothing is waiting; False when that took too long."""
-        with self._lock:
-            sending = self._sending
-        if sending is not None:
-            try:
-                sending.result(timeout_s)
-            except TimeoutError:
-                return False
+    def _begin(self) -> Future[None]:
+        return self._loop.submit(self._send_waiting())
+
+    def _put(self, hint: tuple[str, int]) -> bool:
+        order_id, sequence = hint
+        if len(self._waiting) >= MAX_WAITING and order_id not in self._waiting:
+            self.lost += 1
+            return False
+        self._waiting[order_id] = max(sequence, self._waiting.get(order_id, 0))
         return True
+
+    def _next_batch(self) -> dict[str, int]:
+        batch = dict(list(self._waiting.items())[:MAX_IN_MESSAGE])
+        for order_id in batch:
+            del self._waiting[order_id]
+        return batch
 
     async def _send_waiting(self) -> None:
         while batch := self._take():
@@ -121,15 +119,6 @@ class HintSender:
                 self.lost += len(batch)
                 logger.warning("%d hints were lost: %r", len(batch), error)
             await asyncio.sleep(min(len(batch) * PAUSE_PER_ORDER_S, LONGEST_PAUSE_S))
-
-    def _take(self) -> dict[str, int]:
-        with self._lock:
-            batch = dict(list(self._waiting.items())[:MAX_IN_MESSAGE])
-            for order_id in batch:
-                del self._waiting[order_id]
-            if not batch:
-                self._sending = None
-            return batch
 
 
 @cache

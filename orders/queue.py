@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 import time
 from collections.abc import Collection
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from uuid import UUID
 
@@ -22,6 +21,7 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from .background_sender import BackgroundSender
 from .job_template import JobTemplate, QueuedOrder
 
 logger = logging.getLogger(__name__)
@@ -35,41 +35,35 @@ REDIS_TIMEOUT_S = 0.3  # of one connect or one answer
 PAUSE_S = 2.0  # after a failure, before Redis is tried again
 
 
-class QueueSender:
-    """Sends order ids to the RQ queue; counts those that it could not send.
-
-    Orders that come while the thread is busy share its next round trip.
-    """
+class QueueSender(BackgroundSender[QueuedOrder, list[QueuedOrder]]):
+    """Sends order ids to the RQ queue."""
 
     def __init__(self, redis_url: str) -> None:
-        self.lost = 0
+        super().__init__()
         self._redis_url = redis_url
         self._jobs: JobTemplate | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="order-queue")
-        self._lock = threading.Lock()
         self._waiting: list[QueuedOrder] = []
-        self._sending: Future[None] | None = None
         self._paused_until = 0.0
 
     def enqueue(self, order_id: UUID, request_id: str = "") -> None:
         """Queue an order soon, and a counted warning instead of an error."""
         order = QueuedOrder(str(order_id), request_id)
-        with self._lock:
-            is_full = len(self._waiting) >= MAX_WAITING
-            if not is_full:
-                self._waiting.append(order)
-                if self._sending is None:
-                    self._sending = self._thread.submit(self._send_waiting)
-        if is_full:
+        if not self._add(order):
             self._count([order], "Redis has not answered for long")
 
-    def flush(self, timeout_s: float) -> bool:
-        """Wait until every order is queued or counted as lost; False: not in time."""
-        with self._lock:
-            sending = self._sending
-        if sending is not None:
-            wait([sending], timeout_s)
-        return sending is None or sending.done()
+    def _begin(self) -> Future[None]:
+        return self._thread.submit(self._send_waiting)
+
+    def _put(self, hint: QueuedOrder) -> bool:
+        if len(self._waiting) >= MAX_WAITING:
+            return False
+        self._waiting.append(hint)
+        return True
+
+    def _next_batch(self) -> list[QueuedOrder]:
+        orders, self._waiting = self._waiting, []
+        return orders
 
     def _send_waiting(self) -> None:
         while orders := self._take():
@@ -81,13 +75,6 @@ class QueueSender:
             except Exception as error:  # the orders are committed: nothing may fail now
                 self._paused_until = time.monotonic() + PAUSE_S
                 self._count(orders, repr(error))
-
-    def _take(self) -> list[QueuedOrder]:
-        with self._lock:
-            orders, self._waiting = self._waiting, []
-            if not orders:
-                self._sending = None
-            return orders
 
     def _send(self, orders: list[QueuedOrder]) -> None:
         jobs = self._connected_jobs()
