@@ -107,7 +107,7 @@ async def test_a_stream_goes_on_after_each_cut_and_with_a_new_ticket(
 
 
 async def test_a_submission_whose_answer_was_lost_is_sent_again_and_is_one_order(
-    example, web, key
+    example, web: WebProcess, key
 ):
     for symbol in "AB":
         await in_thread(make_token, symbol)
