@@ -6,6 +6,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -23,6 +24,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 MIB = 1024 * 1024
 LIMIT = 64 * 1024
 FRAMES_PER_S = 20
+SOCKETS = 10
 TEXT, BINARY, CLOSE, PING = 0x1, 0x2, 0x8, 0x9
 
 
@@ -33,6 +35,7 @@ def web(
     with web_process(
         tmp_path_factory.mktemp("web"),
         SOCKET_FRAMES_PER_S=str(FRAMES_PER_S),
+        SOCKETS_PER_ADDRESS=str(SOCKETS),
     ) as running:
         yield running
 
@@ -61,30 +64,46 @@ def last_words(wire: Wire) -> tuple[str, int]:
 
 
 def test_of_200_parallel_requests_to_two_processes_exactly_10_pass(tmp_path):
-    with two_web_processes(tmp_path, RATE_LIMIT_REQUESTS="10") as (one, other):
-        with wires_to(one, 200) as wires:
-            assert wait_until(lambda: both_hold(one, other, 200), 20)
-            began = time.monotonic()
-            for wire in wires:
-                wire.send(head_of("GET", "/api/tokens"))
-            statuses = Counter(answer(wire)[0] for wire in wires)
+    with (
+        two_web_processes(tmp_path, RATE_LIMIT_REQUESTS="10") as pair,
+        wires_to_both(pair, 200) as wires,
+    ):
+        began = time.monotonic()
+        for wire in wires:
+            wire.send(head_of("GET", "/api/tokens"))
+        statuses = Counter(answer(wire)[0] for wire in wires)
 
-        assert time.monotonic() - began < 6  # no token has come back
-        assert statuses == {200: 10, 429: 190}
+    assert time.monotonic() - began < 6  # no token has come back
+    assert statuses == {200: 10, 429: 190}
 
 
-def both_hold(one: WebProcess, other: WebProcess, count: int) -> bool:
-    """Say whether all clients are connected, some of them to each process."""
-    held = [len(one.client_ports()), len(other.client_ports())]
-    return sum(held) >= count and min(held) >= count // 10
+@contextmanager
+def wires_to_both(
+    pair: tuple[WebProcess, WebProcess], count: int
+) -> Iterator[list[Wire]]:
+    """Open so many connections, a part of them to each process.
+
+    On a crowded machine one of them may be late for its turn, and get too few.
+    """
+    for _ in range(10):
+        with wires_to(pair[0], count) as wires:
+            assert wait_until(lambda: sum(map(held_by, pair)) >= count, 20)
+            if min(map(held_by, pair)) >= count // 10:
+                yield wires
+                return
+        assert wait_until(lambda: hold_none(*pair), 20)
+    raise AssertionError("one process gets too few connections")
+
+
+def held_by(web: WebProcess) -> int:
+    return len(web.client_ports())
 
 
 def test_sockets_of_one_address_are_counted_over_two_processes(tmp_path):
     with (
-        two_web_processes(tmp_path, SOCKETS_PER_ADDRESS="10") as (one, other),
-        wires_to(one, 40) as wires,
+        two_web_processes(tmp_path, SOCKETS_PER_ADDRESS="10") as pair,
+        wires_to_both(pair, 40) as wires,
     ):
-        assert wait_until(lambda: both_hold(one, other, 40), 20)
         for wire in wires:
             opened(wire).send(client_frame(TEXT, b"[]"))
         told = Counter(wire.event()["code"] for wire in wires)
@@ -92,9 +111,12 @@ def test_sockets_of_one_address_are_counted_over_two_processes(tmp_path):
         assert told == {"not_an_object": 10, "too_many_sockets": 30}
         # Without one that says goodbye nobody else gets in; with one somebody does.
         wires[next_well(wires)].close()
-        with wires_to(one, 1) as (again,):
-            assert wait_until(lambda: gets_in(one), 5)
-            again.close()
+        assert wait_until(lambda: gets_in(pair[0]), 5)
+
+
+def hold_none(*webs: WebProcess) -> bool:
+    """Say whether all sockets are closed, so that they count for nobody else."""
+    return not any(web.client_ports() for web in webs)
 
 
 def next_well(wires: list[Wire]) -> int:
@@ -112,21 +134,22 @@ def gets_in(web: WebProcess) -> bool:
         return bool(wire.event()["code"] == "not_an_object")
 
 
-def test_a_flood_of_handshakes_above_the_limit_costs_little_and_ends(tmp_path):
-    with web_process(tmp_path, SOCKETS_PER_ADDRESS="1") as web:
-        with wires_to(web, 1) as (first,):
-            opened(first)
-            before = web.resident_bytes()
-            statuses: Counter[bytes] = Counter()
-            with wires_to(web, 400) as wires:
-                for wire in wires:
-                    wire.send(upgrade())
-                statuses.update(wire.head()[9:12] for wire in wires)
-            grown = web.resident_bytes() - before
+def test_a_flood_of_handshakes_above_the_limit_costs_little_and_ends(web):
+    with wires_to(web, SOCKETS) as first:
+        for wire in first:
+            opened(wire)
+        before = web.resident_bytes()
+        statuses: Counter[bytes] = Counter()
+        with wires_to(web, 400) as wires:
+            for wire in wires:
+                wire.send(upgrade())
+            statuses.update(wire.head()[9:12] for wire in wires)
+        grown = web.resident_bytes() - before
 
-        assert statuses[b"101"] <= 100
-        assert statuses[b"101"] + statuses[b"429"] == 400
-        assert grown < 30 * MIB
+    assert statuses[b"101"] <= 100
+    assert statuses[b"101"] + statuses[b"429"] == 400
+    assert grown < 30 * MIB
+    assert wait_until(lambda: hold_none(web), 20)
 
 
 @pytest.mark.parametrize(
@@ -209,15 +232,17 @@ def test_nothing_is_ever_inflated(web):
             wire.read_more()
 
 
-def test_a_thousand_silent_sockets_cost_less_than_50_mib(tmp_path):
+@pytest.mark.parametrize("count", [200, pytest.param(1_000, marks=pytest.mark.prove)])
+def test_a_thousand_silent_sockets_cost_less_than_50_mib(tmp_path, count):
+    """And a part of them as small a part of it."""
     with web_process(tmp_path) as web:
         SilentClient(web).close()  # what the first one costs is not theirs
         before = web.resident_bytes()
-        silent = [SilentClient(web) for _ in range(1_000)]
+        silent = [SilentClient(web) for _ in range(count)]
         grown = web.resident_bytes() - before
 
-        assert grown < 50 * MIB
+        assert grown < count / 1_000 * 50 * MIB
         assert gets_in(web)
         for client in silent:
             client.close()
-    print(f"1,000 silent sockets: {grown / MIB:.1f} MiB")  # noqa: T201
+    print(f"{count} silent sockets: {grown / MIB:.1f} MiB")  # noqa: T201

@@ -81,13 +81,6 @@ class WebProcess:
     def kill(self) -> None:
         self._end(signal.SIGKILL)
 
-    def revive(self) -> None:
-        """Start it again as an ordinary process after it killed itself."""
-        assert self.process is not None
-        self.process.wait(TIMEOUT_S)
-        self._environment.pop("DIE_AFTER_COMMIT", None)
-        self.start()
-
     def stop(self) -> None:
         if self.process is not None:
             self._end(signal.SIGTERM)
