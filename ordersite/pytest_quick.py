@@ -8,8 +8,10 @@ longer still.
 
 from __future__ import annotations
 
+import functools
+
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
 from django.test import TransactionTestCase
 
 # What migrations make, and tests never change.
@@ -24,16 +26,26 @@ ONLY_ADDED = "dex_guardchange"
 
 def delete_rows(case: TransactionTestCase) -> None:
     """Empty every table of the test database but those that all tests share."""
+    with connection.cursor() as cursor:
+        # Several statements sent as one are one transaction, and foreign keys are checked
+        # at its COMMIT, so the order does not matter.
+        cursor.execute(statements())
+
+
+@functools.cache
+def statements() -> str:
     tables = connection.introspection.django_table_names(
         only_existing=True, include_views=False
     )
-    # Foreign keys are checked at the COMMIT, so the order does not matter.
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"SELECT EXISTS (SELECT FROM {ONLY_ADDED})")
-        if cursor.fetchone() == (True,):
-            cursor.execute(f"TRUNCATE {ONLY_ADDED}")
-        for table in set(tables) - KEPT - {ONLY_ADDED}:
-            cursor.execute(f"DELETE FROM {connection.ops.quote_name(table)}")
+    deletes = [
+        f"DELETE FROM {connection.ops.quote_name(table)}"
+        for table in {*tables} - KEPT - {ONLY_ADDED}
+    ]
+    truncate = (
+        f"DO $$ BEGIN IF EXISTS (SELECT FROM {ONLY_ADDED}) "
+        f"THEN TRUNCATE {ONLY_ADDED}; END IF; END $$"
+    )
+    return "; ".join([truncate, *deletes])
 
 
 def pytest_configure() -> None:
