@@ -166,8 +166,8 @@ async def test_what_landed_before_the_database_met_its_chain_is_not_judged(
 async def test_orders_under_way_break_no_rule(stage, configured, make_runner):
     runner = await make_runner()
     order_ids = []
-    for _ in range(6):
-        placed = [await stage.place() for _ in range(15)]
+    for _ in range(4):
+        placed = [await stage.place() for _ in range(10)]
         order_ids += placed
         for order_id in placed:
             await runner.take(order_id)

@@ -30,18 +30,23 @@ def make_address() -> str:
 
 
 def make_owner(username: str = "local") -> User:
-    return User.objects.get_or_create(username=username)[0]
+    there = User.objects.filter(username=username).first()
+    return there or User.objects.create(username=username)
 
 
 def make_token(symbol: str = "A", **overrides: Any) -> Token:
     """Return the token of this symbol; made with 9 decimals when there is none."""
+    there = Token.objects.filter(symbol=symbol).first()
+    if there is not None:
+        return there
     columns = {
+        "symbol": symbol,
         "mint": make_address(),
         "name": f"Token {symbol}",
         "decimals": 9,
         "token_program": str(TOKEN_PROGRAM),
     }
-    return Token.objects.get_or_create(symbol=symbol, defaults=columns | overrides)[0]
+    return Token.objects.create(**columns | overrides)
 
 
 def make_pool(venue: str = "raydium", **overrides: Any) -> Pool:
