@@ -22,9 +22,11 @@ def statuses(history):
 
 async def until(stage, order_id, condition):
     """Wait for a state of the row; the engine works in the background meanwhile."""
+    pause_s = 0.005
     async with asyncio.timeout(20):
         while not condition(await stage.order(order_id)):
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 1.5, 0.03)
 
 
 async def empty(stage, venue, pool):

@@ -88,9 +88,7 @@ class WebCommand:
 
     def answering(self) -> set[int]:
         """Return the processes that hold connections of clients right now."""
-        clients = [
-            http.client.HTTPConnection("127.0.0.1", self.port) for _ in range(10)
-        ]
+        clients = [http.client.HTTPConnection("127.0.0.1", self.port) for _ in range(4)]
         for client in clients:
             client.request("GET", "/healthz")
         for client in clients:
