@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import aiohttp
 from yarl import URL
 
 from dex.errors import RpcRateLimited, RpcUnavailable
 
 from .documents import read_document
+
+# Loaded by the first post: it takes a tenth of a start, and many processes never post.
+if TYPE_CHECKING:
+    import aiohttp
 
 # Both gzip and zlib, told apart by their headers (documentation of zlib.decompressobj).
 ANY_WBITS = 47
@@ -46,6 +49,8 @@ class Transport:
         Raises RpcUnavailable for everything that is not a whole answer with status 200,
         RpcRateLimited for status 429.
         """
+        import aiohttp
+
         try:
             async with self._open_session().post(
                 self._url,
@@ -102,6 +107,8 @@ class Transport:
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
+            import aiohttp
+
             trace = aiohttp.TraceConfig()
             trace.on_connection_create_end.append(self._count_connection)
             self._session = aiohttp.ClientSession(
@@ -121,6 +128,8 @@ class Transport:
 
 def _in_words(error: Exception) -> str:
     """Say what became of a connection, without its URL, which may hold a key."""
+    import aiohttp
+
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return "its name is not known; check the URL"
     if isinstance(error, aiohttp.ClientSSLError):

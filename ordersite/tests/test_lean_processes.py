@@ -33,13 +33,19 @@ def worker() -> dict[str, Any]:
 
 ASKS = """
 import gc, json, sys
+has_client = "aiohttp" in sys.modules
 import execution.assembly, execution.worker
 print(json.dumps({
+    "HTTP client": has_client,
     "web server": list({"daphne", "twisted", "autobahn"} & set(sys.modules)),
     "collects": gc.isenabled(),
     "left out": gc.get_freeze_count(),
 }))
 """
+
+
+def test_a_command_that_asks_no_endpoint_loads_no_http_client(worker):
+    assert not worker["HTTP client"]
 
 
 def test_a_worker_holds_no_web_server_in_its_memory(worker):

@@ -159,7 +159,7 @@ async def test_messages_that_come_faster_than_they_are_handled_wait_at_the_clien
     client = SilentClient(web)
 
     message = client_frame(0x1, b"x" * 60_000)
-    assert await asyncio.to_thread(client.send_until_refused, message, 32 * MIB)
+    assert await asyncio.to_thread(client.send_until_refused, message, 24 * MIB)
 
     assert web.resident_bytes() - before < 12 * MIB
     assert await latency_s(web) < 2.0
