@@ -28,11 +28,13 @@ PERMISSIONS: Mapping[str, Collection[str]] = {
         *("dex.view_tradinghalt", "dex.change_tradinghalt"),
         *("dex.view_chain", "dex.view_token", "dex.view_pool"),
         *("dex.change_token", "dex.change_pool", "dex.view_guardchange"),
+        *("dex.delete_token", "dex.delete_pool"),
         *("orders.view_orderlimits", "orders.change_orderlimits"),
         *(
             "orders.view_ownerlimit",
             "orders.add_ownerlimit",
             "orders.change_ownerlimit",
+            "orders.delete_ownerlimit",
         ),
     ),
 }

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
+from django.test import Client
 
 from dex.tests.guard_records import changes
+from dex.tests.test_admin import POOL, RAY, make_pool
 from dex.tests.test_guard_admin import errors_of
+from orders.access.groups import make_groups
 from orders.access.guards import current_guards
 from orders.models import OrderLimits, OwnerLimit
 from orders.recent import forget_all
@@ -42,11 +45,49 @@ def test_the_limits_of_all_orders_are_changed_within_the_setting(
     assert OrderLimits.objects.count() == 1
 
 
-def test_an_operator_who_sees_no_users_gives_an_owner_a_limit_by_name(client):
-    owner = make_user("ada <i>")
+def log_in_operator(client: Client) -> None:
     olga = make_user("olga", "operator")
     User.objects.filter(id=olga.id).update(is_staff=True)
     client.force_login(olga)
+
+
+def test_an_operator_deletes_an_owners_limit_a_pool_and_a_token_with_a_reason(client):
+    log_in_operator(client)
+    owner = make_user("ada")
+    limit = OwnerLimit.objects.create(owner=owner, max_open_orders=3)
+    pool = make_pool()
+    rows = (
+        f"orders/ownerlimit/{limit.id}",
+        f"dex/pool/{pool.id}",
+        f"dex/token/{pool.token_a_id}",
+    )
+
+    for row in rows:
+        for form in ({"post": "yes"}, {"post": "yes", "reason": "gone"}):
+            answer = client.post(f"/admin/{row}/delete/", form)
+            assert answer.status_code == 302, row
+
+    assert changes() == [
+        ("olga", "max_open_orders", "ada", "3", "none", "gone"),
+        ("olga", "allowed_pools", POOL, "allowed", "none", "gone"),
+        ("olga", "allowed_tokens", RAY, "allowed", "none", "gone"),
+    ]
+
+
+def test_an_operator_of_an_installation_that_is_migrated_gets_new_rights():
+    """They come with each `migrate`, not with the making of the group."""
+    operators = Group.objects.get(name="operator")
+    operators.permissions.clear()
+
+    make_groups()
+
+    rights = set(operators.permissions.values_list("codename", flat=True))
+    assert rights >= {"delete_ownerlimit", "delete_pool", "delete_token"}
+
+
+def test_an_operator_who_sees_no_users_gives_an_owner_a_limit_by_name(client):
+    owner = make_user("ada <i>")
+    log_in_operator(client)
     add = "/admin/orders/ownerlimit/add/"
     form = {"owner": owner.username, "max_open_orders": 3, "reason": "new"}
     assert client.get("/admin/auth/user/").status_code == 403
