@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from dex import log_context
 
+from .errors import OrderDenied
 from .problems import MEDIA_TYPE, Problem, as_problem, internal_error, not_found
 from .request_ids import HEADER, request_id_of
 
@@ -80,7 +81,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     if problem is None:
         return None
     request = context["request"]
-    if problem.status >= 500:
+    # A halt is an operator's wish: a line for each order would fill the log.
+    if problem.status >= 500 and not isinstance(error, OrderDenied):
         logger.warning("%s %s: %r", request.method, request.path, error)
     response = Response(
         _body(problem, request),

@@ -19,6 +19,15 @@ from .helpers import make_order_at
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("tradable")]
 
 
+def test_orders_that_a_halt_refuses_fill_no_log(caplog):
+    halt()
+    caplog.clear()
+
+    assert denial(post(order_text())) == HALTED
+
+    assert caplog.text == ""
+
+
 def test_while_trading_is_halted_no_order_is_accepted_and_none_is_stored():
     halt()
 
