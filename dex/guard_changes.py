@@ -29,6 +29,5 @@ def record_change(
         new=said[1],
         reason=reason,
     )
-    logger.warning(
-        "%s changed %s %s from %s to %s: %s", by, rule, subject, *said, reason
-    )
+    what = f"{rule} {subject}" if subject else rule
+    logger.warning("%s changed %s from %s to %s: %s", by, what, *said, reason)

@@ -134,9 +134,8 @@ def lift_halt(*, by: str, reason: str, seen: int | None = None) -> TradingHalt:
         )
         Chain.objects.filter(id=1).update(halted_at=None, halted_reason="")
         record_change(Rule.TRADING, HALTED_STATE, ACTIVE, by=by, reason=reason)
-    logger.warning(
-        "%s lifted the halt and accepts %d violations: %s", by, found, reason
-    )
+    accepts = f" and accepts {found} violations" if found else ""
+    logger.warning("%s lifted the halt%s: %s", by, accepts, reason)
     halt.refresh_from_db()
     return halt
 

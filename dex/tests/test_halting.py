@@ -12,6 +12,7 @@ from dex.halting import (
     Violation,
     accepted,
     check_not_halted,
+    halt_by_operator,
     halt_trading,
     lift_halt,
     standing_halt,
@@ -51,6 +52,25 @@ def test_the_signer_refuses_while_trading_is_halted_and_signs_once_it_is_lifted(
 
     lift_halt(by="ann", reason="it was me")
     assert sign().last_valid_block_height == 100
+
+
+def test_the_log_says_who_halts_and_lifts_and_what_is_accepted_with_it(caplog):
+    halt_by_operator(by="ann", reason="a leak")
+    lift_halt(by="ann", reason="closed")
+    halt_trading("differs", [FIRST, SECOND])
+    lift_halt(by="bob", reason="it was me")
+    said = [record.getMessage() for record in caplog.records]
+
+    assert said == [
+        "ann changed trading from active to halted: a leak",
+        "trading is halted by ann: a leak",
+        "ann changed trading from halted to active: closed",
+        "ann lifted the halt: closed",
+        "engine changed trading from active to halted: differs",
+        "trading is halted by engine: differs",
+        "bob changed trading from halted to active: it was me",
+        "bob lifted the halt and accepts 2 violations: it was me",
+    ]
 
 
 def test_the_first_reason_of_a_halt_stays():
