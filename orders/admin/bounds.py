@@ -2,7 +2,8 @@
 
 A page looks at the newest LOOKED_AT orders, up to a moment that can be chosen. Its filters,
 counts and sorting see these alone. Open orders are few and have an index, so a filter that
-asks for some of them sees them all; and so does a search, which goes by an index.
+asks for some of them sees them all; and so does a search, which goes by an index. Only a
+user may have any number of orders: of these, too, the newest are looked at.
 """
 
 from __future__ import annotations
@@ -13,12 +14,16 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
+from django.contrib.admin.exceptions import DisallowedModelAdminLookup
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from orders.models import OPEN, STILL_OPEN, Order
+
+from .search import owner_named
 
 LOOKED_AT = 10_000
 UNTIL = "until"
@@ -62,13 +67,26 @@ class OrderList(ChangeList):
         found: QuerySet[Order] = super().get_queryset(request, exclude_parameters)
         return found
 
+    def get_filters(self, request: HttpRequest) -> Any:
+        try:
+            return super().get_filters(request)
+        except DisallowedModelAdminLookup as error:
+            said = (
+                "There is no such filter. Search for a user's name to see its orders."
+            )
+            messages.error(request, said)
+            raise IncorrectLookupParameters from error  # leads back to the list
+
     def _looked_at(
         self, request: HttpRequest, orders: QuerySet[Order]
     ) -> QuerySet[Order]:
         if request.method == "POST" and request.POST.get("select_across") != "1":
             # They may have been anywhere: an order's page has buttons, too.
             return orders.filter(pk__in=_selected(request))
-        if self.query.strip():
+        owner_id = owner_named(self.query)
+        if owner_id is not None:
+            orders = orders.filter(owner_id=owner_id)
+        elif self.query.strip():
             return orders
         if self._asks_for_open_orders():
             return orders.filter(STILL_OPEN)

@@ -19,6 +19,7 @@ from .helpers import (
     ERRORED,
     make_order,
     make_order_at,
+    make_owner,
     make_token,
     move,
 )
@@ -53,6 +54,7 @@ def test_the_list_shows_amounts_in_whole_tokens(admin_client):
     assert cells[:-1] == [
         str(order.id)[:8],
         "confirmed",
+        "local",
         "Market",
         "SOL → USDC",
         "1.5",
@@ -77,7 +79,7 @@ def test_the_list_costs_the_same_number_of_queries_for_any_number_of_orders(
     few = queries()
     for index in range(12):
         order, _ = make_order_at(Status.CONFIRMED, token_in=make_token(f"T{index}"))
-        make_order(retry_of=order)
+        make_order(retry_of=order, owner=make_owner(f"user {index}"))
 
     assert queries() == few
 
@@ -97,6 +99,59 @@ def test_orders_are_found_by_id_by_its_beginning_and_by_signature(admin_client):
     assert listed(admin_client, q=str(order.id)[:3]) == set()
     assert listed(admin_client, q="'; --") == set()
     assert len(listed(admin_client, q="  ")) == 2
+
+
+def test_orders_are_found_by_their_owners_name_and_by_what_it_calls_them(admin_client):
+    ada, eve = make_owner("ada"), make_owner("eve")
+    first = make_order(owner=ada, client_order_id="rebalance-1")
+    second, _ = make_order_at(Status.CONFIRMED, owner=ada, client_order_id="2026")
+    other = make_order(owner=eve, client_order_id="rebalance-1")
+    of_ada = {str(first.id), str(second.id)}
+    number = str(other.id)[:4]
+    numbered = make_order(owner=ada, client_order_id=number)
+
+    assert listed(admin_client, q=" ada ") == of_ada | {str(numbered.id)}
+    assert listed(admin_client, q="ad") == listed(admin_client, q="Ada") == set()
+    confirmed = {"status__exact": "confirmed"}
+    assert listed(admin_client, q="ada", **confirmed) == {str(second.id)}
+    assert listed(admin_client, q="rebalance-1") == {str(first.id), str(other.id)}
+    assert listed(admin_client, q="rebalance") == set()
+    assert listed(admin_client, q="2026") >= {str(second.id)}
+    assert listed(admin_client, q=number) >= {str(other.id), str(numbered.id)}
+
+
+def test_a_users_orders_are_looked_at_from_the_newest_on_like_all(
+    admin_client, monkeypatch
+):
+    monkeypatch.setattr(bounds, "LOOKED_AT", 2)
+    ada, now = make_owner("ada"), timezone.now()
+    ended = [
+        make_order_at(
+            Status.CONFIRMED, owner=ada, created_at=now - timedelta(days=age)
+        )[0]
+        for age in range(3)
+    ]
+    make_order()
+    ids = [str(order.id) for order in ended]
+
+    page = admin_client.get(LIST, {"q": "ada"}).context["cl"]
+
+    assert [str(order.id) for order in page.result_list] == ids[:2]
+    older = admin_client.get(LIST + page.older).context["cl"]
+    assert [str(order.id) for order in older.result_list] == ids[2:]
+    said = act(admin_client, "cancel_orders", ended[0])
+    assert ids[0] in said
+
+
+@pytest.mark.parametrize("name", ["owner__username", "owner__password__startswith"])
+def test_a_filter_that_there_is_not_says_what_to_use_and_logs_no_traceback(
+    admin_client, caplog, name
+):
+    answer = admin_client.get(LIST, {name: "a"}, follow=True)
+
+    assert answer.status_code == 200
+    assert "There is no such filter. Search for a user" in text_of(answer)
+    assert [record for record in caplog.records if record.exc_info] == []
 
 
 def test_orders_are_filtered_by_status_venue_token_review_and_day(admin_client):
@@ -140,7 +195,7 @@ def test_a_page_looks_at_so_many_orders_and_leads_on_to_older_ones(
         older = page.older
 
     assert pages == [ids[:2], ids[2:4], ids[4:]]
-    assert listed(admin_client, o="2") == set(ids[:2])
+    assert listed(admin_client, o="2") == listed(admin_client, o="3") == set(ids[:2])
     assert listed(admin_client, status__exact="confirmed") == set(ids[:2])
     assert listed(admin_client, q=ids[4]) == {ids[4]}
     for few in ({"status__exact": "pending"}, {"review": "needed"}):

@@ -30,26 +30,28 @@ pytestmark = pytest.mark.django_db
 IN_ORDER = "(order_owner_newest|order_newest)"
 OF_OPEN = "order_open_(due|owner)"
 PRIMARY, SIGNATURE = "orders_order_pkey", "attempt_signature_is_unique"
+OF_CLIENT = "order_client_id_once_per_owner"
 
 
 @pytest.fixture
 def many_orders(monkeypatch) -> Order:
     """Orders of two owners, one a second, of more than a page looks at; the newest is open.
 
-    Returns an order in the middle.
+    Every 50th is of the second owner. Returns an order in the middle.
     """
     owners = make_owner(), make_owner("other")
     ended, _ = make_order_at(Status.CONFIRMED, owner=owners[0])
     pending = make_order(owner=owners[0])
     copied = [str(field.column) for field in Order._meta.fields]
-    for name in ("id", "owner_id", "created_at"):
+    for name in ("id", "owner_id", "created_at", "client_order_id"):
         copied.remove(name)
     columns = ", ".join(copied)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO orders_order (id, owner_id, created_at, {columns}) "
-            "SELECT gen_random_uuid(), (%s::int[])[1 + number %% 2], "
-            f"%s + number * interval '1 second', {columns} "
+            "INSERT INTO orders_order "
+            f"(id, owner_id, created_at, client_order_id, {columns}) "
+            "SELECT gen_random_uuid(), (%s::int[])[1 + (number %% 50 = 0)::int], "
+            f"%s + number * interval '1 second', 'n' || number, {columns} "
             "FROM generate_series(1, 6000) AS number JOIN orders_order AS one "
             "ON one.id = CASE WHEN number < 5960 THEN %s ELSE %s END",
             [[o.pk for o in owners], ended.created_at, ended.pk, pending.pk],
@@ -135,12 +137,23 @@ SINCE = r"Index Cond: .*created_at >= "
 IN_THE_ADMIN: dict[str, tuple[dict[str, str], str, str]] = {
     "no filter": ({}, "order_newest", SINCE),
     "a rare status": ({"status__exact": "expired"}, "order_newest", SINCE),
-    "sorted, up to a day": ({"o": "5", UNTIL: "2100-01-01"}, "order_newest", SINCE),
+    "sorted, up to a day": ({"o": "6", UNTIL: "2100-01-01"}, "order_newest", SINCE),
     "in review": ({"review": "needed"}, OF_OPEN, OF_OPEN),
     "open": ({"status__exact": "pending"}, OF_OPEN, OF_OPEN),
     "waiting": ({"waiting_code__exact": "needs_review"}, OF_OPEN, OF_OPEN),
     "by an id": ({"q": "0123"}, PRIMARY, r"Index Cond: \(\(id >= .* \(id <= "),
     "by a signature": ({"q": "5" * 88}, PRIMARY, SIGNATURE),
+    "by a user's name": ({"q": "other"}, "order_owner_newest", SINCE),
+    "open ones of a user": (
+        {"q": "other", "status__exact": "pending"},
+        OF_OPEN,
+        OF_OPEN,
+    ),
+    "by a clientOrderId": (
+        {"q": "n3000"},
+        OF_CLIENT,
+        r"Index Cond: .*\(client_order_id",
+    ),
 }
 
 
@@ -149,10 +162,13 @@ def test_the_admin_counts_sorts_and_filters_no_more_than_an_index_leads_to(
 ):
     for name, (query, index, bound) in IN_THE_ADMIN.items():
         plans = plans_of(partial(admin_client.get, LIST, query))
-        if index == "order_newest":
+        if bound == SINCE:
             where_it_ends, *plans = plans
             assert where_it_ends.startswith("Limit"), where_it_ends
-            assert "Index Only Scan using order_newest" in where_it_ends
+            assert f"Index Only Scan using {index}" in where_it_ends
+        if name == "by an id":  # or by what an owner calls an order
+            called, *plans = plans
+            assert f"Scan using {OF_CLIENT} on orders_order" in called, called
         assert len(plans) == 2, name  # how many, and which
         for plan in plans:
             told = f"{name}:\n{plan}"
