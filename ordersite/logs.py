@@ -148,6 +148,7 @@ def logging_settings(level: str, form: str = "text") -> dict[str, Any]:
             "django.server": {"handlers": [], "propagate": True},
             "django.request": {"filters": ["refusals"]},
             "django.security.DisallowedHost": {"filters": ["plain"]},
+            "django.security.DisallowedModelAdminLookup": {"filters": ["plain"]},
             "channels_redis.pubsub": {"filters": ["redis"]},
             "axes": {"level": "WARNING"},  # else three lines per login
             "daphne": {"level": "WARNING"},  # else a line per start, stop and socket

@@ -151,3 +151,12 @@ def test_the_record_is_shown_and_never_written_by_hand(admin_client, chain):
     for path in ("add/", f"{change.id}/change/", f"{change.id}/delete/"):
         answer = admin_client.post(f"/admin/dex/guardchange/{path}", {"post": "yes"})
         assert answer.status_code == 403
+
+
+def test_a_filter_that_a_list_does_not_have_is_refused_without_a_traceback(
+    admin_client, caplog
+):
+    answer = admin_client.get("/admin/dex/pool/", {"token_a__mint": USDC})
+
+    assert answer.status_code == 400
+    assert [record.exc_info for record in caplog.records] == [None]
