@@ -12,7 +12,7 @@ from dex.errors import DexError, RpcRejected, RpcUnavailable, TradingHalted
 from dex.solana.obstacles import Obstacle
 from orders.claims import Claim
 from orders.models import Order, WaitingCode
-from orders.waiting import clear_waiting, note_waiting
+from orders.waiting import HALTED, clear_waiting, note_waiting
 
 from .storage import CONNECTION_ERRORS, Database
 from .waiting_log import WaitingLog
@@ -20,8 +20,6 @@ from .waiting_log import WaitingLog
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-HALTED = "Trading is halted until an operator lifts it."
 
 
 class WalletUnmatched(RpcUnavailable):

@@ -14,6 +14,7 @@ from dex.models import Token
 from .event_frames import event_frame, quoted_attempt, timestamp
 from .market_serializers import OrderTokenSerializer
 from .models import Attempt, FundsMoved, Order, OrderEvent, Status, WaitingCode
+from .waiting import wait_of
 
 
 class TimestampField(serializers.DateTimeField):
@@ -183,12 +184,13 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
 
     @extend_schema_field(WaitingForSerializer(allow_null=True))
     def get_waitingFor(self, order: Order) -> dict[str, str] | None:
-        if order.waiting_since is None:
+        wait = wait_of(order)
+        if wait is None:
             return None
         return {
-            "code": order.waiting_code,
-            "message": order.waiting_message,
-            "since": timestamp(order.waiting_since),
+            "code": wait.code,
+            "message": wait.message,
+            "since": timestamp(wait.since),
         }
 
     @extend_schema_field(FailureSerializer(allow_null=True))

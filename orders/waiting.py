@@ -1,20 +1,24 @@
 """Why an order does not move: in its row while it waits, in its next event afterwards.
 
 A reason is written once when it begins, not again while it stays. transition() ends it.
+While trading is halted there are orders that nobody takes, who could write theirs: what
+these wait for is said when they are read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Case, DateTimeField, F, When
 from django.db.models.functions import Now
 
+from .access.guards import current_guards
 from .claims import Claim
 from .errors import StaleTransition
-from .models import STILL_OPEN, Order, WaitingCode
+from .models import STILL_OPEN, Order, Status, WaitingCode
 
 COLUMNS = ("waiting_code", "waiting_message", "waiting_since")
 CLEARED: Mapping[str, Any] = {
@@ -24,6 +28,32 @@ CLEARED: Mapping[str, Any] = {
 }
 # What endpoints answer may be part of it.
 MAX_MESSAGE = 1_000
+HALTED = "Trading is halted until an operator lifts it."
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Why an order does not move, for its owner, and since when."""
+
+    code: str
+    message: str
+    since: datetime
+
+
+def wait_of(order: Order) -> Wait | None:
+    """Say what an order waits for by its row, or else by a halt; None: for nothing.
+
+    The halt is looked at once a second at most. Raises database errors.
+    """
+    if order.waiting_since is not None:
+        return Wait(order.waiting_code, order.waiting_message, order.waiting_since)
+    if order.status != Status.PENDING:
+        return None
+    halted_at = current_guards().halted_at
+    if halted_at is None:
+        return None
+    since = max(halted_at, order.created_at)
+    return Wait(WaitingCode.TRADING_HALTED.value, HALTED, since)
 
 
 def note_waiting(claim: Claim, code: WaitingCode, message: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from django.conf import settings
 from django.db import connection
@@ -31,7 +32,7 @@ TOKENS = "/api/tokens"  # where the allowed ones are
 
 READ = """
     SELECT
-        EXISTS (SELECT FROM dex_chain WHERE id = 1 AND halted_at IS NOT NULL),
+        (SELECT halted_at FROM dex_chain WHERE id = 1),
         (SELECT max_slippage_bps FROM orders_orderlimits WHERE id = 1),
         (SELECT max_open_orders FROM orders_orderlimits WHERE id = 1),
         ARRAY(SELECT ARRAY[owner_id, max_open_orders] FROM orders_ownerlimit
@@ -43,7 +44,7 @@ READ = """
 class Guards:
     """What holds now. None: operators have set nothing, so the setting holds."""
 
-    is_halted: bool = False
+    halted_at: datetime | None = None
     set_slippage_bps: int | None = None
     set_open_orders: int | None = None
     open_orders_of: Mapping[int, int] = field(default_factory=dict)
@@ -65,7 +66,7 @@ class Guards:
 
         How many orders its owner has open is counted where it is stored.
         """
-        if self.is_halted:
+        if self.halted_at is not None:
             return not_trading()
         for token in (request.token_in, request.token_out):
             if not token.enabled:
@@ -89,8 +90,8 @@ def current_guards() -> Guards:
 def _read() -> Guards:
     with connection.cursor() as cursor:
         cursor.execute(READ)
-        is_halted, slippage_bps, open_orders, of_owners = cursor.fetchone()
-    return Guards(is_halted, slippage_bps, open_orders, dict(of_owners))
+        halted_at, slippage_bps, open_orders, of_owners = cursor.fetchone()
+    return Guards(halted_at, slippage_bps, open_orders, dict(of_owners))
 
 
 def denial_now(request: OrderRequest, owner_id: int) -> OrderDenied | None:

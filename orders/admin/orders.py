@@ -16,8 +16,9 @@ from django.utils.text import Truncator
 from dex.admin.read_only import ReadOnlyAdmin
 from dex.amounts import to_whole
 from orders.errors import OrderError
-from orders.models import Order
+from orders.models import Order, WaitingCode
 from orders.services import cancel_order, retry_order
+from orders.waiting import wait_of
 
 from .bounds import LOOKED_AT, OrderList, UntilFilter
 from .page import OrderPage, duration
@@ -104,16 +105,17 @@ class OrderAdmin(ReviewActions, ReadOnlyAdmin):
         badge = format_html(
             '<span class="order-status is-{}">{}</span>', order.status, order.status
         )
-        since = order.waiting_since or order.needs_review_at
+        wait = wait_of(order)
+        since = wait.since if wait else order.needs_review_at
         if order.is_closed or since is None:
             return badge
         return format_html(
             '{} <span class="order-status is-waiting" title="{}">{}, {}</span>',
             badge,
-            order.waiting_message,
+            wait.message if wait else "",
             "needs review"
             if order.needs_review_at
-            else order.get_waiting_code_display(),
+            else order.get_waiting_code_display() or WaitingCode.TRADING_HALTED.label,
             duration(timezone.now() - since),
         )
 

@@ -13,6 +13,7 @@ from uuid import UUID
 from dex.amounts import to_whole
 from orders.event_frames import quoted_attempt
 from orders.models import Attempt, Order, OrderEvent, Status
+from orders.waiting import Wait, wait_of
 
 _RELATED = ("token_in", "token_out", "owner", "retry_of", "retried_as")
 _SHOWN_ELSEWHERE = ("route", "quotes")
@@ -67,6 +68,10 @@ class OrderPage:
     @cached_property
     def attempts(self) -> list[Attempt]:
         return list(self.order.attempts.defer("raw_transaction").order_by("number"))
+
+    @cached_property
+    def wait(self) -> Wait | None:
+        return wait_of(self.order)
 
     @cached_property
     def timeline(self) -> list[Step]:
@@ -148,7 +153,7 @@ class OrderPage:
                 "Needs review since",
                 _moment(order.needs_review_at) if self.is_in_review else None,
             ),
-            ("Waiting since", _moment(order.waiting_since)),
+            ("Waiting since", _moment(self.wait.since if self.wait else None)),
             ("Held by", order.lease_owner),
             ("Held until", _moment(order.lease_until)),
             ("Claims without progress", order.idle_claims or None),

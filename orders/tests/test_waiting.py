@@ -8,17 +8,22 @@ import pytest
 from django.db.models import F
 from django.db.models.functions import Now
 
+from dex.halting import lift_halt
+from dex.models import Chain
 from orders.claims import Claim, mark_for_review
 from orders.errors import StaleTransition
+from orders.event_frames import timestamp
 from orders.models import Order, Status, WaitingCode
+from orders.recent import forget_all
 from orders.services import cancel_order
 from orders.waiting import clear_waiting, note_waiting
 
 from .admin_pages import LIST, page_of, text_of
 from .clients import get
+from .denials import halt
 from .helpers import claim, make_order, make_order_at, move
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("tradable")]
 
 AWAY = WaitingCode.CHAIN_UNREACHABLE
 HALTED = WaitingCode.TRADING_HALTED
@@ -149,6 +154,73 @@ def test_the_admin_shows_in_list_and_page_what_an_order_waits_for(admin_client):
 
     assert "pending chain unreachable, 3 min 2" in listed
     assert "Waits: chain_unreachable No RPC endpoint answered: a, b" in page
+
+
+def test_a_pending_order_that_no_worker_took_waits_for_the_halt_that_stands(client):
+    order, taken = make_order(), make_order_at(Status.ROUTING)[0]
+    assert get(client, f"/api/orders/{order.id}").json()["waitingFor"] is None
+    halt()
+    halted_at = Chain.objects.values_list("halted_at", flat=True).get()
+    assert halted_at is not None
+    later = make_order()
+
+    shown = [get(client, f"/api/orders/{one.id}").json() for one in (order, later)]
+    listed = get(client, "/api/orders").json()["orders"]
+
+    said = {
+        "code": "trading_halted",
+        "message": "Trading is halted until an operator lifts it.",
+    }
+    assert shown[0]["waitingFor"] == said | {"since": timestamp(halted_at)}
+    assert shown[1]["waitingFor"] == said | {"since": shown[1]["createdAt"]}
+    assert {one["orderId"]: one["waitingFor"] for one in listed} == {
+        str(order.id): shown[0]["waitingFor"],
+        str(later.id): shown[1]["waitingFor"],
+        str(taken.id): None,
+    }
+    assert waiting_of(order) == ("", "", None)
+
+    lift_halt(by="ann", reason="it was mended")
+    forget_all()
+    assert get(client, f"/api/orders/{order.id}").json()["waitingFor"] is None
+
+
+def test_a_halt_hides_nothing_that_an_order_says_itself_and_holds_no_closed_one(client):
+    order = make_order()
+    note_waiting(claim(order), AWAY, "a")
+    closed = cancel_order(make_order())
+    halt()
+
+    shown = [get(client, f"/api/orders/{one.id}").json() for one in (order, closed)]
+
+    assert shown[0]["waitingFor"]["code"] == "chain_unreachable"
+    assert shown[1]["waitingFor"] is None
+
+
+def test_the_halt_is_read_once_for_all_orders_of_a_list(
+    client, django_assert_max_num_queries
+):
+    for _ in range(10):
+        make_order()
+    halt()
+
+    with django_assert_max_num_queries(4) as read:
+        listed = get(client, "/api/orders").json()["orders"]
+
+    assert {one["waitingFor"]["code"] for one in listed} == {"trading_halted"}
+    assert sum("dex_chain" in query["sql"] for query in read.captured_queries) == 1
+
+
+def test_the_admin_shows_that_a_pending_order_waits_for_the_halt(admin_client):
+    order = make_order()
+    halt()
+
+    listed = text_of(admin_client.get(LIST))
+    page = text_of(admin_client.get(page_of(order)))
+
+    assert "pending trading halted, " in listed
+    assert "Waits: trading_halted Trading is halted until an operator lifts it." in page
+    assert "Waiting since" in page
 
 
 def test_a_message_without_end_is_cut():
