@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from dex import log_context
 
+from .access.hidden import hide
 from .errors import OrderDenied
 from .problems import MEDIA_TYPE, Problem, as_problem, internal_error, not_found
 from .request_ids import HEADER, request_id_of
@@ -39,7 +40,7 @@ def request_id_middleware(get_response: GetResponse) -> GetResponse:
         finally:
             log_context.answering("")
         if settings.DEBUG:
-            response = _without_traceback(request, response)
+            response = _without_traceback(request, _without_keys(response))
         response[HEADER] = request_id
         return response
 
@@ -61,6 +62,14 @@ def refused(request: HttpRequest, problem: Problem) -> HttpResponse:
     response.headers["Content-Length"] = str(len(response.content))
     response._has_been_logged = True  # else a flood would be one of log lines, too
     return cast(HttpResponse, response)
+
+
+def _without_keys(response: HttpResponse) -> HttpResponse:
+    """Blank keys and tickets in Django's pages for developers, which show the request."""
+    is_page = response.headers.get("Content-Type", "").startswith("text/html")
+    if response.status_code >= 400 and is_page:
+        response.content = hide(response.content.decode()).encode()
+    return response
 
 
 def _without_traceback(request: HttpRequest, response: HttpResponse) -> HttpResponse:

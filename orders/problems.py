@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from django.db import InterfaceError, OperationalError
 from django.http import Http404
@@ -14,6 +14,7 @@ from rest_framework import exceptions as rest
 
 from dex.errors import RpcUnavailable, WrongChain
 
+from .access.hidden import hide_all
 from .errors import (
     CancelConflict,
     ClientOrderIdConflict,
@@ -72,7 +73,10 @@ class Problem(Exception):
         self.members = dict(members or {})
 
     def body(self, *, instance: str, request_id: str = "") -> dict[str, Any]:
-        """Write the problem as JSON. `type` is about:blank: `code` tells them apart."""
+        """Write the problem as JSON, without keys and tickets that the request had.
+
+        `type` is about:blank: `code` tells them apart.
+        """
         body: dict[str, Any] = {
             "type": "about:blank",
             "title": HTTPStatus(self.status).phrase,
@@ -86,7 +90,7 @@ class Problem(Exception):
             body["requestId"] = request_id
         if self.errors:
             body["errors"] = [error.body() for error in self.errors]
-        return body
+        return cast(dict[str, Any], hide_all(body))
 
 
 def invalid(errors: Sequence[FieldError]) -> Problem:

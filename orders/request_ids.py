@@ -5,13 +5,19 @@ from __future__ import annotations
 import re
 from random import getrandbits
 
+from .access.hidden import hide
+
 HEADER = "X-Request-ID"
 _OWN = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 def request_id_of(given: str) -> str:
-    """Return the name that a caller gives a request, or a new one where it is not fit."""
-    return given if _OWN.fullmatch(given) else _new_request_id()
+    """Return the name that a caller gives a request, or a new one where it is not fit.
+
+    An API key is not: the name is in logs, events and jobs.
+    """
+    is_fit = _OWN.fullmatch(given) and hide(given) == given
+    return given if is_fit else _new_request_id()
 
 
 def _new_request_id() -> str:

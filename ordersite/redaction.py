@@ -11,10 +11,8 @@ import re
 from solders.keypair import Keypair
 from solders.signature import Signature
 
-GONE = "[removed]"
+from orders.access.hidden import GONE, hide
 
-# An API key keeps its prefix, which is no secret and tells whose it is.
-_API_KEY = re.compile(r"\b(dex_[a-z0-9]{8})_[A-Za-z0-9_-]{8,}")
 _CREDENTIALS = re.compile(r"\b(Bearer|Basic)(\s+)[\w.~+/=:-]+", re.IGNORECASE)
 _NAMED = re.compile(
     r"\b(ticket|sessionid|csrftoken|csrfmiddlewaretoken|password|api[-_]?key|secret)"
@@ -31,7 +29,7 @@ _QUERY = re.compile(r"(/[\w./%~-]*)\?[^\s'\"<>]+")
 _NUMBERS = re.compile(r"\d{1,3}(?:,\s*\d{1,3}){31,}")
 _BASE58 = re.compile(r"\b[1-9A-HJ-NP-Za-km-z]{86,88}\b")
 _HINTS = re.compile(
-    r"dex_|bearer|basic|ticket|sessionid|csrf|password|key|secret|://|\?|\d,|"
+    r"dex_|dex%5f|:\w{6}:|%3a\w{6}%3a|bearer|basic|ticket|sessionid|csrf|password|key|secret|://|\?|\d,|"
     r"[1-9A-HJ-NP-Za-km-z]{86}",
     re.IGNORECASE,
 )
@@ -44,7 +42,7 @@ def redacted(text: str) -> str:
     text = _URL.sub(_without_path, text)
     text = _QUERY.sub(r"\1?…", text)
     text = _CREDENTIALS.sub(rf"\1\2{GONE}", text)
-    text = _API_KEY.sub(rf"\1_{GONE}", text)
+    text = hide(text)
     text = _NAMED.sub(rf"\1\2{GONE}", text)
     text = _NUMBERS.sub(GONE, text)
     return _BASE58.sub(_unless_keypair, text)

@@ -170,7 +170,10 @@ PROBES = (
     ("GET", "/api/tokens", ""),
     ("GET", "/api/orders/nowhere?ticket={key}", ""),
     ("GET", "/nowhere?key={key}", ""),
-    ("POST", "/api/orders/execute", "{{"),
+    ("GET", "/api/nowhere/{key}", ""),
+    ("GET", "/api/orders/by-client-id/{key}", ""),
+    ("POST", "/api/orders/execute", "{{{{"),
+    ("POST", "/api/orders/execute", '{{"tokenIn": "{key}", "{key}": 1}}'),
     ("POST", "/admin/login/?next={key}", "username=x"),
     ("GET", "/api/orders/execute?orderId=x&ticket={key}", ""),
 )
@@ -183,7 +186,9 @@ def probe(port: int, key: str) -> list[str]:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
         try:
             headers = {"Authorization": f"Bearer {key}", "Cookie": f"sessionid={key}"}
-            connection.request(method, path.format(key=key), body, headers)
+            connection.request(
+                method, path.format(key=key), body.format(key=key), headers
+            )
             response = connection.getresponse()
             answers.append(f"{response.headers}\n{response.read().decode()}")
         except (OSError, http.client.HTTPException):

@@ -6,17 +6,32 @@ import json
 import pytest
 from solders.keypair import Keypair
 
-from ordersite.redaction import GONE, redacted
+from orders.access.hidden import GONE
+from ordersite.redaction import redacted
 
 KEYPAIR = Keypair.from_seed(bytes(range(32)))
 NUMBERS = list(bytes(KEYPAIR))
 API_KEY = "dex_ab12cd34_" + base64.urlsafe_b64encode(bytes(range(32))).decode().rstrip(
     "="
 )
+TICKET = f"{'Wy' * 28}:1vPxyZ:{'s-_7' * 10}abc"
 
 # A line with a secret, and what is left of it.
 LINES = {
     "api key": (f"refused {API_KEY} twice", f"refused dex_ab12cd34_{GONE} twice"),
+    "api key inside a word": (f"index_{API_KEY}", f"index_dex_ab12cd34_{GONE}"),
+    "api key as in an address": (
+        f"GET /api/{API_KEY.replace('_', '%5F', 2)} HTTP",
+        f"GET /api/dex%5Fab12cd34_{GONE} HTTP",
+    ),
+    "ticket in a path": (
+        f"Not Found: /api/nowhere/{TICKET}",
+        f"Not Found: /api/nowhere/{GONE}",
+    ),
+    "ticket in a path as in an address": (
+        f"GET /api/{TICKET.replace(':', '%3A')} HTTP",
+        f"GET /api/{GONE} HTTP",
+    ),
     "header": (f"Authorization: Bearer {API_KEY}", f"Authorization: Bearer {GONE}"),
     "header of bytes": (
         "(b'authorization', b'Bearer abc.def-ghi')",
