@@ -190,6 +190,7 @@ class Runner:
             logger.warning("%d orders could not be given back: %s", len(held), error)
 
     async def _carry(self, claim: Claim, held: Held) -> None:
+        logger.debug("order %s is taken", claim.order_id)
         try:
             await self.engine.carry_out(
                 claim, held=held, stepped=partial(self.unproven.proved, claim)
@@ -201,6 +202,8 @@ class Runner:
             # A bug, or an answer nobody foresaw. The lease runs out and the keeper
             # takes the order; after 20 such claims it waits for an operator.
             logger.exception("order %s: carrying it out failed", claim.order_id)
+        finally:
+            logger.debug("order %s is let go", claim.order_id)
 
     async def renew(self) -> None:
         """Renew all leases in one update; drop the orders that others have claimed."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -97,10 +97,13 @@ def _store(
     ]
     found = _found_after_lost_commit(lost) if lost else set()
     placed: list[Placement | Exception] = []
+    tells = logger.isEnabledFor(logging.DEBUG)
     for submission, columns, result in zip(submissions, orders, results, strict=True):
         order_id = columns["id"]
         if result is True or order_id in found:
             placed.append(Placement(order_id, created=True))
+            if tells:
+                _tell(columns)
         elif isinstance(result, CommitUnanswered):
             # "Not there" proves nothing either: the server may still be committing.
             placed.append(caused_by(result, OutcomeUnknown(order_id)))
@@ -111,6 +114,12 @@ def _store(
         else:
             placed.append(_placed_before(submission))
     return placed
+
+
+def _tell(columns: Mapping[str, Any]) -> None:
+    """Log at DEBUG that an order is stored, so that its request can be followed to it."""
+    ids = {"request_id": columns["request_id"], "order_id": str(columns["id"])}
+    logger.debug("order %s is stored", columns["id"], extra=ids)
 
 
 def _columns(submission: Submission, guards: Guards) -> dict[str, Any]:

@@ -2,21 +2,53 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
 from django.test import Client
 from rq.job import Job
 
+from dex import log_context
 from dex.halting import halt_trading
 from execution.job_batches import PlainPickles, TakenJob
 from orders import queue as order_queue
-from orders.models import Order, OrderEvent
+from orders.models import Order, OrderEvent, Status
 from orders.tests.clients import PATH, open_socket, order_text
 
 from .processes import WORKER, environment_of, running
 
 pytestmark = pytest.mark.early
+
+LOGGERS = [logging.getLogger(name) for name in ("orders.placing", "execution.runner")]
+
+
+class Told(logging.Handler):
+    """Keeps the messages of records, with the ids that a formatter finds for them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[tuple[str, str, str]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        here = log_context.subject()
+        request_id = getattr(record, "request_id", here.request_id)
+        order_id = getattr(record, "order_id", here.order_id)
+        self.lines.append((record.getMessage(), request_id, order_id))
+
+
+@pytest.fixture
+def told() -> Iterator[list[tuple[str, str, str]]]:
+    """Return what is told of orders at DEBUG, as it comes."""
+    handler = Told()
+    for logger in LOGGERS:
+        logger.addHandler(handler)
+        logger.setLevel(logging.DEBUG)
+    yield handler.lines
+    for logger in LOGGERS:
+        logger.removeHandler(handler)
+        logger.setLevel(logging.NOTSET)
 
 
 def place(request_id: str) -> Order:
@@ -41,6 +73,32 @@ async def test_a_workers_log_names_the_request_that_placed_the_order(
     async with running(environment, *WORKER) as worker:
         await worker.said(f"order {order.id} waits: ")
         await worker.said("request_id=placed-by-me.1")
+
+
+async def test_at_debug_web_and_worker_tell_of_an_order_that_goes_well(
+    queue, stage, make_runner, told
+):
+    runner = await make_runner()
+    order = await stage.database.run(place, "placed-by-me.3")
+    await runner.take(order.id, "placed-by-me.3")
+    await runner.finished()
+
+    assert (await stage.order(order.id)).status == Status.CONFIRMED
+    assert told == [
+        (f"order {order.id} is {step}", "placed-by-me.3", str(order.id))
+        for step in ("stored", "taken", "let go")
+    ]
+
+
+async def test_above_debug_they_write_nothing_of_it(queue, stage, make_runner, told):
+    for logger in LOGGERS:
+        logger.setLevel(logging.INFO)
+    runner = await make_runner()
+    order = await stage.database.run(place, "placed-by-me.4")
+    await runner.take(order.id, "placed-by-me.4")
+    await runner.finished()
+
+    assert told == []
 
 
 async def test_the_first_event_and_the_job_name_the_request(queue, stage):
