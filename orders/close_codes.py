@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.conf import settings
+
 CLOSE_DONE = 1000
 CLOSE_TOO_BIG = 1009
 CLOSE_STALLED = 4408
@@ -9,7 +11,7 @@ CLOSE_TOO_MANY = 4429
 CLOSE_PROBLEM = 4000  # plus the status of the problem: 4400, 4404, 4503
 
 _AGAIN = "Connect again with `after`, a little later each time."
-# What each code means, and what to do. 1006 is sent by nobody.
+# What each code means, and what to do; {stall_s} is of settings. 1006 is sent by nobody.
 CLOSE_CODES = {
     CLOSE_DONE: (
         "The order has ended, and you have seen everything.",
@@ -17,7 +19,7 @@ CLOSE_CODES = {
     ),
     CLOSE_TOO_BIG: ("A message had more than 64 KiB.", "Send less."),
     1006: (
-        "The connection was lost, or you did not read for SOCKET_STALL_S and were cut off.",
+        "The connection was lost, or you did not read for {stall_s} s and were cut off.",
         "Connect again with `after`.",
     ),
     4400: ("The query string is wrong.", "Mend it."),
@@ -33,7 +35,7 @@ CLOSE_CODES = {
     ),
     4404: ("No such order, or no such path.", "Mend it."),
     CLOSE_STALLED: (
-        "You did not read for SOCKET_STALL_S, and the server is not the engine's own.",
+        "You did not read for {stall_s} s, and the server is not the engine's own.",
         "Connect again with `after`.",
     ),
     CLOSE_TOO_MANY: (
@@ -43,3 +45,12 @@ CLOSE_CODES = {
     4500: ("The server failed.", _AGAIN),
     4503: ("The database does not answer.", _AGAIN),
 }
+
+
+def close_codes() -> dict[int, tuple[str, str]]:
+    """Return what each code means and what to do, with the seconds of this installation."""
+    stall_s = f"{settings.SOCKET_STALL_S:g}"
+    return {
+        code: (means.format(stall_s=stall_s), what_to_do)
+        for code, (means, what_to_do) in CLOSE_CODES.items()
+    }

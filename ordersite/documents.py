@@ -26,6 +26,7 @@ def sockets_document(request: HttpRequest) -> HttpResponse:
 def sockets_page(request: HttpRequest) -> HttpResponse:
     """Show the document in one page, without any script."""
     document = _document(request)
+    components = document["components"]
     channel = document["channels"]["follow"]
     return render(
         request,
@@ -40,14 +41,21 @@ def sockets_page(request: HttpRequest) -> HttpResponse:
                     "properties"
                 ].items()
             ],
-            "channels": [_shown(document, name) for name in document["channels"]],
+            "about_proofs": _marked(document["servers"]["here"]["description"]),
+            "proofs": [
+                _marked(scheme["description"])
+                for scheme in components["securitySchemes"].values()
+            ],
+            "channels": [_channel(document, name) for name in document["channels"]],
+            "messages": [_message(components, name) for name in components["messages"]],
             "close_codes": [
                 (code, _marked(said["means"]), _marked(said["whatToDo"]))
                 for code, said in channel["x-close-codes"].items()
             ],
             "schemas": [
                 (name, _text(schema))
-                for name, schema in document["components"]["schemas"].items()
+                for name, schema in components["schemas"].items()
+                if name not in components["messages"]
             ],
         },
     )
@@ -61,21 +69,37 @@ def _document(request: HttpRequest) -> dict[str, Any]:
     )
 
 
-def _shown(document: dict[str, Any], name: str) -> dict[str, Any]:
-    channel = document["channels"][name]
-    components = document["components"]
+def _channel(document: dict[str, Any], name: str) -> dict[str, Any]:
+    """Show one use of a socket, with the names of what goes over it."""
+    here = {"$ref": f"#/channels/{name}"}
     return {
-        "title": channel["title"],
-        "messages": [
+        "id": name,
+        "title": document["channels"][name]["title"],
+        "operations": [
             {
-                "name": message,
-                "about": _marked(components["schemas"][message].get("description", "")),
-                "examples": [
-                    _text(example["payload"])
-                    for example in components["messages"][message]["examples"]
-                ],
+                "summary": operation["summary"],
+                "messages": _names(operation),
+                "answers": _names(operation.get("reply", {"messages": []})),
             }
-            for message in channel["messages"]
+            for operation in document["operations"].values()
+            if operation["channel"] == here
+        ],
+    }
+
+
+def _names(operation: dict[str, Any]) -> list[str]:
+    return [message["$ref"].rpartition("/")[2] for message in operation["messages"]]
+
+
+def _message(components: dict[str, Any], name: str) -> dict[str, Any]:
+    schema = components["schemas"][name]
+    return {
+        "name": name,
+        "about": _marked(schema.get("description", "")),
+        "shape": _text(schema),
+        "examples": [
+            _text(example["payload"])
+            for example in components["messages"][name]["examples"]
         ],
     }
 

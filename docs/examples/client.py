@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -32,11 +33,14 @@ class Refused(Exception):
 
     401: the key does not count. 403: it may not do this. 404: no such order of yours.
     409: it conflicts with what there is. 422: the Idempotency-Key was used for another
-    order, or a guard on money denies this one. 400: `problem["errors"]` names the fields.
+    order, or a guard on money denies this one. 400: `problem["errors"]` names the fields
+    that are wrong, and so does the text of this error, one in a line.
     """
 
     def __init__(self, problem: Mapping[str, Any]) -> None:
-        super().__init__(f"{problem['status']} {problem['code']}: {problem['detail']}")
+        said = f"{problem['status']} {problem['code']}: {problem['detail']}"
+        fields = [f"{e['field']}: {e['message']}" for e in problem.get("errors", ())]
+        super().__init__("\n".join([said, *fields]))
         self.status: int = problem["status"]
         self.code: str = problem["code"]
         self.problem = problem
@@ -61,6 +65,16 @@ class Client:
     def __init__(self, url: str, key: str) -> None:
         self._url = url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {key}"}
+
+    @classmethod
+    def of_environment(cls) -> Self:
+        """Return a client of the engine at DEX_URL with the key DEX_KEY, or end the program."""
+        if not (key := os.environ.get("DEX_KEY", "")):
+            raise SystemExit(
+                "Set DEX_KEY to an API key: `make run` keeps one in var/development_key, "
+                "`manage.py apikey create` makes one."
+            )
+        return cls(os.environ.get("DEX_URL", "http://127.0.0.1:8000"), key)
 
     async def __aenter__(self) -> Self:
         self._http = aiohttp.ClientSession()

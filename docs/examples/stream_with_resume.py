@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
 
 from client import Client, Refused, Unreachable
 
 
 async def main(order_id: str, after: str = "0") -> int:
-    url = os.environ.get("DEX_URL", "http://127.0.0.1:8000")
-    async with Client(url, os.environ["DEX_KEY"]) as client:
+    async with Client.of_environment() as client:
         try:
             async for event in client.follow(order_id, after=int(after)):
                 # What you keep of an event, keep together with its `sequence`.

@@ -6,14 +6,12 @@ DEX_KEY=dex_… python submit.py A B 100
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 
 from client import Client, Refused, Unreachable
 
 
 async def main(token_in: str, token_out: str, amount_in: str) -> int:
-    url = os.environ.get("DEX_URL", "http://127.0.0.1:8000")
     order = {
         "type": "market",
         "tokenIn": token_in,
@@ -21,7 +19,7 @@ async def main(token_in: str, token_out: str, amount_in: str) -> int:
         "amountIn": amount_in,  # as text: no digit is lost
         "slippage": "0.01",
     }
-    async with Client(url, os.environ["DEX_KEY"]) as client:
+    async with Client.of_environment() as client:
         try:
             placed = await client.submit(order)
         except (Refused, Unreachable) as error:

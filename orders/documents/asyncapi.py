@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from orders.close_codes import CLOSE_CODES
+from orders.close_codes import close_codes
 from orders.origins import EXECUTE_PATH
 from orders.statuses import Status
 
-from . import examples, frames
+from . import examples, frames, socket_proofs
 from .groups import FOLLOWING, PLACING
 from .json_schema import UUID, Schema, ref
 from .known import problems
@@ -57,7 +57,8 @@ def document(server: str, *, secure: bool, version: str) -> dict[str, Any]:
             "here": {
                 "host": server,
                 "protocol": "wss" if secure else "ws",
-                "security": [_component("securitySchemes", "apiKey")],
+                "description": socket_proofs.ABOUT,
+                "security": _proofs(*socket_proofs.FOLLOWING),
             }
         },
         "channels": {"follow": _follow(), "place": _place()},
@@ -65,14 +66,7 @@ def document(server: str, *, secure: bool, version: str) -> dict[str, Any]:
         "components": {
             "messages": _messages(),
             "schemas": schemas(),
-            "securitySchemes": {
-                "apiKey": {
-                    "type": "http",
-                    "scheme": "bearer",
-                    "description": "An API key in the header Authorization of the "
-                    "handshake.",
-                }
-            },
+            "securitySchemes": socket_proofs.schemes(),
         },
     }
 
@@ -106,6 +100,10 @@ def _component(kind: str, name: str) -> Schema:
     return {"$ref": f"#/components/{kind}/{name}"}
 
 
+def _proofs(*names: str) -> list[Schema]:
+    return [_component("securitySchemes", name) for name in names]
+
+
 def _event_name(status: Status) -> str:
     return f"{status.value.capitalize()}Event"
 
@@ -120,7 +118,7 @@ def _channel(title: str, names: list[str], query: Schema) -> dict[str, Any]:
         },
         "x-close-codes": {
             str(code): {"means": means, "whatToDo": what_to_do}
-            for code, (means, what_to_do) in CLOSE_CODES.items()
+            for code, (means, what_to_do) in close_codes().items()
         },
     }
 
@@ -145,12 +143,14 @@ def _operations() -> dict[str, Any]:
             "action": "send",
             "channel": {"$ref": "#/channels/follow"},
             "summary": "The engine sends the events of one order.",
+            "security": _proofs(*socket_proofs.FOLLOWING),
             "messages": _of("follow", [*_EVENTS, "FollowProblem"]),
         },
         "placeOrder": {
             "action": "receive",
             "channel": {"$ref": "#/channels/place"},
             "summary": "The engine takes an order and answers it.",
+            "security": _proofs(*socket_proofs.PLACING),
             "messages": _of("place", ["Order"]),
             "reply": {
                 "channel": {"$ref": "#/channels/place"},
@@ -161,6 +161,7 @@ def _operations() -> dict[str, Any]:
             "action": "send",
             "channel": {"$ref": "#/channels/place"},
             "summary": "The engine sends the events of the orders placed here.",
+            "security": _proofs(*socket_proofs.PLACING),
             "messages": _of("place", _EVENTS),
         },
     }

@@ -33,7 +33,9 @@ class Schemes(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
                 "in": "cookie",
                 "name": settings.SESSION_COOKIE_NAME,
                 "description": "The session of a browser that is logged in at /admin/. "
-                "What is not a GET then needs the header X-CSRFToken.",
+                "What is not a GET then needs the header X-CSRFToken. On the page of this "
+                "document leave this field empty: no page may set a cookie's header, and "
+                "the browser sends the session by itself.",
             },
         ]
 

@@ -110,6 +110,35 @@ def test_an_error_of_an_operation_has_the_status_and_the_code_that_it_stands_und
 def test_every_operation_needs_a_key_or_a_session():
     for operation in operations(openapi()).values():
         assert operation["security"] == [{"apiKey": []}, {"session": []}]
+    schemes = openapi()["components"]["securitySchemes"]
+    assert "leave this field empty" in schemes["session"]["description"]
+
+
+def test_the_document_of_the_sockets_names_each_proof_and_where_it_counts():
+    document = sockets()
+    schemes = document["components"]["securitySchemes"]
+    places = {
+        name: (scheme["type"], scheme.get("in"), scheme.get("name"))
+        for name, scheme in schemes.items()
+    }
+    needed = {
+        name: {proof["$ref"].split("/")[-1] for proof in operation["security"]}
+        for name, operation in document["operations"].items()
+    }
+
+    assert places == {
+        "apiKey": ("http", None, None),
+        "keyAsSubprotocol": ("httpApiKey", "header", "Sec-WebSocket-Protocol"),
+        "ticket": ("httpApiKey", "query", "ticket"),
+        "session": ("httpApiKey", "cookie", "sessionid"),
+    }
+    here = document["servers"]["here"]["security"]
+    assert [proof["$ref"].split("/")[-1] for proof in here] == list(schemes)
+    assert needed == {
+        "followOrder": set(schemes),
+        "placeOrder": set(schemes) - {"ticket"},
+        "followPlaced": set(schemes) - {"ticket"},
+    }
 
 
 @pytest.mark.parametrize("document", [openapi(), sockets()], ids=["rest", "sockets"])
