@@ -67,20 +67,14 @@ class Intake:
         self._line: list[Waiting] = []
         self._is_busy = False
 
-    def store(self, columns: Columns) -> bool:
-        """Store one order as store_all() does; raise what that returns as an error."""
-        (result,) = self.store_all([columns])
-        if isinstance(result, Exception):
-            raise result
-        return result
-
     def store_all(self, orders: Sequence[Columns]) -> list[bool | Exception]:
         """Store orders with their first events; queue and publish them once committed.
 
         `orders` have the columns of `insert_orders`. Returned is for each whether it was
         stored: False when another order has its key or its predecessor. Or an error:
         TooManyOpenOrders, also where another order may have its key; CommitUnanswered;
-        DatabaseUnavailable or another database error when it was not stored. What is wrong with one order fails no other.
+        DatabaseUnavailable or another database error when it was not stored. What is wrong
+        with one order fails no other.
         """
         if connection.in_atomic_block:  # others must not wait for, or end with, that
             outcome = _store_all(orders)

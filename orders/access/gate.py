@@ -16,7 +16,7 @@ from orders.problems import Problem
 from orders.threads import in_thread
 
 from .keys import is_live, known_key
-from .limits import FAILURES, REQUESTS, Counted, buckets, rate_limited
+from .limits import FAILURES, REQUESTS, Counted, buckets, rate_limited, take_request
 
 logger = logging.getLogger(__name__)
 
@@ -30,11 +30,7 @@ def count_request(key: str | None, address: str) -> Counted:
 async def count_handshake(key: str | None, address: str) -> Counted:
     """Count a handshake as count_request() does, mostly without a thread."""
     who = _who(key, address)
-    kept = buckets(REQUESTS)
-    at_once = kept.take_at_once(who) if kept.limit else None
-    if at_once is None and kept.limit:
-        return await in_thread(count_request, key, address)
-    counted = Counted(who, at_once)
+    counted = Counted(who, await take_request(who))
     if _refusal(counted, key, address) is None:
         return counted
     return await in_thread(_let_in, counted, key, address)

@@ -89,11 +89,15 @@ def count_unproved(refusal: Problem, address: str) -> None:
 
 async def admit_socket(who: str) -> None:
     """Count the opening of a socket, as a request. Raises the problem `rate_limited`."""
+    _refuse_above(REQUESTS, await take_request(who))
+
+
+async def take_request(who: str) -> Decision | None:
+    """Count a request, mostly without a thread; None when there is no limit."""
     kept = buckets(REQUESTS)
     if kept.limit == 0:
-        return
-    decision = kept.take_at_once(who) or await in_thread(kept.take, who)
-    _refuse_above(REQUESTS, decision)
+        return None
+    return kept.take_at_once(who) or await in_thread(kept.take, who)
 
 
 def admit_orders(who: str, wanted: int) -> tuple[int, Problem | None]:
