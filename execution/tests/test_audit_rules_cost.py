@@ -16,6 +16,7 @@ from execution.audit.rules import (
     TABLE_RULES,
     current_orders,
 )
+from orders.tests.plans import start_with_new_files
 
 from .audited import change, confirmed_order, found, submitted_order
 
@@ -50,6 +51,7 @@ def test_most_rounds_of_the_keeper_look_back_a_minute_alone():
 
 @pytest.mark.django_db
 def test_the_keepers_rules_read_no_table_from_end_to_end():
+    start_with_new_files()
     make_many_old_orders(3_000)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE orders_order, orders_orderevent, orders_attempt")

@@ -18,6 +18,7 @@ from orders import claims, history
 from orders.models import Order, Status
 
 from .helpers import HAPPY_PATH, WORKER, claim, make_order, make_order_at, move
+from .plans import start_with_new_files
 
 pytestmark = pytest.mark.django_db
 
@@ -40,6 +41,7 @@ def make_orders(like: Order, count: int) -> None:
 @pytest.fixture
 def large_table() -> None:
     """Many orders that ended, some that are open, and statistics that know of them."""
+    start_with_new_files()
     ended, _ = make_order_at(Status.CONFIRMED)
     for order, count in ((ended, 3_000), (make_order(), 20)):
         make_orders(order, count)
@@ -102,6 +104,7 @@ def test_what_is_overdue_is_read_in_the_order_of_the_index(large_table):
 
 def test_what_sockets_miss_is_found_by_the_index_before_there_are_any_statistics():
     """A young database was never analyzed, and grows by the thousand."""
+    start_with_new_files()
     make_orders(make_order(), 3_000)
     order_ids = Order.objects.order_by().values_list("id", flat=True)
     with connection.cursor() as cursor:

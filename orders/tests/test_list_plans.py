@@ -23,6 +23,7 @@ from orders.models import Order, Status
 from .admin_pages import LIST
 from .clients import get, listed
 from .helpers import make_order, make_order_at, make_owner, make_token
+from .plans import start_with_new_files
 
 pytestmark = pytest.mark.django_db
 
@@ -39,6 +40,7 @@ def many_orders(monkeypatch) -> Order:
 
     Every 50th is of the second owner. Returns an order in the middle.
     """
+    start_with_new_files()
     owners = make_owner(), make_owner("other")
     ended, _ = make_order_at(Status.CONFIRMED, owner=owners[0])
     pending = make_order(owner=owners[0])
