@@ -9,6 +9,7 @@ import asyncio
 import logging
 import os
 import resource
+from functools import partial
 from typing import Any
 
 from daphne.cli import CommandLineInterface
@@ -68,6 +69,29 @@ class WebServer(Server):  # type: ignore[misc]
         # No timer per socket: its handshake came as a whole by HTTP, and daphne itself
         # looks for sockets that the application has not accepted.
         self.ws_factory.openHandshakeTimeout = 0
+
+    def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
+        queue = super().create_application(protocol, scope)
+        if (details := self.connections.get(protocol)) is not None:
+            application = details["application_instance"]
+            application.add_done_callback(partial(self._forget, protocol))
+        return queue
+
+    def _forget(self, protocol: Any, application: asyncio.Future[None]) -> None:
+        """Called when an application ended: let go of a connection that is over too.
+
+        daphne keeps all of them for up to a second, and then lets go of hundreds in one
+        turn of the event loop, which nobody is served in. What failed it has to log.
+        """
+        details = self.connections.get(protocol)
+        if details is None or "disconnected" not in details:
+            return
+        if not application.cancelled() and application.exception() is None:
+            del self.connections[protocol]
+
+    def protocol_disconnected(self, protocol: Any) -> None:
+        if protocol in self.connections:  # a rejected socket is closed later
+            super().protocol_disconnected(protocol)
 
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
         if message["type"] == "websocket.send" or message.get("more_body"):
