@@ -13,7 +13,7 @@ from pathlib import Path
 PROC = Path("/proc")
 TICK_MS = 1000 / os.sysconf("SC_CLK_TCK")
 PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
-SAMPLE_EVERY_S = 2.0  # each look costs tens of milliseconds of CPU
+SAMPLE_EVERY_S = 2.0
 GENERATOR = "generator"
 # By a word of the command line of a process or of the nearest one above it.
 ROLES = {
@@ -100,12 +100,18 @@ class Meter:
         """Return the largest memory by role since the start or the last reset."""
         return dict(self._peaks)
 
-    def memory(self) -> Mapping[str, Memory]:
-        """Return the memory of every role now."""
+    def memory(self, over_s: float = 0.0) -> Mapping[str, Memory]:
+        """Return the memory of every role, now or within the next `over_s` seconds."""
         found = usages()
         held: dict[str, list[tuple[int, int]]] = defaultdict(list)
-        for pid in self._below(found):
-            held[self._role(pid, found)].append(memory_kib(pid))
+        pids = self._below(found)
+        if not pids:
+            self._stop.wait(over_s)
+        for pid in pids:
+            self._stop.wait(over_s / len(pids))
+            pss, rss = memory_kib(pid)
+            if rss:  # it is still there
+                held[self._role(pid, found)].append((pss, rss))
         return {
             role: Memory(
                 sum(pss for pss, _ in kib) / 1024,
@@ -115,9 +121,9 @@ class Meter:
             for role, kib in held.items()
         }
 
-    def sample(self) -> None:
-        """Look once, and keep what is more than before."""
-        for role, now in self.memory().items():
+    def sample(self, over_s: float = 0.0) -> None:
+        """Look once, as memory() does, and keep what is more than before."""
+        for role, now in self.memory(over_s).items():
             before = self._peaks[role]
             self._peaks[role] = Memory(
                 max(before.pss_mib, now.pss_mib),
@@ -127,7 +133,11 @@ class Meter:
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
-        """Look every two seconds until the block ends, and once more then."""
+        """Look on until the block ends, and once more then.
+
+        The processes come in turn, spread over two seconds: a look at all of them takes a
+        core for 60 ms, for which those that are measured would wait.
+        """
         self._thread.start()
         try:
             yield
@@ -137,8 +147,7 @@ class Meter:
 
     def _sample_on(self) -> None:
         while not self._stop.is_set():
-            self.sample()
-            self._stop.wait(SAMPLE_EVERY_S)
+            self.sample(SAMPLE_EVERY_S)
         self.sample()
 
     def _below(self, found: Mapping[int, Usage]) -> list[int]:
