@@ -29,7 +29,7 @@ from django.views.decorators.http import require_safe
 from dex import desk
 from dex.chain import known_chain
 from dex.errors import DexError
-from dex.models import AuditRun
+from dex.models import AuditRun, Chain
 from execution.audit.findings import TABLES, WALLET
 from orders.models import STILL_OPEN, Order
 
@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 
 READY, DEGRADED, NOT_READY = "ready", "degraded", "not_ready"
 TIMEOUT_S = 3.0
-HALTED = "trading is halted: the admin and `manage.py trading status` say why"
+HALTED = "halted: Trading halts in the admin and `manage.py trading status` say why"
 FRESH_S = 1.0  # whoever asks again within this is told the same
 # A dead keeper shows when several of its rounds are missing. The wallet's part runs every
 # minute, and waits while no endpoint answers.
@@ -187,13 +187,19 @@ def check_rpc() -> dict[str, Result]:
 
 
 def check_chain() -> dict[str, Result]:
+    """Say which chain this is and, once it was met, whether trading is halted on it."""
     chain = known_chain()
     if chain is None:
         return {"chain": Result(False, "not met yet: run `manage.py prepare`")}
-    if chain.halted_at is not None:
-        # Not the reason, which may name orders: everybody may ask.
-        return {"chain": Result(False, HALTED, needed=False)}
-    return {"chain": Result(True, "localnet" if chain.is_localnet else "a real chain")}
+    met = Result(True, "localnet" if chain.is_localnet else "a real chain")
+    return {"chain": met, "trading": _trading(chain)}
+
+
+def _trading(chain: Chain) -> Result:
+    if chain.halted_at is None:
+        return Result(True, "allowed", needed=False)
+    # Not the reason, which may name orders: everybody may ask.
+    return Result(False, HALTED, needed=False)
 
 
 def check_review() -> dict[str, Result]:

@@ -36,6 +36,7 @@ def test_a_prepared_site_is_ready_and_names_each_thing(
         "redis",
         *names(prepared),
         "chain",
+        "trading",
         "orders in review",
         "audit",
     ]
@@ -52,7 +53,19 @@ def test_a_halt_is_named_without_its_reason_and_takes_no_reader_away(
 ):
     halt_trading("the order of a certain user was tampered with")
 
-    assert ask(client) == (200, {"chain": health.HALTED})
+    assert ask(client) == (200, {"trading": health.HALTED})
+
+
+def test_a_halt_is_no_fault_of_the_chain(client: Client, prepared: RunningLocalnet):
+    halt_trading("the order of a certain user was tampered with")
+
+    checks = client.get("/readyz").json()["checks"]
+
+    assert checks["chain"] == {"ok": True, "detail": "localnet"}
+    assert checks["trading"] == {
+        "ok": False,
+        "detail": "halted: Trading halts in the admin and `manage.py trading status` say why",
+    }
 
 
 def test_the_last_audit_is_named_and_takes_nothing_down(
