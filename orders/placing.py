@@ -153,7 +153,7 @@ def _placed_before(
     except (Error, OrderError) as error:
         return error
     if earlier is not None:
-        return earlier
+        return Placement(earlier.id, created=False)
     if denial is not None:
         return denial
     if submission.retry_of is not None:
@@ -161,7 +161,7 @@ def _placed_before(
     return DatabaseUnavailable("The database kept no order, and no other has its key.")
 
 
-def find_earlier(submission: Submission) -> Placement | None:
+def find_earlier(submission: Submission) -> Order | None:
     """Return the order that a submission would repeat; None where it would make a new one.
 
     Raises IdempotencyConflict, ClientOrderIdConflict, database errors.
@@ -177,8 +177,7 @@ def find_earlier(submission: Submission) -> Placement | None:
             f"Your order {by_name.id} has this clientOrderId, and it is another one. "
             "Use a new clientOrderId."
         )
-    earlier = by_key or by_name
-    return None if earlier is None else Placement(earlier.id, created=False)
+    return by_key or by_name
 
 
 def _orders_of(submission: Submission) -> tuple[Order | None, Order | None]:

@@ -19,7 +19,7 @@ from .errors import OrderDenied
 from .placing import find_earlier
 from .preview_words import Told, summary, warnings
 from .quotes import answer_data
-from .submissions import OrderRequest, Placement, Submission
+from .submissions import OrderRequest, Submission
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +37,13 @@ class Fees:
 def preview(submission: Submission) -> dict[str, Any]:
     """Say what would become of an order, as JSON. Nothing is stored, signed or sent.
 
-    Raises what placing it would raise of its key and its name, and RpcUnavailable,
+    One that was placed before is told as what it is: nobody is asked for quotes. Raises what placing it would raise of its key and its name, and RpcUnavailable,
     WrongChain, database errors.
     """
     request = submission.request
     earlier = find_earlier(submission)
+    if earlier is not None:
+        return _body(Told(request, earlier), None, ())
     denial = denial_now(request, submission.owner_id)
     try:
         rehearsal = desk.rehearse(
@@ -54,13 +56,12 @@ def preview(submission: Submission) -> dict[str, Any]:
         )
     except NoRoute as refusal:
         refused = {"code": refusal.code, "message": str(refusal)}
-        told = Told(request, earlier, denial, failure=refused)
+        told = Told(request, denial=denial, failure=refused)
         return _body(told, None, refusal.answers)
     trial, fees = rehearsal.trial, _fees(rehearsal)
     told = Told(
         request,
-        earlier,
-        denial,
+        denial=denial,
         failure=_error(trial) if trial.is_known and trial.code else None,
         rehearsal=rehearsal,
         rent_lamports=fees.rent or 0,
@@ -88,7 +89,8 @@ def _body(
         "simulation": _trial_data(request, rehearsal.trial) if rehearsal else None,
         "route": quotes[0] if rehearsal else None,
         "quotes": quotes,
-        "placedAs": _placed_as(told.earlier),
+        "placedAs": str(told.earlier.id) if told.earlier else None,
+        "placedStatus": told.earlier.status if told.earlier else None,
     }
 
 
@@ -146,7 +148,3 @@ def _error(trial: Trial) -> dict[str, str]:
 
 def _whole_out(request: OrderRequest, amount: int | None) -> str | None:
     return None if amount is None else to_whole(amount, request.token_out.decimals)
-
-
-def _placed_as(earlier: Placement | None) -> str | None:
-    return None if earlier is None else str(earlier.order_id)

@@ -47,6 +47,7 @@ PREVIEW_EXAMPLE = OpenApiExample(
         "route": QUOTE,
         "quotes": [QUOTE],
         "placedAs": None,
+        "placedStatus": None,
     },
     response_only=True,
     status_codes=["200"],

@@ -11,7 +11,8 @@ from dex.models import Token, VenueName
 from dex.rehearsal import Rehearsal
 
 from .errors import OrderDenied
-from .submissions import OrderRequest, Placement
+from .models import Order
+from .submissions import OrderRequest
 
 # From here on a preview warns.
 HIGH_IMPACT_BPS = 100
@@ -29,12 +30,13 @@ Outcome = Literal["replay", "deny", "swap", "fail", "unknown"]
 class Told:
     """What is known of an order that is not placed.
 
+    `earlier` is the order that it would repeat; of that one nothing else is known.
     `denial` is what would deny it; `failure` why it would end without a swap. Without a rehearsal no pool would swap it.
     """
 
     request: OrderRequest
-    earlier: Placement | None
-    denial: OrderDenied | None
+    earlier: Order | None = None
+    denial: OrderDenied | None = None
     failure: dict[str, str] | None = None
     rehearsal: Rehearsal | None = None
     rent_lamports: int = 0
@@ -64,8 +66,8 @@ def summary(told: Told) -> str:
     """Say in a sentence or two what would happen."""
     if told.earlier is not None:
         return (
-            f"Nothing new would happen: this is your order {told.earlier.order_id}, "
-            "and placing it again answers with that one."
+            f"Nothing new would happen: this is your order {told.earlier.id}, which is "
+            f"{told.earlier.status}. Placing it again answers with that one."
         )
     if told.denial is not None:
         return f"The order would be denied, and nothing stored: {told.denial}"
@@ -104,6 +106,8 @@ def _swap(told: Told) -> str:
 
 def _warnings(told: Told) -> Iterator[tuple[str, str]]:
     slippage_bps, rehearsal = told.request.slippage_bps, told.rehearsal
+    if told.earlier is not None:
+        return
     if slippage_bps >= LARGE_SLIPPAGE_BPS:
         yield (
             "slippage_large",

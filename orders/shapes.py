@@ -11,6 +11,7 @@ from dex.models import Rule
 
 from .market_serializers import TokenSerializer, VenueSerializer
 from .serializers import AttemptErrorSerializer, OrderSerializer
+from .statuses import Status
 
 
 @extend_schema_field({"oneOf": [{"type": "string"}, {"type": "integer"}]})
@@ -151,7 +152,7 @@ class PreviewSerializer(serializers.Serializer[Any]):
 
     outcome = serializers.ChoiceField(
         ("replay", "deny", "swap", "fail", "unknown"),
-        help_text="replay: it is the order `placedAs`. deny: a guard on money would deny it, see `denial`. fail: it would "
+        help_text="replay: it is the order `placedAs`, and what follows is empty. deny: a guard on money would deny it, see `denial`. fail: it would "
         "end without a swap as things stand. unknown: it could not be tried out.",
     )
     summary = serializers.CharField(help_text="The same in a sentence or two.")
@@ -170,6 +171,9 @@ class PreviewSerializer(serializers.Serializer[Any]):
     placedAs = serializers.UUIDField(
         allow_null=True,
         help_text="Your order that has this key or clientOrderId, if it is the same.",
+    )
+    placedStatus = serializers.ChoiceField(
+        Status.choices, allow_null=True, help_text="How that order stands."
     )
 
 

@@ -112,7 +112,8 @@ preview_order = operation(
     description="Takes the body of an order, checks it as if it were placed, asks every "
     "venue, and simulates the transaction without signing it. Stores and sends nothing. A "
     "swap that would fail is an answer, not an error: `outcome` is `fail`, and `failure` "
-    "says why.",
+    "says why. For an order that was placed before nobody is asked: `outcome` is "
+    "`replay`, with `placedAs` and `placedStatus`.",
     parameters=[_IDEMPOTENCY_KEY],
     request={"application/json": OrderRequestSerializer},
     responses={200: PreviewSerializer},

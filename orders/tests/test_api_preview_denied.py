@@ -9,6 +9,8 @@ import pytest
 
 from dex import desk
 from dex.halting import halt_trading
+from orders.models import Order
+from orders.services import cancel_order
 from orders.threads import in_thread
 
 from .clients import order_text, post
@@ -47,14 +49,49 @@ async def test_open_orders_are_counted_as_if_it_were_placed(localnet, settings):
     )
 
 
-async def test_an_order_that_was_placed_before_is_told_so(localnet):
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [({"clientOrderId": "mine"}, {}), ({}, {"idempotency_key": "k"})],
+    ids=["name", "key"],
+)
+async def test_a_repeated_order_is_told_as_the_one_that_it_is(localnet, name, key):
+    body = order_text(**SOL_FOR_USDC, **name, slippage="0.05")
+    placed = (await in_thread(partial(post, body, **key))).json()
+    await in_thread(lambda: cancel_order(Order.objects.get()))
+
+    shown = (await in_thread(partial(post, body, PREVIEW, **key))).json()
+
+    order_id = placed["orderId"]
+    assert shown == {
+        "outcome": "replay",
+        "summary": f"Nothing new would happen: this is your order {order_id}, which is "
+        "cancelled. Placing it again answers with that one.",
+        "warnings": [],
+        "denial": None,
+        "failure": None,
+        "amountIn": "1",
+        "expectedAmountOut": None,
+        "minAmountOut": None,
+        "fees": None,
+        "simulation": None,
+        "route": None,
+        "quotes": [],
+        "placedAs": order_id,
+        "placedStatus": "cancelled",
+    }
+
+
+async def test_a_repeated_order_is_told_whatever_keeps_new_ones_out(localnet, settings):
     body = order_text(**SOL_FOR_USDC, clientOrderId="mine")
-    placed = (await in_thread(post, body)).json()
+    await in_thread(post, body)
+    await in_thread(halt_trading, "an audit failed")
+    settings.SOLANA_RPC_URLS = ["http://127.0.0.1:1"]
+    await in_thread(desk.close)
 
     shown = await ask(clientOrderId="mine")
 
-    assert (shown["outcome"], shown["placedAs"]) == ("replay", placed["orderId"])
-    assert placed["orderId"] in shown["summary"]
+    assert (shown["outcome"], shown["denial"]) == ("replay", None)
+    assert shown["placedStatus"] == "pending"
 
 
 async def test_what_placing_would_refuse_a_preview_refuses(localnet):
