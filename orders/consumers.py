@@ -21,9 +21,10 @@ from .lean_consumer import LeanConsumer
 from .origins import EXECUTE_PATH, is_secure, socket_host, ws_url
 from .parsers import check_size
 from .patience import Patience
-from .problems import Problem, not_found, too_many_orders
+from .problems import Problem, not_found
 from .socket_intake import Message, problem_of
 from .socket_query import is_over, wanted
+from .socket_room import Room
 from .submissions import Placement
 
 # Our own server cuts off a client that does not read; others may only let it wait.
@@ -52,7 +53,7 @@ class OrderConsumer(LeanConsumer):
         # Each with the name of its message in the logs.
         self._answers: asyncio.Queue[tuple[str, Answer]] | None = None
         self._answering: asyncio.Task[None] | None = None
-        self._unanswered = 0  # orders among them
+        self._room = Room(self._feed)
         self._patience = Patience(settings.SOCKET_STALL_S + SERVER_GRACE_S)
         try:
             await super().__call__(scope, receive, send)
@@ -95,18 +96,10 @@ class OrderConsumer(LeanConsumer):
             check_size(len(text))
         except Problem as problem:
             return problem.with_traceback(None)
-        if self._has_enough():
-            return too_many_orders(settings.SOCKET_ORDERS)
-        self._unanswered += 1
         client = client_of(principal, self._address)
         return self._hub.placements.ask(
-            Message(client, principal.owner_id, text, request_id)
+            Message(client, principal.owner_id, text, self._room, request_id)
         )
-
-    def _has_enough(self) -> bool:
-        """Say whether the socket has as many open orders as it may have."""
-        followed = len(self._feed.cursors) + self._unanswered
-        return 0 < settings.SOCKET_ORDERS <= followed
 
     async def _answer_in_turn(self, answers: asyncio.Queue[tuple[str, Answer]]) -> None:
         while True:
@@ -117,8 +110,6 @@ class OrderConsumer(LeanConsumer):
                     await self._accept(result, name)
             except Exception as error:
                 result = problem_of(error, name)
-            if isinstance(answer, asyncio.Future):
-                self._unanswered -= 1
             if isinstance(result, Problem):
                 await self._feed.reply(self._error_text(result, name))
 
@@ -187,6 +178,7 @@ class OrderConsumer(LeanConsumer):
         }
         await self._feed.reply(json.dumps(accepted))
         self._hub.subscribe(self._feed, placement.order_id, after=0)
+        self._room.follow()
 
     async def _send_frames(self) -> None:
         while True:

@@ -10,16 +10,18 @@ import logging
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
 from dex import log_context
 from dex.gathered import Gathered
 
-from .access.limits import admit_orders
+from .access.limits import ORDERS, REQUESTS, admit, found_spent
 from .inputs import read_submission
 from .parsers import parse_object
 from .placing import place_orders
-from .problems import Problem, as_problem, internal_error
+from .problems import Problem, as_problem, internal_error, too_many_orders
+from .socket_room import Room
 from .submissions import Placement, Submission
 from .threads import in_thread
 
@@ -27,12 +29,17 @@ logger = logging.getLogger(__name__)
 
 
 class Message(NamedTuple):
-    """What came over a socket, with whose limit counts, and its name in the logs."""
+    """What came over a socket, with whose limits count, and its name in the logs."""
 
     client: str
     owner_id: int
     text: str
+    room: Room
     request_id: str = ""
+
+
+# What a message was found to be: an order, or why it places none.
+Read = Submission | Problem
 
 
 class SocketIntake:
@@ -51,14 +58,18 @@ class SocketIntake:
 
 
 async def _place_all(messages: list[Message]) -> list[Placement | Problem]:
-    return await in_thread(_place, messages)
+    left = {message.room: message.room.left for message in messages}
+    results = await in_thread(_place, messages, left)
+    for message, result in zip(messages, results, strict=True):
+        if isinstance(result, Placement):
+            message.room.place()
+    return results
 
 
-def _place(messages: Sequence[Message]) -> list[Placement | Problem]:
-    refused = _above_limits(messages)
-    read = [
-        refused.get(number) or _read(message) for number, message in enumerate(messages)
-    ]
+def _place(
+    messages: Sequence[Message], left: dict[Room, int]
+) -> list[Placement | Problem]:
+    read = _within_limits(messages, _read_all(messages), left)
     placed = iter(place_orders([one for one in read if isinstance(one, Submission)]))
     results = [next(placed) if isinstance(one, Submission) else one for one in read]
     return [
@@ -69,20 +80,50 @@ def _place(messages: Sequence[Message]) -> list[Placement | Problem]:
     ]
 
 
-def _above_limits(messages: Sequence[Message]) -> dict[int, Problem]:
-    """Say which messages are more than their clients may send: of each its last ones."""
+def _read_all(messages: Sequence[Message]) -> list[Read]:
+    """Read messages, but for those of clients that have no more requests."""
+    spent = {
+        client: found_spent(REQUESTS, client)
+        for client in {message.client for message in messages}
+    }
+    return [spent[message.client] or _read(message) for message in messages]
+
+
+def _within_limits(
+    messages: Sequence[Message], read: list[Read], left: dict[Room, int]
+) -> list[Read]:
+    """Refuse what is more than a socket or a client may send: of each its last ones.
+
+    What is no order spends none: it is a request, and so is an order that is refused.
+    """
+    for number, (message, one) in enumerate(zip(messages, read, strict=True)):
+        if isinstance(one, Submission):
+            if left[message.room] <= 0:
+                read[number] = too_many_orders(settings.SOCKET_ORDERS)
+            left[message.room] -= 1
+    _admit(ORDERS, messages, read, Submission)
+    _admit(REQUESTS, messages, read, Problem)
+    return read
+
+
+def _admit(
+    kind: str,
+    messages: Sequence[Message],
+    read: list[Read],
+    counted: type[Submission | Problem],
+) -> None:
     numbers: dict[str, list[int]] = {}
-    for number, message in enumerate(messages):
-        numbers.setdefault(message.client, []).append(number)
-    refused = {}
+    for number, one in enumerate(read):
+        if isinstance(one, counted):
+            numbers.setdefault(messages[number].client, []).append(number)
     for client, of_client in numbers.items():
-        admitted, problem = admit_orders(client, len(of_client))
-        if problem is not None:
-            refused.update(dict.fromkeys(of_client[admitted:], problem))
-    return refused
+        admitted, refusal = admit(kind, client, len(of_client))
+        if refusal is not None:
+            for number in of_client[admitted:]:
+                read[number] = refusal
 
 
-def _read(message: Message) -> Submission | Problem:
+def _read(message: Message) -> Read:
     log_context.answering(message.request_id)
     try:
         members = parse_object(message.text.encode())

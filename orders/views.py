@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from .access.authentication import acting_for
+from .access.limits import count_order
 from .access.principal import Scope
 from .access.tickets import expires_at, ticket_for
 from .api_view import ApiView
@@ -33,17 +34,18 @@ from .services import cancel_order
 
 class ExecuteView(ApiView):
     scope = Scope.TRADE
+    counts_orders = True  # a body that is no order spends none
 
     @order_operations.execute_order
     def post(self, request: Request) -> Response:
         principal = acting_for(request)
-        placement = place(
-            read_submission(
-                read_object(request._request),
-                owner_id=principal.owner_id,
-                idempotency_key=request.headers.get("Idempotency-Key"),
-            )
+        submission = read_submission(
+            read_object(request._request),
+            owner_id=principal.owner_id,
+            idempotency_key=request.headers.get("Idempotency-Key"),
         )
+        count_order(request)
+        placement = place(submission)
         # The order is committed: from here on nothing may need the database.
         order_id = placement.order_id
         address = _address(request, order_id, ticket_for(order_id, principal))

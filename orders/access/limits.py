@@ -60,16 +60,26 @@ class WithinLimits(BasePermission):
     """Counts a request of the API for who makes it, and one that trades as an order.
 
     The gate has counted it already; once more only where it did not know who makes it.
+    A view that `counts_orders` itself does so when it knows that it was sent one.
     """
 
     def has_permission(self, request: Request, view: object) -> bool:
-        counted = counted_of(request.META)
-        who = client_of(cast(Principal, request.auth), address_of_request(request.META))
+        counted, who = counted_of(request.META), _client(request)
         if counted.who != who:
             _admit(counted, REQUESTS, who)
-        if getattr(view, "scope", Scope.TRADE) is Scope.TRADE:
+        trades = getattr(view, "scope", Scope.TRADE) is Scope.TRADE
+        if trades and not getattr(view, "counts_orders", False):
             _admit(counted, ORDERS, who)
         return True
+
+
+def count_order(request: Request) -> None:
+    """Count a request of the API as an order. Raises the problem `rate_limited`."""
+    _admit(counted_of(request.META), ORDERS, _client(request))
+
+
+def _client(request: Request) -> str:
+    return client_of(cast(Principal, request.auth), address_of_request(request.META))
 
 
 def client_of(principal: Principal, address: str) -> str:
@@ -100,12 +110,18 @@ async def take_request(who: str) -> Decision | None:
     return kept.take_at_once(who) or await in_thread(kept.take, who)
 
 
-def admit_orders(who: str, wanted: int) -> tuple[int, Problem | None]:
-    """Count orders that come together; return how many may go on, and what the rest is."""
-    decision = buckets(ORDERS).take(who, wanted)
+def admit(kind: str, who: str, wanted: int) -> tuple[int, Problem | None]:
+    """Count what comes together; return how many may go on, and what the rest is."""
+    decision = buckets(kind).take(who, wanted)
     if decision is None or decision.granted == wanted:
         return wanted, None
-    return decision.granted, rate_limited(ORDERS, decision)
+    return decision.granted, rate_limited(kind, decision)
+
+
+def found_spent(kind: str, who: str) -> Problem | None:
+    """Return the refusal while a client is known to have nothing left, and count nothing."""
+    decision = buckets(kind).found_empty(who)
+    return None if decision is None else rate_limited(kind, decision)
 
 
 def rate_limited(kind: str, decision: Decision) -> Problem:

@@ -11,7 +11,7 @@ from orders.threads import in_thread
 
 from .accounts import bearer, keyed, make_text, make_user, refusal, socket_headers
 from .clients import PATH, Socket, open_socket, order_text
-from .helpers import make_order, make_owner, make_token
+from .helpers import make_owner, make_token
 from .limits import set_limits
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -77,10 +77,25 @@ def test_orders_and_cancellations_have_a_bucket_of_their_own(settings):
 
 def test_an_answer_that_refuses_an_order_tells_the_limit_too(settings):
     set_limits(settings, RATE_LIMIT_ORDERS=10)
-    answer = at("10.0.0.3").post(PATH, "[]", content_type="application/json")
+    settings.MAX_ORDER = 1
+    answer = place(at("10.0.0.3"))
 
-    assert answer.status_code == 400
+    assert answer.status_code == 422
     assert limits_told(answer) == ["10", "9", "6"]
+
+
+def test_a_body_that_is_no_order_is_a_request_and_spends_no_order(settings):
+    set_limits(settings, RATE_LIMIT_REQUESTS=10, RATE_LIMIT_ORDERS=1)
+    client = at("10.0.0.3")
+    bodies = ["", "{}", "[]", order_text(amountIn=0), "x" * 65_537]
+
+    answers = [client.post(PATH, body, "application/json") for body in bodies]
+    answers.append(client.post(PATH, order_text(), "text/plain"))
+
+    assert [answer.status_code for answer in answers] == [400] * 4 + [413, 415]
+    assert limits_told(answers[-1]) == ["10", "4", "36"]
+    assert place(client).status_code == 201
+    assert refusal(place(client)) == (429, "rate_limited")
 
 
 def test_each_key_and_each_address_has_limits_of_its_own(settings):
@@ -187,7 +202,8 @@ async def test_opening_a_socket_counts_as_a_request(settings):
     await in_thread(lambda: set_limits(settings, RATE_LIMIT_REQUESTS=1))
     headers = socket_headers(text)
     async with open_socket("", headers) as first:
-        assert await is_let_in(first)
+        await first.send(order_text())
+        assert "orderId" in await first.frame()
         async with open_socket("", headers) as second:
             assert (await second.frame())["code"] == "rate_limited"
             assert await second.close_code() == 4429
@@ -210,22 +226,3 @@ async def test_a_foreign_page_is_refused_before_any_limit_is_looked_at(settings)
     async with open_socket() as first:
         assert not await Socket("", foreign).connect()
         assert await is_let_in(first)
-
-
-async def test_a_socket_takes_no_order_beyond_its_open_ones(settings):
-    settings.SOCKET_ORDERS = 2
-    async with open_socket() as socket:
-        for _ in range(3):
-            await socket.send(order_text())
-        frames = [await socket.frame() for _ in range(5)]
-
-        refused = [frame for frame in frames if "code" in frame]
-        assert [frame["code"] for frame in refused] == ["too_many_orders"]
-        assert await in_thread(Order.objects.count) == 2
-
-
-async def test_following_one_order_is_no_open_order_of_a_socket(settings):
-    settings.SOCKET_ORDERS = 1
-    order = await in_thread(make_order)
-    async with open_socket(f"?orderId={order.id}") as socket:
-        assert (await socket.frame())["sequence"] == 1
