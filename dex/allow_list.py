@@ -6,17 +6,20 @@ from typing import Any
 
 from django.db import transaction
 
-from .models import Pool, Token
+from .guard_changes import ALLOWED, ENGINE, change_of
+from .models import GuardChange, Pool, Rule, Token
+
+REASON = "Localnet has it from its beginning, or from LOCALNET_FORK."
 
 
 @transaction.atomic
 def allow_genesis(genesis: dict[str, Any]) -> tuple[int, int]:
     """Add localnet's tokens and pools to the allow-list; return how many were new.
 
-    What an operator changed since stays as it is.
+    What is new is recorded. What an operator changed since stays as it is.
     """
     tokens: dict[str, Token] = {}
-    added = [0, 0]
+    new: list[tuple[Rule, str]] = []
     for entry in genesis["tokens"]:
         token, created = Token.objects.get_or_create(
             mint=entry["mint"],
@@ -28,9 +31,11 @@ def allow_genesis(genesis: dict[str, Any]) -> tuple[int, int]:
             },
         )
         tokens[token.mint] = token
-        added[0] += created
+        if created:
+            new.append((Rule.ALLOWED_TOKENS, token.mint))
+    new_tokens = len(new)
     for entry in genesis["pools"]:
-        _, created = Pool.objects.get_or_create(
+        pool, created = Pool.objects.get_or_create(
             address=entry["address"],
             defaults={
                 "venue": entry["venue"],
@@ -39,5 +44,15 @@ def allow_genesis(genesis: dict[str, Any]) -> tuple[int, int]:
                 "note": entry["note"],
             },
         )
-        added[1] += created
-    return added[0], added[1]
+        if created:
+            new.append((Rule.ALLOWED_POOLS, pool.address))
+    _record(new)
+    return new_tokens, len(new) - new_tokens
+
+
+def _record(new: list[tuple[Rule, str]]) -> None:
+    """Record what is allowed from now on, without a line in the log for each."""
+    GuardChange.objects.bulk_create(
+        change_of(rule, None, ALLOWED, by=ENGINE, reason=REASON, subject=subject)
+        for rule, subject in new
+    )

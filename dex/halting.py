@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from .errors import HaltRefused, LiftRefused, TradingHalted
-from .guard_changes import record_change
+from .guard_changes import ENGINE, record_change
 from .models import Chain, Rule, TradingHalt
 
 logger = logging.getLogger(__name__)
@@ -26,7 +26,6 @@ logger = logging.getLogger(__name__)
 HALTED = "SELECT halted_reason FROM dex_chain WHERE id = 1 AND halted_at IS NOT NULL"
 NO_REASON = "Halted by hand, without a reason."
 ACTIVE, HALTED_STATE = "active", "halted"  # as they are recorded
-ENGINE = "engine"  # who halts when a rule is broken
 
 Pair = tuple[str, str]
 
