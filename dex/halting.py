@@ -99,14 +99,15 @@ def check_not_halted() -> None:
         raise TradingHalted(f"Trading is halted: {reason}")
 
 
-def standing_halt() -> TradingHalt | None:
+def standing_halt(defer: Collection[str] = ()) -> TradingHalt | None:
     """Return the halt that stands now, None when trading is allowed.
 
     One that was set in the Chain row by hand has no record yet: it gets one, so that it
-    can be looked at and lifted like any other.
+    can be looked at and lifted like any other. The fields to `defer` are read when they
+    are asked for.
     """
     chain = Chain.objects.filter(id=1, halted_at__isnull=False).first()
-    return None if chain is None else _record_of(chain)
+    return None if chain is None else _record_of(chain, defer=defer)
 
 
 def lift_halt(*, by: str, reason: str, seen: int | None = None) -> TradingHalt:
@@ -156,9 +157,9 @@ def _begin(chain: Chain, by: str, reason: str) -> TradingHalt:
     return _record_of(chain, by)
 
 
-def _record_of(chain: Chain, by: str = "") -> TradingHalt:
+def _record_of(chain: Chain, by: str = "", defer: Collection[str] = ()) -> TradingHalt:
     """Return the record of the halt that stands; begin one where there is none."""
-    halt, _ = TradingHalt.objects.get_or_create(
+    halt, _ = TradingHalt.objects.defer(*defer).get_or_create(
         chain=chain,
         lifted_at=None,
         defaults={

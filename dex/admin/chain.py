@@ -22,6 +22,7 @@ from .addresses import short_address
 from .read_only import ReadOnlyAdmin
 
 SHOWN = 200
+BRIEF = ("violations",)  # not read where it only matters which halt it is
 
 
 @admin.register(Chain)
@@ -134,7 +135,7 @@ class TradingHaltAdmin(ReadOnlyAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        may_halt = self.has_lift_permission(request) and standing_halt() is None
+        may_halt = self.has_lift_permission(request) and standing_halt(BRIEF) is None
         context = {"may_halt": may_halt, **(extra_context or {})}
         return super().changelist_view(request, context)
 
@@ -159,16 +160,16 @@ class TradingHaltAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         halt: TradingHalt = context["original"]
-        context["may_lift"] = (
-            self.has_lift_permission(request) and halt == standing_halt()
-        )
+        context["may_lift"] = self.has_lift_permission(
+            request
+        ) and halt == standing_halt(BRIEF)
         return super().render_change_form(request, context, *args, **kwargs)
 
     def lift(self, request: HttpRequest, halt_id: int) -> HttpResponse:
         """Lift the halt that stands, if it is this one, and come back to its page."""
         if not self.has_lift_permission(request):
             raise PermissionDenied("You may not let trading go on.")
-        standing = standing_halt()
+        standing = standing_halt(BRIEF)
         seen = request.POST.get("seen", "")
         try:
             if standing is None or standing.id != halt_id or not seen.isdecimal():

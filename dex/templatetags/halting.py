@@ -13,4 +13,5 @@ register = template.Library()
 @register.simple_tag
 def standing_halt() -> TradingHalt | None:
     """Return the halt that stands now, None when trading is allowed."""
-    return halting.standing_halt()
+    # There may be thousands of violations, and every page of the admin asks.
+    return halting.standing_halt(defer=("violations",))

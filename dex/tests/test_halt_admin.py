@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
+from django.db import connection
 from django.db.models.functions import Now
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from dex.halting import Violation, halt_trading, lift_halt, standing_halt
 from dex.models import Chain, TradingHalt
@@ -58,6 +60,15 @@ def test_a_halt_is_shown_on_every_page_with_its_reason(admin_client, halt, path)
 
     lift_halt(by="ann", reason="fine")
     assert BANNER not in page(admin_client, path)
+
+
+def test_the_banner_reads_no_violations(admin_client, halt):
+    with CaptureQueriesContext(connection) as queries:
+        assert BANNER in page(admin_client, "/admin/")
+
+    said = [query["sql"] for query in queries if "dex_tradinghalt" in query["sql"]]
+    assert len(said) == 1
+    assert "violations" not in said[0]
 
 
 def test_a_halt_that_was_set_by_hand_is_shown_and_lifted_like_any_other(
