@@ -8,13 +8,13 @@ accepted, or some clients wait in a long line while another process idles.
 from __future__ import annotations
 
 import mmap
-import os
-import tempfile
 from collections.abc import Mapping
 from typing import Self
 
+from orders.shared_memory import map_memory
+
 VARIABLE = "WEB_TALLY"  # "descriptor:place", for a process that shares its socket
-_BYTES = 4  # of one count
+BYTES_EACH = 4  # of one count
 
 
 class Tally:
@@ -28,10 +28,7 @@ class Tally:
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Self:
         """Return that of the processes that share a socket; one of its own otherwise."""
-        if VARIABLE not in environment:
-            return cls(mmap.mmap(-1, _BYTES), 0)
-        descriptor, place = map(int, environment[VARIABLE].split(":"))
-        return cls(mmap.mmap(descriptor, os.fstat(descriptor).st_size), place)
+        return cls(*map_memory(environment, VARIABLE, BYTES_EACH))
 
     @property
     def mine(self) -> int:
@@ -46,10 +43,3 @@ class Tally:
     def is_above_another(self) -> bool:
         """Say whether a process has fewer, so that the next one is better taken there."""
         return self.mine > min(self._counts)
-
-
-def shared_memory(processes: int, bytes_each: int = _BYTES) -> int:
-    """Return the descriptor of a new tally, which stays open as long as this process."""
-    with tempfile.TemporaryFile() as file:
-        file.truncate(processes * bytes_each)
-        return os.dup(file.fileno())

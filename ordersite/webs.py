@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from django.conf import settings
 
 from orders.access import open_sockets
+from orders.shared_memory import make_memory
 
+from . import tally
 from .console import Console
 from .processes import Child, python
-from .tally import VARIABLE, shared_memory
 from .variation import names
 
 # Of PostgreSQL, that one web process may keep: see asgi.py, threads.py and history.py of
@@ -39,13 +40,13 @@ def web_words(listening: socket.socket) -> list[str]:
 
 def share(children: Sequence[Child], listening: socket.socket) -> Sequence[Child]:
     """Have web processes, not started yet, accept from one socket and share it out."""
-    memory = shared_memory(len(children))
-    sockets = shared_memory(len(children), open_sockets.BYTES_EACH)
+    memory = make_memory(len(children), tally.BYTES_EACH)
+    sockets = make_memory(len(children), open_sockets.BYTES_EACH)
     for place, child in enumerate(children):
         child.descriptors = [listening.fileno(), memory, sockets]
         child.environment = {
             **child.environment,
-            VARIABLE: f"{memory}:{place}",
+            tally.VARIABLE: f"{memory}:{place}",
             open_sockets.VARIABLE: f"{sockets}:{place}",
         }
     return children

@@ -17,6 +17,7 @@ from typing import Self
 from django.conf import settings
 
 from orders.problems import Problem
+from orders.shared_memory import map_memory
 
 VARIABLE = "WEB_OPEN_SOCKETS"  # "descriptor:place", for a process that shares the table
 _COLUMNS = 1 << 14
@@ -44,10 +45,7 @@ class OpenSockets:
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Self:
         """Return that of the processes that share a table; one of its own otherwise."""
-        if VARIABLE not in environment:
-            return cls(mmap.mmap(-1, BYTES_EACH), 0)
-        descriptor, place = map(int, environment[VARIABLE].split(":"))
-        return cls(mmap.mmap(descriptor, os.fstat(descriptor).st_size), place)
+        return cls(*map_memory(environment, VARIABLE, BYTES_EACH))
 
     def opened(self, name: str) -> int:
         """Count one more; return how many there are now."""

@@ -16,9 +16,10 @@ from twisted.internet.main import CONNECTION_DONE
 from twisted.python.failure import Failure
 
 from orders.access import open_sockets
+from orders.shared_memory import make_memory
 from ordersite import prompt_tcp
 from ordersite.prompt_tcp import SharedPort
-from ordersite.tally import VARIABLE, Tally, shared_memory
+from ordersite.tally import BYTES_EACH, VARIABLE, Tally
 
 reactor: Any = chosen
 
@@ -98,7 +99,7 @@ def fuller(port: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A port that has one connection more than another, and patience for three turns."""
     monkeypatch.setattr(prompt_tcp, "TURNS", 3)
     port._turns_left = 3
-    memory = shared_memory(2)
+    memory = make_memory(2, BYTES_EACH)
     port.tally = Tally.of({VARIABLE: f"{memory}:0"})
     port.tally.opened()
     yield port

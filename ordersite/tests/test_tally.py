@@ -7,12 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from ordersite.tally import VARIABLE, Tally, shared_memory
+from orders.shared_memory import make_memory
+from ordersite.tally import BYTES_EACH, VARIABLE, Tally
 
 
 @pytest.fixture
 def memory() -> Iterator[int]:
-    descriptor = shared_memory(2)
+    descriptor = make_memory(2, BYTES_EACH)
     yield descriptor
     os.close(descriptor)
 

@@ -18,10 +18,10 @@ from django.conf import settings
 from django.db import connection
 
 from orders.access import open_sockets
+from orders.shared_memory import make_memory
 from orders.tests.wire import Wire
+from ordersite import tally
 from ordersite.embedded.server import wait_until
-from ordersite.tally import VARIABLE as tally_variable
-from ordersite.tally import shared_memory
 
 PATH = "/api/orders/execute"
 TIMEOUT_S = 30.0  # only ever reached by a test that fails
@@ -125,16 +125,16 @@ def two_web_processes(
 ) -> Iterator[tuple[WebProcess, WebProcess]]:
     """Run two that accept from one socket and share what such processes share."""
     with socket.create_server(("127.0.0.1", 0), backlog=512) as listening:
-        tally = shared_memory(2)
-        sockets = shared_memory(2, open_sockets.BYTES_EACH)
+        connections = make_memory(2, tally.BYTES_EACH)
+        sockets = make_memory(2, open_sockets.BYTES_EACH)
         one, other = (
             WebProcess(
                 folder / f"web{place}.log",
                 listening=listening,
-                descriptors=[tally, sockets],
+                descriptors=[connections, sockets],
                 environment={
                     **environment,
-                    tally_variable: f"{tally}:{place}",
+                    tally.VARIABLE: f"{connections}:{place}",
                     open_sockets.VARIABLE: f"{sockets}:{place}",
                 },
             )
@@ -148,7 +148,7 @@ def two_web_processes(
         finally:
             one.stop()
             other.stop()
-            os.close(tally)
+            os.close(connections)
             os.close(sockets)
 
 

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 import pytest
 
 from orders.access.open_sockets import BYTES_EACH, VARIABLE, OpenSockets
-from ordersite.tally import shared_memory
+from orders.shared_memory import make_memory
 
 
 @pytest.fixture
 def memory() -> Iterator[int]:
-    descriptor = shared_memory(2, BYTES_EACH)
+    descriptor = make_memory(2, BYTES_EACH)
     yield descriptor
     os.close(descriptor)
 
