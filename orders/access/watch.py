@@ -93,11 +93,6 @@ class Watch:
         """Whether somebody is looked at, or was within EVERY_S."""
         return self._looking is not None and not self._looking.done()
 
-    def principal_of(self, holder: Holder) -> Principal | None:
-        """Return what the sockets of a holder may do, as far as is known here."""
-        right = self._rights.get(holder)
-        return right.principal if right else None
-
     async def _look(self) -> None:
         while self._rights:
             await asyncio.sleep(EVERY_S)

@@ -10,11 +10,9 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group
 
-from orders.access.holders import Holder, read_rights
 from orders.access.models import ApiKey
 from orders.access.principal import Scope
 from orders.consumers import OrderConsumer
-from orders.hub import current_hub
 from orders.models import Order, Status
 from orders.recent import forget_all
 from orders.threads import in_thread
@@ -118,7 +116,7 @@ async def test_who_may_trade_no_more_goes_on_listening_and_is_refused_each_order
         placed = await socket.frame()
         assert (await socket.frame())["status"] == "pending"
         await in_thread(ada.user.groups.set, [viewer])
-        await changed(ada)
+        await hears_of_it(socket)
 
         await socket.send(order_text())
         refused = await socket.frame()
@@ -132,13 +130,13 @@ async def test_who_may_trade_no_more_goes_on_listening_and_is_refused_each_order
     assert await in_thread(Order.objects.count) == 2
 
 
-async def changed(account: Account) -> None:
-    """Wait until the watch knows what an account may do now."""
-    holder = Holder(account.user.pk, account.key.pk)
-    now = (await in_thread(read_rights, [holder]))[holder]
+async def hears_of_it(socket: Socket) -> None:
+    """Send what is no order until the socket is told that it may place none."""
+    code = ""
     async with asyncio.timeout(WITHIN_S):
-        while current_hub().rights.principal_of(holder) != now:
-            await asyncio.sleep(0.01)
+        while code != "missing_scope":
+            await socket.send("{}")
+            code = (await socket.frame())["code"]
 
 
 async def test_who_may_read_no_more_follows_by_tickets_alone_and_goes_on_placing():
@@ -169,10 +167,11 @@ async def test_a_client_that_reads_nothing_is_closed_within_a_second_too():
     said: list[dict[str, Any]] = []
     came: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     came.put_nowait({"type": "websocket.connect"})
-    closed = asyncio.Event()
+    is_full, closed = asyncio.Event(), asyncio.Event()
 
     async def tell(message: dict[str, Any]) -> None:
         if message["type"] == "websocket.send":
+            is_full.set()
             await asyncio.Event().wait()  # the connection takes nothing
         said.append(message)
         if message["type"] == "websocket.close":
@@ -186,7 +185,7 @@ async def test_a_client_that_reads_nothing_is_closed_within_a_second_too():
     }
     serving = asyncio.create_task(OrderConsumer()(scope, came.get, tell))
     async with asyncio.timeout(5):
-        await changed(ada)
+        await is_full.wait()
         await in_thread(LOSSES["revoked"], ada)
         lost_at = time.monotonic()
         await closed.wait()
