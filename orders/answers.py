@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from django.conf import settings
-from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
 from rest_framework.response import Response
@@ -105,22 +104,12 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
 
 
 def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
-    problem = bad_request(_what_is_bad(exception))
-    return _answer(request, problem, defaults.bad_request, exception)
+    return _answer(request, bad_request(), defaults.bad_request, exception)
 
 
 def bad_request(detail: str = "The request is malformed.") -> Problem:
     """The problem of a request that Django itself refuses."""
     return Problem(400, "bad_request", detail)
-
-
-def _what_is_bad(exception: Exception) -> str:
-    if isinstance(exception, DisallowedHost):
-        return (
-            "This site is not served under the name in the Host header. Use another "
-            "one, or have its operator add it to ALLOWED_HOSTS."
-        )
-    return bad_request().detail
 
 
 def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -15,7 +15,7 @@ from .access.limits import Counted
 from .access.open_sockets import Places
 from .access.sockets import chosen_subprotocol, key_of_handshake
 from .close_codes import CLOSE_PROBLEM, CLOSE_TOO_MANY
-from .origins import may_connect
+from .origins import refusal_of
 from .problems import Problem
 from .request_ids import HEADER, request_id_of
 
@@ -60,13 +60,15 @@ class LeanConsumer(AsyncWebsocketConsumer):
             counted = await count_handshake(key, self._address)
         except Problem as problem:
             refusal = problem.with_traceback(None)
-        if not may_connect(self.scope):
+        foreign = refusal_of(self.scope)
+        if foreign is not None:
             if counted is not None:  # else a flood would be one of log lines, too
                 logger.warning(
-                    "a socket from a foreign origin or host was refused",
+                    "a socket was refused: %s",
+                    foreign.code,
                     extra={"request_id": self.request_id},
                 )
-            await self.close()
+            await self.close(CLOSE_PROBLEM + foreign.status)
             return None
         if self._places.is_flooded(self._address):
             await self.close(CLOSE_TOO_MANY)

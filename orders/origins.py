@@ -11,14 +11,15 @@ from uuid import UUID
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
+from .hosts import foreign_host
 from .problems import Problem
 
 EXECUTE_PATH = "/api/orders/execute"
 _PORTS = {"http": "80", "https": "443"}
 
 
-def may_connect(scope: Mapping[str, Any]) -> bool:
-    """Say whether a handshake comes from this site or from a program.
+def refusal_of(scope: Mapping[str, Any]) -> Problem | None:
+    """Say why a handshake comes from neither this site nor a program; None when it does.
 
     A browser always names the page's origin. Programs send none, and Channels' own
     validator would refuse them. The host is checked as well: a foreign name that points
@@ -26,26 +27,25 @@ def may_connect(scope: Mapping[str, Any]) -> bool:
     """
     hosts = _values(scope, b"host")
     origins = _values(scope, b"origin")
-    if len(hosts) > 1 or len(origins) > 1:
-        return False
-    host = hosts[0] if hosts else ""
-    if host and not _is_ours(host):
-        return False
-    return (
+    if len(hosts) > 1 or (hosts and not _is_ours(hosts[0])):
+        return foreign_host()
+    if len(origins) > 1:
+        return foreign_page()
+    is_ours = (
         not origins
         or origins[0] in settings.CSRF_TRUSTED_ORIGINS
-        or _is_same(origins[0], host)
+        or _is_same(origins[0], hosts[0] if hosts else "")
     )
+    return None if is_ours else foreign_page()
 
 
 def foreign_page() -> Problem:
-    """The problem of a handshake that comes from neither this site nor a program."""
+    """The problem of a handshake from a page of another site."""
     return Problem(
         403,
         "foreign_origin",
         "A socket opens from pages of this site alone: its Origin must be the site's own "
-        "or one of CSRF_TRUSTED_ORIGINS, and its Host one of ALLOWED_HOSTS. Programs send "
-        "no Origin.",
+        "or one of CSRF_TRUSTED_ORIGINS. Programs send no Origin.",
     )
 
 

@@ -22,7 +22,8 @@ from django.conf import settings
 
 from orders.access.open_sockets import flooded
 from orders.answers import bad_request
-from orders.close_codes import CLOSE_TOO_BIG, CLOSE_TOO_MANY
+from orders.close_codes import CLOSE_PROBLEM, CLOSE_TOO_BIG, CLOSE_TOO_MANY
+from orders.hosts import foreign_host
 from orders.origins import foreign_page
 from orders.parsers import body_too_large
 from orders.problems import Problem, internal_error, too_many_frames
@@ -34,6 +35,8 @@ MESSAGES_WAITING = 8  # of one client, before nothing more is read from it
 LOOK_AGAIN_S = 0.02  # for room among them
 # Frames that may come at once, in seconds' worth.
 BURST_S = 2.0
+# By the close code of the application, which says no more before a socket is open.
+_REFUSED = {CLOSE_TOO_MANY: flooded, CLOSE_PROBLEM + 400: foreign_host}
 # A client that is still sending finds its close frame only if the connection is not reset.
 LINGER_S = 1.0
 
@@ -98,8 +101,8 @@ class BoundedSocket(Paced, WebSocketProtocol):  # type: ignore[misc]
 
     def _problem_of(self, code: int) -> Problem:
         if code == 403:
-            is_flood = self.refused_with == CLOSE_TOO_MANY
-            return flooded() if is_flood else foreign_page()
+            refused = _REFUSED.get(self.refused_with or 0, foreign_page)
+            return refused()
         if code < 500:
             return bad_request(
                 "This is no handshake of a WebSocket: use a client that speaks RFC 6455."

@@ -147,7 +147,6 @@ def logging_settings(level: str, form: str = "text") -> dict[str, Any]:
             "django": {"handlers": [], "level": level, "propagate": True},
             "django.server": {"handlers": [], "propagate": True},
             "django.request": {"filters": ["refusals"]},
-            "django.security.DisallowedHost": {"filters": ["plain"]},
             "django.security.DisallowedModelAdminLookup": {"filters": ["plain"]},
             "channels_redis.pubsub": {"filters": ["redis"]},
             "axes": {"level": "WARNING"},  # else three lines per login

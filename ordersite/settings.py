@@ -62,6 +62,7 @@ MIDDLEWARE = [
     "ordersite.headers.headers_middleware",
     "orders.answers.request_id_middleware",
     "orders.access.middleware.limits_middleware",
+    "orders.hosts.hosts_middleware",
     "django.middleware.security.SecurityMiddleware",
     "ordersite.static.StaticFilesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

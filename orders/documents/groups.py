@@ -5,7 +5,8 @@ from __future__ import annotations
 # What any request may be answered with, and further what one that changes something,
 # one that has a body, and one that asks the chain.
 ALWAYS = (
-    *("bad_request", "authentication_required", "invalid_key", "missing_scope"),
+    *("bad_request", "foreign_host"),
+    *("authentication_required", "invalid_key", "missing_scope"),
     *("not_acceptable", "rate_limited", "internal_error", "database_unavailable"),
 )
 CHANGES = ("csrf_failed",)

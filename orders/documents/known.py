@@ -38,6 +38,7 @@ from orders.errors import (
     IdempotencyConflict,
     OutcomeUnknown,
 )
+from orders.hosts import foreign_host
 from orders.inputs import read_submission
 from orders.parsers import MAX_DEPTH, check_size, parse_object, unsupported_media_type
 from orders.problems import (
@@ -88,6 +89,7 @@ def _of_requests() -> list[Problem]:
     nobody = Principal(0, None, frozenset(), "key")
     return [
         bad_request(),
+        foreign_host(),
         authentication_required(),
         invalid_key(),
         _of(lambda: nobody.require(Scope.TRADE)),

@@ -144,8 +144,7 @@ def test_a_foreign_host_gets_no_place_in_the_policy(client: Client):
     response = client.get("/test-concurrent-orders", headers={"host": "evil.example"})
 
     assert response.status_code == 400
-    assert "connect-src 'self';" in response.headers["Content-Security-Policy"]
-    assert "evil" not in response.headers["Content-Security-Policy"]
+    assert response.headers["Content-Security-Policy"] == OF_DATA
 
 
 def test_a_form_without_its_proof_is_answered_without_inline_style():

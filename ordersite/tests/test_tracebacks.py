@@ -99,7 +99,7 @@ async def test_a_message_that_fails_is_a_problem_and_nothing_more_by_socket(
     ("address", "headers", "status", "code"),
     [
         ("/api/nowhere", {}, 404, "not_found"),
-        ("/api/tokens", {"host": "evil.example"}, 400, "bad_request"),
+        ("/api/tokens", {"host": "evil.example"}, 400, "foreign_host"),
     ],
 )
 def test_what_django_itself_refuses_is_a_problem_too(

@@ -189,6 +189,16 @@ def test_a_handshake_of_any_foreign_origin_is_refused_with_403(web, origin):
         assert told_headers["X-Request-Id"] == "mine"
 
 
+@pytest.mark.parametrize("origin", ["", "Origin: http://evil.example\r\n"])
+def test_a_handshake_to_a_foreign_host_is_refused_with_400(web, origin):
+    asked = upgrade(headers=origin.encode()).replace(HOST, b"Host: evil.example\r\n")
+    with wires_to(web, 1) as (wire,):
+        wire.send(asked)
+
+        assert told(wire)[:2] == (400, "foreign_host")
+        assert ends(wire)
+
+
 def test_a_connection_on_which_nothing_comes_is_closed_in_the_time_of_a_request(web):
     with wires_to(web, 1) as (wire,):
         assert not wire.waits(0.5 * ARRIVAL_S)  # the subject: a rest, not a wait
