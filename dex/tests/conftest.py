@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from dex.localnet.network import Network
-from dex.localnet.testing import RunningLocalnet
+from dex.localnet.testing import RunningLocalnet, running_localnet
 
 from .builders import key
-from .ledger_client import open_network
+from .ledger_client import WALLET, open_network
 from .paper_market import OTHER_POOL, POOL
 from .paper_venue import PaperChain, page
 from .socket_client import Socket, connected
@@ -34,6 +34,15 @@ def network(tmp_path: Path) -> Iterator[Network]:
     network = open_network(tmp_path)
     yield network
     network.ledger.close()
+
+
+@pytest.fixture
+async def localnet() -> AsyncIterator[RunningLocalnet]:
+    """A localnet of two nodes that stands still until `localnet_advance`."""
+    async with running_localnet(
+        slot_time_s=3600, slots_to_confirm=2, fund=[WALLET.pubkey()]
+    ) as running:
+        yield running
 
 
 @pytest.fixture

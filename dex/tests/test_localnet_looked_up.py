@@ -10,7 +10,6 @@ from solders.message import MessageV0
 from solders.transaction import VersionedTransaction
 
 from dex.localnet.lookup import Table
-from dex.localnet.testing import running_localnet
 from dex.solana.addresses import LOOKUP_TABLE_PROGRAM
 from dex.types import Account
 
@@ -23,15 +22,13 @@ PROCESSED = {"commitment": "processed"}
 
 
 @pytest.fixture
-async def localnet():
-    async with running_localnet(
-        nodes=1, slot_time_s=3600, fund=[WALLET.pubkey()]
-    ) as found:
-        table = Table(WALLET.pubkey(), (OTHER,))
-        account = Account(LOOKUP_TABLE_PROGRAM, SOL, table.encode())
-        found.ledger.put([(TABLE, account)])
-        found.ledger.commit()
-        yield found
+def localnet(localnet):
+    """The one of all tests, with a lookup table."""
+    table = Table(WALLET.pubkey(), (OTHER,))
+    account = Account(LOOKUP_TABLE_PROGRAM, SOL, table.encode())
+    localnet.ledger.put([(TABLE, account)])
+    localnet.ledger.commit()
+    return localnet
 
 
 def payment_by_table(localnet) -> str:
@@ -56,6 +53,7 @@ async def test_looked_up_address_is_paid_listed_and_told(localnet):
             "sendTransaction", payment_by_table(localnet), options
         )
         told = await socket.notification(logs)
+    localnet.control("localnet_advance", {"slots": 2})
 
     wanted = {"commitment": "confirmed", "maxSupportedTransactionVersion": 0}
     found = localnet.control("getTransaction", signature, wanted)

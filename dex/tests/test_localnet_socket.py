@@ -4,26 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 
 import pytest
 
-from dex.localnet.testing import RunningLocalnet, running_localnet
-
-from .localnet_client import OTHER, WALLET
+from .localnet_client import OTHER
 from .socket_client import connected
 
 SIGNATURE = "1" * 64
 METHOD_NOT_FOUND = {"code": -32601, "message": "Method not found"}
 UNKNOWN_ID = {"code": -32602, "message": "Invalid subscription id."}
-
-
-@pytest.fixture
-async def localnet() -> AsyncIterator[RunningLocalnet]:
-    async with running_localnet(
-        nodes=1, slot_time_s=3600, fund=[WALLET.pubkey()]
-    ) as found:
-        yield found
 
 
 @pytest.mark.parametrize("identity", [0, 7, "uuid-1", None])

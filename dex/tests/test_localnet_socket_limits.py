@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 import websockets
 from websockets.exceptions import ConnectionClosed
 
 from dex.localnet.sockets import feed, websocket
-from dex.localnet.testing import RunningLocalnet, running_localnet
+from dex.localnet.testing import running_localnet
 from dex.solana.addresses import SYSTEM_PROGRAM
 from dex.types import Account
 
-from .localnet_client import OTHER, WALLET
+from .localnet_client import OTHER
 from .socket_client import Socket, connected, socket_url
-
-
-@pytest.fixture
-async def localnet() -> AsyncIterator[RunningLocalnet]:
-    async with running_localnet(
-        nodes=1, slot_time_s=3600, fund=[WALLET.pubkey()]
-    ) as found:
-        yield found
 
 
 async def test_too_large_message_ends_the_connection(socket):

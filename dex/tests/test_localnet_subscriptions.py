@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator
 
-import pytest
 from solders.pubkey import Pubkey
 
 from dex.localnet.runtime import load
-from dex.localnet.testing import RunningLocalnet, running_localnet
+from dex.localnet.testing import RunningLocalnet
 from dex.solana.addresses import MEMO_PROGRAM
 from dex.types import Account
 
@@ -18,14 +16,6 @@ from .localnet_client import OTHER, SOL, WALLET
 
 PROCESSED = {"commitment": "processed"}
 CONFIRMED = {"commitment": "confirmed"}
-
-
-@pytest.fixture
-async def localnet() -> AsyncIterator[RunningLocalnet]:
-    async with running_localnet(
-        nodes=1, slot_time_s=3600, slots_to_confirm=2, fund=[WALLET.pubkey()]
-    ) as found:
-        yield found
 
 
 def airdrop(localnet: RunningLocalnet, lamports: int = SOL, to: Pubkey = OTHER) -> str:

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
-import pytest
 from solders.keypair import Keypair
 
 from dex.localnet import genesis
 from dex.localnet.programs import token_layout as layout
-from dex.localnet.testing import RunningLocalnet, running_localnet
 from dex.solana.addresses import SYSTEM_PROGRAM, TOKEN_PROGRAM
 from dex.types import Account
 
-from .localnet_client import OTHER, SOL, WALLET
+from .localnet_client import OTHER, SOL
 from .test_localnet_subscriptions import airdrop, put
 
 PROCESSED = {"commitment": "processed"}
 CONFIRMED = {"commitment": "confirmed"}
 FINALIZED = {"commitment": "finalized"}
-
-
-@pytest.fixture
-async def localnet() -> AsyncIterator[RunningLocalnet]:
-    async with running_localnet(
-        nodes=1, slot_time_s=3600, slots_to_confirm=2, fund=[WALLET.pubkey()]
-    ) as found:
-        yield found
 
 
 async def test_account_is_told_after_each_change_in_the_encoding_asked_for(

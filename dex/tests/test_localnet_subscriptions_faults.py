@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
-import pytest
-
 from dex.localnet.runtime import load
-from dex.localnet.testing import RunningLocalnet, running_localnet
+from dex.localnet.testing import RunningLocalnet
 
-from .ledger_client import OTHER, SOL, WALLET, land_raw, pay, signed
+from .ledger_client import OTHER, SOL, land_raw, pay, signed
 from .socket_client import Socket, connected
 
 PROCESSED = {"commitment": "processed"}
 CONFIRMED = {"commitment": "confirmed"}
-
-
-@pytest.fixture
-async def localnet() -> AsyncIterator[RunningLocalnet]:
-    async with running_localnet(
-        slot_time_s=3600, slots_to_confirm=2, fund=[WALLET.pubkey()]
-    ) as found:
-        yield found
 
 
 def airdrop(localnet: RunningLocalnet) -> str:
