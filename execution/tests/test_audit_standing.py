@@ -67,12 +67,12 @@ async def test_a_broken_rule_halts_trading_and_the_next_order_waits(stage, make_
     runner = await make_runner()
     broken = await stage.place()
     await stage.carry_out(broken)
+    waiting = await stage.place()  # later the halt would deny it
 
     async with auditing(runner, **OFTEN):
         assert (await runs_again(stage, "tables")).violations == 0
         await stage.change(broken, amount_out=1)
         halt = await halt_of(stage)
-        waiting = await stage.place()
         await runner.take(waiting)
         await until(stage, waiting, lambda order: order.status == Status.BUILDING)
         assert (await runs_again(stage, "tables")).violations == 2
