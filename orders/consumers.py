@@ -181,6 +181,12 @@ class OrderConsumer(LeanConsumer):
         self._room.follow()
 
     async def _send_frames(self) -> None:
+        await self._send_until_closed()
+        # What was read of this socket is still placed, although nobody hears the answers.
+        while True:
+            await self._feed.take()
+
+    async def _send_until_closed(self) -> None:
         while True:
             frame = await self._feed.take()
             try:

@@ -132,7 +132,9 @@ class BoundedSocket(Paced, WebSocketProtocol):  # type: ignore[misc]
 
     def serverSend(self, content: str | bytes, binary: bool = False) -> None:
         """Send one message, as one frame and without what autobahn counts and logs."""
-        if binary or self.state != self.STATE_OPEN:
+        if self.state != self.STATE_OPEN:
+            return  # we have closed it, which its consumer is not told before it is gone
+        if binary:
             super().serverSend(content, binary)
         else:
             assert isinstance(content, str)

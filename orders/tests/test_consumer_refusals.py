@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.db import connections
 
-from orders.consumers import OrderConsumer
+from orders.models import Order
 from orders.threads import in_thread
 
-from .clients import PATH, open_socket
-from .helpers import make_order, make_owner
+from .clients import open_socket, order_text
+from .helpers import make_order, make_owner, make_token
+from .unread_socket import unread_socket
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -81,28 +81,27 @@ async def test_a_client_that_its_server_lets_wait_too_long_is_closed(settings):
     """Our own server cuts such a client off before; others only wait."""
     settings.SOCKET_STALL_S = 0
     order = await in_thread(make_order)
-    sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-    messages = asyncio.Queue[dict[str, Any]]()
-    messages.put_nowait({"type": "websocket.connect"})
 
-    async def send(message: dict[str, Any]) -> None:
-        sent.put_nowait(message)
-        if message["type"] == "websocket.send":
-            await asyncio.Event().wait()  # the client never reads it
-
-    scope = {
-        "type": "websocket",
-        "path": PATH,
-        "query_string": f"orderId={order.id}".encode(),
-        "headers": [],
-    }
-    application: Any = OrderConsumer.as_asgi()
-    running = asyncio.create_task(application(scope, messages.get, send))
-    async with asyncio.timeout(10):
-        types = [(await sent.get())["type"] for _ in range(2)]
-        closing = await sent.get()
-        messages.put_nowait({"type": "websocket.disconnect", "code": 1006})
-        await running
+    async with unread_socket(f"orderId={order.id}") as socket:
+        types = [(await socket.sent.get())["type"] for _ in range(2)]
+        closing = await socket.sent.get()
+        # More than has room anywhere: the end of the socket is read behind it.
+        for _ in range(400):
+            socket.receive("receive", text="{}")
 
     assert types == ["websocket.accept", "websocket.send"]
     assert closing["code"] == 4408
+
+
+async def test_what_a_client_that_does_not_read_sent_is_placed(settings):
+    settings.SOCKET_STALL_S = 0
+    for make in (make_owner, lambda: make_token("A"), lambda: make_token("B")):
+        await in_thread(make)
+
+    async with unread_socket() as socket:
+        for _ in range(400):
+            socket.receive("receive", text=order_text())
+
+    async with asyncio.timeout(10):
+        while await in_thread(Order.objects.count) < 400:
+            await asyncio.sleep(0.001)
