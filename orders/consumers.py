@@ -10,7 +10,12 @@ from typing import Any
 from django.conf import settings
 
 from .access.limits import Counted, admit_socket, client_of
-from .access.principal import Scope, authentication_required, right_lost
+from .access.principal import (
+    Principal,
+    Scope,
+    authentication_required,
+    right_lost,
+)
 from .access.sockets import opener_of
 from .access.tickets import ticket_for
 from .access.watch import Right
@@ -84,11 +89,25 @@ class OrderConsumer(LeanConsumer):
         await self._answers.put((name, self._asked(text_data, name)))
 
     def _asked(self, text: str | None, request_id: str) -> Answer:
-        if self._watches:
-            return unexpected_message()
         principal = self._right.principal if self._right else None
         if principal is None:  # it was refused, and may not have heard of it yet
             return authentication_required()
+        objection = self._objection(principal, text)
+        return self._hub.placements.ask(
+            Message(
+                client_of(principal, self._address),
+                principal.owner_id,
+                "" if objection or text is None else text,
+                self._room,
+                request_id,
+                objection,
+            )
+        )
+
+    def _objection(self, principal: Principal, text: str | None) -> Problem | None:
+        """Return why a message places no order, as far as that shows without reading it."""
+        if self._watches:
+            return unexpected_message()
         if text is None:
             return binary_message()
         try:
@@ -96,10 +115,7 @@ class OrderConsumer(LeanConsumer):
             check_size(len(text))
         except Problem as problem:
             return problem.with_traceback(None)
-        client = client_of(principal, self._address)
-        return self._hub.placements.ask(
-            Message(client, principal.owner_id, text, self._room, request_id)
-        )
+        return None
 
     async def _answer_in_turn(self, answers: asyncio.Queue[tuple[str, Answer]]) -> None:
         while True:
@@ -178,7 +194,8 @@ class OrderConsumer(LeanConsumer):
         }
         await self._feed.reply(json.dumps(accepted))
         self._hub.subscribe(self._feed, placement.order_id, after=0)
-        self._room.follow()
+        if placement.created:
+            self._room.follow()
 
     async def _send_frames(self) -> None:
         await self._send_until_closed()

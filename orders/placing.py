@@ -14,10 +14,9 @@ from django.db import Error, InterfaceError, OperationalError, connection
 
 from . import queue
 from .access.guards import Guards, current_guards
+from .earlier import find_earlier
 from .errors import (
-    ClientOrderIdConflict,
     DatabaseUnavailable,
-    IdempotencyConflict,
     OrderDenied,
     OrderError,
     OutcomeUnknown,
@@ -159,35 +158,6 @@ def _placed_before(
     if submission.retry_of is not None:
         return RetryRefused("The order was retried before.")
     return DatabaseUnavailable("The database kept no order, and no other has its key.")
-
-
-def find_earlier(submission: Submission) -> Order | None:
-    """Return the order that a submission would repeat; None where it would make a new one.
-
-    Raises IdempotencyConflict, ClientOrderIdConflict, database errors.
-    """
-    by_key, by_name = _orders_of(submission)
-    digest = submission.request.digest()
-    if by_key is not None and by_key.request_hash != digest:
-        raise IdempotencyConflict(
-            "This Idempotency-Key was used for another order. Use a new key."
-        )
-    if by_name is not None and by_name.request_hash != digest:
-        raise ClientOrderIdConflict(
-            f"Your order {by_name.id} has this clientOrderId, and it is another one. "
-            "Use a new clientOrderId."
-        )
-    return by_key or by_name
-
-
-def _orders_of(submission: Submission) -> tuple[Order | None, Order | None]:
-    """Return the orders that have the submission's key, and its name for the order."""
-    own = Order.objects.filter(owner_id=submission.owner_id).order_by()
-    key, name = submission.idempotency_key, submission.request.client_order_id
-    return (
-        own.filter(idempotency_key=key).first() if key is not None else None,
-        own.filter(client_order_id=name).first() if name is not None else None,
-    )
 
 
 def _found_after_lost_commit(order_ids: Collection[UUID]) -> set[UUID]:

@@ -15,8 +15,8 @@ from dex.rehearsal import Rehearsal, Trial
 from dex.types import VenueAnswer
 
 from .access.guards import denial_now
+from .earlier import find_earlier
 from .errors import OrderDenied
-from .placing import find_earlier
 from .preview_words import Told, summary, warnings
 from .quotes import answer_data
 from .submissions import OrderRequest, Submission

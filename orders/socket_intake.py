@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
@@ -21,7 +21,7 @@ from .inputs import read_submission
 from .parsers import parse_object
 from .placing import place_orders
 from .problems import Problem, as_problem, internal_error, too_many_orders
-from .socket_room import Room
+from .socket_room import Room, without_room
 from .submissions import Placement, Submission
 from .threads import in_thread
 
@@ -29,13 +29,17 @@ logger = logging.getLogger(__name__)
 
 
 class Message(NamedTuple):
-    """What came over a socket, with whose limits count, and its name in the logs."""
+    """What came over a socket, with whose limits count, and its name in the logs.
+
+    `objection` says why it places no order, where that shows without reading it.
+    """
 
     client: str
     owner_id: int
     text: str
     room: Room
     request_id: str = ""
+    objection: Problem | None = None
 
 
 # What a message was found to be: an order, or why it places none.
@@ -61,7 +65,7 @@ async def _place_all(messages: list[Message]) -> list[Placement | Problem]:
     left = {message.room: message.room.left for message in messages}
     results = await in_thread(_place, messages, left)
     for message, result in zip(messages, results, strict=True):
-        if isinstance(result, Placement):
+        if isinstance(result, Placement) and result.created:
             message.room.place()
     return results
 
@@ -96,11 +100,14 @@ def _within_limits(
 
     What is no order spends none: it is a request, and so is an order that is refused.
     """
-    for number, (message, one) in enumerate(zip(messages, read, strict=True)):
+    of_rooms: dict[Room, list[int]] = {}
+    for number, one in enumerate(read):
         if isinstance(one, Submission):
-            if left[message.room] <= 0:
-                read[number] = too_many_orders(settings.SOCKET_ORDERS)
-            left[message.room] -= 1
+            of_rooms.setdefault(messages[number].room, []).append(number)
+    for room, numbers in of_rooms.items():
+        orders = [cast(Submission, read[number]) for number in numbers]
+        for beyond in without_room(orders, left[room]):
+            read[numbers[beyond]] = too_many_orders(settings.SOCKET_ORDERS)
     _admit(ORDERS, messages, read, Submission)
     _admit(REQUESTS, messages, read, Problem)
     return read
@@ -124,6 +131,8 @@ def _admit(
 
 
 def _read(message: Message) -> Read:
+    if message.objection is not None:
+        return message.objection
     log_context.answering(message.request_id)
     try:
         members = parse_object(message.text.encode())

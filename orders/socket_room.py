@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 from django.conf import settings
 
+from .earlier import names_in_use, names_of
 from .feed import Feed
+from .submissions import Submission
 
 
 class Room:
@@ -34,3 +37,25 @@ class Room:
     def follow(self) -> None:
         """Count an order no more that the feed follows now, or followed to its end."""
         self._unfollowed -= 1
+
+
+def without_room(submissions: Sequence[Submission], left: int) -> list[int]:
+    """Return which submissions of one socket are more than `left` new orders.
+
+    A repetition takes no place: what was placed before is answered with that, or with why
+    it is another order. Raises database errors.
+    """
+    if len(submissions) <= left:
+        return []
+    placed = names_in_use(submissions)
+    beyond = []
+    for number, submission in enumerate(submissions):
+        names = names_of(submission)
+        if names & placed:
+            continue
+        if left > 0:
+            left -= 1
+            placed |= names
+        else:
+            beyond.append(number)
+    return beyond
