@@ -76,13 +76,22 @@ def resolve(document: dict[str, Any], reference: str) -> Any:
 
 def calls(*names: str) -> Iterator[list[ast.expr]]:
     """The arguments of every call of these functions in the code of the API."""
+    for call in _all_calls():
+        if _name(call.func) in names:
+            yield [*call.args, *(keyword.value for keyword in call.keywords)]
+
+
+@cache
+def _all_calls() -> list[ast.Call]:
     root = Path(settings.BASE_DIR)
-    for file in [*(root / "orders").rglob("*.py"), *(root / "ordersite").glob("*.py")]:
-        if "tests" in file.parts:
-            continue
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and _name(node.func) in names:
-                yield [*node.args, *(keyword.value for keyword in node.keywords)]
+    files = [*(root / "orders").rglob("*.py"), *(root / "ordersite").glob("*.py")]
+    return [
+        node
+        for file in files
+        if "tests" not in file.parts
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+    ]
 
 
 def _name(function: ast.expr) -> str:
