@@ -3,16 +3,21 @@
 Passwords of tests are not worth half a second of hashing each. The rows of a test that
 commits are deleted afterwards: TRUNCATE takes a lock and a new file for every table and
 index, and what Django does after it (content types and permissions, made anew) takes
-longer still.
+longer still. In what is loaded before the first test no garbage is looked for, as in the
+processes of the site.
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Generator
 
+import pytest
 from django.conf import settings
 from django.db import connection
 from django.test import TransactionTestCase
+
+from dex.collector import begin_loading, end_loading
 
 # What migrations make, and tests never change.
 KEPT = {
@@ -53,3 +58,12 @@ def pytest_configure() -> None:
     settings.WHITENOISE_AUTOREFRESH = True
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     TransactionTestCase._fixture_teardown = delete_rows  # type: ignore[attr-defined]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    begin_loading()
+    try:
+        return (yield)
+    finally:
+        end_loading()
