@@ -60,7 +60,8 @@ async def browser_page(
 
     What its console and its scripts complain of goes to `complaints`.
     """
-    page = await browser.new_page(**options)
+    # Without transitions, each of which has the page painted anew for a while.
+    page = await browser.new_page(reduced_motion="reduce", **options)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on(
         "console",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from playwright.async_api import Page
 
 OVER = "() => document.getElementById('run').textContent === 'Place again'"
+LOOK_EVERY_MS = 50  # by default it is each frame, which draws the page as often
 NOTHING_WRONG = {"lost": 0, "duplicated": 0, "out-of-order": 0}
 
 
@@ -21,6 +22,10 @@ async def place(page: Page, count: int, *, one_socket: bool = False) -> None:
     if one_socket:
         await page.get_by_text("One socket").click()
     await page.click("#run")
+
+
+async def wait_until_over(page: Page) -> None:
+    await page.wait_for_function(OVER, polling=LOOK_EVERY_MS, timeout=60_000)
 
 
 async def keep_dropping_all_sockets(page: Page) -> None:

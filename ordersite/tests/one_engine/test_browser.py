@@ -17,11 +17,11 @@ from .browser import (
     screenshot,
 )
 from .orders_page import (
-    OVER,
     assert_all_confirmed,
     keep_dropping_all_sockets,
     numbers,
     place,
+    wait_until_over,
 )
 
 # First, so that nothing is started where there is no browser.
@@ -39,7 +39,7 @@ async def slowest_ms(running_engine: RunningEngine, browse: Browse, count: int) 
         await place(page, count)
         await page.wait_for_selector("tr[data-status=confirmed]", timeout=20_000)
         await screenshot(page, "laptop-light-running")
-        await page.wait_for_function(OVER, timeout=60_000)
+        await wait_until_over(page)
         await screenshot(page, "laptop-light")
 
         await assert_all_confirmed(page, count)
@@ -72,7 +72,7 @@ async def test_orders_over_one_socket_lose_no_event_when_it_drops(
         await open_test_page(page, running_engine.url)
         await place(page, count, one_socket=True)
         await keep_dropping_all_sockets(page)
-        await page.wait_for_function(OVER, timeout=60_000)
+        await wait_until_over(page)
         await screenshot(page, "laptop-dark")
 
         await assert_all_confirmed(page, count)
@@ -105,7 +105,7 @@ async def test_orders_by_rest_lose_no_event_when_all_their_sockets_drop(
         await open_test_page(page, running_engine.url)
         await place(page, 40)
         await keep_dropping_all_sockets(page)
-        await page.wait_for_function(OVER, timeout=60_000)
+        await wait_until_over(page)
         await screenshot(page, "phone-light", full_page=True)
 
         await assert_all_confirmed(page, 40)
@@ -136,7 +136,7 @@ async def test_the_page_is_used_with_the_keyboard_alone(
         assert {"amount", "slippage", "radio", "checkbox", "run"} <= reached
         await page.focus("#run")
         await page.keyboard.press("Enter")
-        await page.wait_for_function(OVER, timeout=30_000)
+        await wait_until_over(page)
 
         await assert_all_confirmed(page, 3)
 
@@ -183,7 +183,7 @@ async def test_the_admin_shows_an_order_that_was_carried_out(
     async with browse(**LAPTOP, color_scheme="light") as page:
         await open_test_page(page, running_engine.url)
         await place(page, 1)
-        await page.wait_for_function(OVER, timeout=30_000)
+        await wait_until_over(page)
         order_id = await page.get_attribute("tr.order", "data-order")
 
         await page.goto(f"{running_engine.url}/admin/orders/order/")

@@ -15,7 +15,7 @@ from ordersite.embedded.server import wait_until
 from ordersite.tests.engine import RunningEngine
 
 from .browser import LAPTOP, Browse, open_test_page
-from .orders_page import OVER, place
+from .orders_page import place, wait_until_over
 
 pytestmark = [pytest.mark.usefixtures("chromium"), pytest.mark.early]
 IN_THE_BROWSER = pytest.mark.asyncio(loop_scope="session")
@@ -64,7 +64,7 @@ async def pages_with_content(page: Page, engine: RunningEngine) -> list[str]:
     """Make an order and a refused job; return the pages that show them."""
     await open_test_page(page, engine.url)
     await place(page, 1)
-    await page.wait_for_function(OVER, timeout=30_000)
+    await wait_until_over(page)
     order = f"/admin/orders/order/{await page.get_attribute('tr.order', 'data-order')}/"
     job = refused_job(engine)
     result = job.latest_result()

@@ -19,10 +19,10 @@ from .browser import (
     screenshot,
 )
 from .orders_page import (
-    OVER,
     assert_all_confirmed,
     numbers,
     place,
+    wait_until_over,
 )
 
 # First, so that nothing is started where there is no browser.
@@ -41,7 +41,7 @@ async def test_an_order_that_is_refused_says_why(
         await page.fill("#amount", "0.00000000000000001")
         for one_socket in (False, True):
             await place(page, 2, one_socket=one_socket)
-            await page.wait_for_function(OVER)
+            await wait_until_over(page)
 
             assert await numbers(page, "confirmed", "failed") == {
                 "confirmed": 0,
@@ -97,7 +97,7 @@ async def test_while_trading_is_halted_the_page_says_so_and_comes_back_when_aske
         await page.clock.fast_forward(58_000)
         assert len(sent) == 2
         await page.clock.fast_forward(60 * 250)  # the jitter, too
-        await page.wait_for_function(OVER)
+        await wait_until_over(page)
         await assert_all_confirmed(page, 2)
         assert await page.get_by_role("alert").is_hidden()
     assert sorted(sent[2:]) == sorted(sent[:2])
@@ -145,7 +145,7 @@ async def test_orders_over_one_socket_that_could_not_be_stored_are_sent_again(
         await place(page, 10, one_socket=True)
         await see_the_halt(page)
         await page.clock.fast_forward(75_000)
-        await page.wait_for_function(OVER)
+        await wait_until_over(page)
 
         await assert_all_confirmed(page, 10)
     assert (len(sent), len(set(sent))) == (13, 10)
