@@ -6,7 +6,8 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from pathlib import Path
 
 # In a folder that new_installation() made, until the process it was made for has begun.
@@ -90,3 +91,17 @@ def leave_installation(folder: Path, sockets: Path, *, keep: bool) -> None:
     shutil.rmtree(sockets, ignore_errors=True)
     if not keep:
         shutil.rmtree(folder)
+
+
+@contextmanager
+def inhabited(folder: Path, sockets: Path, *, keep: bool) -> Iterator[None]:
+    """Leave what enter_installation() returned when the block ends.
+
+    With its data gone, unless the block raises or they are to be kept.
+    """
+    kept = True
+    try:
+        yield
+        kept = keep
+    finally:
+        leave_installation(folder, sockets, keep=kept)

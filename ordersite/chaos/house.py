@@ -136,16 +136,17 @@ class House:
         self.nodes.stop()
         self._listening.close()
 
-    def landed(self) -> list[Landed]:
-        """Read the ledger's file; localnet must have stopped."""
-        chain = known_chain()
-        if chain is None:
-            raise HouseFailed("the database has met no chain")
-        store = Store(settings.EMBEDDED.localnet)
-        try:
-            return list(read_landed(store.history, Pubkey.from_string(chain.wallet)))
-        finally:
-            store.close()
+
+def landed() -> list[Landed]:
+    """Read the ledger's file; localnet must have stopped. Raises HouseFailed."""
+    chain = known_chain()
+    if chain is None:
+        raise HouseFailed("the database has met no chain")
+    store = Store(settings.EMBEDDED.localnet)
+    try:
+        return list(read_landed(store.history, Pubkey.from_string(chain.wallet)))
+    finally:
+        store.close()
 
 
 # What tells a real answer from one that a fault garbled.

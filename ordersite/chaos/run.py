@@ -18,7 +18,7 @@ from .clients import Clients
 from .conduct import AnyLoad, conduct, quiet_within_s
 from .coverage import faults_without_orders, not_exercised
 from .faults import Phase, schedule
-from .house import House
+from .house import House, landed
 from .load import Load
 from .paced import PacedLoad
 from .recovery import client_lines, recovery_lines
@@ -90,7 +90,7 @@ def _judge(
     victims = [*house.killer.kills, *striker.frozen]
     violations = [
         *house.caretaker.died_by_itself(),
-        *judge(house.landed()),
+        *judge(landed()),
         *late_recoveries(victims, plan.slot_time_s),
         *canary.shown(frame for one in clients.everything for frame in one.frames),
     ]

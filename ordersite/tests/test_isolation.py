@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from ordersite.bench.plan import planned
 from ordersite.embedded import Layout
 from ordersite.isolation import (
     enter_installation,
+    inhabited,
     isolate,
     leave_installation,
     new_installation,
@@ -97,3 +99,19 @@ def test_a_folder_is_entered_once_and_only_by_the_run_it_was_made_for(tmp_path: 
     assert not layout.sockets.exists()
     leave_installation(folder, layout.sockets, keep=False)
     assert not folder.exists()
+
+
+def test_a_run_keeps_its_folder_when_it_fails_or_is_told_to(tmp_path: Path):
+    def is_there_after(name: str, *, keep: bool, fails: bool) -> bool:
+        folder, sockets = tmp_path / name, tmp_path / f"sockets of {name}"
+        folder.mkdir()
+        sockets.mkdir()
+        with suppress(KeyboardInterrupt), inhabited(folder, sockets, keep=keep):
+            if fails:
+                raise KeyboardInterrupt
+        assert not sockets.exists()
+        return folder.exists()
+
+    assert not is_there_after("passed", keep=False, fails=False)
+    assert is_there_after("kept", keep=True, fails=False)
+    assert is_there_after("failed", keep=False, fails=True)

@@ -7,6 +7,7 @@ import signal
 import sys
 import traceback
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,13 +20,14 @@ from ordersite.chaos.house import House, HouseFailed
 from ordersite.chaos.options import NOT_PROVED, add_options, plan_of, said
 from ordersite.chaos.report import verdict_lines
 from ordersite.chaos.run import Plan, run
+from ordersite.chaos.verdict import Violation
 from ordersite.console import Console
 from ordersite.embedded import EmbeddedError
 from ordersite.exclusive import InUse
 from ordersite.isolation import (
     FAR_LIMITS,
     enter_installation,
-    leave_installation,
+    inhabited,
     new_installation,
 )
 
@@ -52,7 +54,9 @@ class Command(BaseCommand):
             folder = enter_installation(settings.VAR_DIR)
             if folder is None:
                 _begin_again_in_a_folder_of_its_own(plan)
-            broken = self._run_in(folder, plan, keep=options["keep"])
+            self._run_in(folder, plan, keep=options["keep"])
+        except CommandError:
+            raise
         except (DexError, EmbeddedError, HouseFailed, InUse) as error:
             raise CommandError(
                 f"Nothing is proved: {error}", returncode=NOT_PROVED
@@ -67,27 +71,21 @@ class Command(BaseCommand):
                 "The fault run itself failed, see above: nothing is proved.",
                 returncode=NOT_PROVED,
             ) from error
-        if broken:
-            raise CommandError(
-                f"The fault run with seed {plan.seed} broke rules.", returncode=BROKEN
-            )
 
-    def _run_in(self, folder: Path, plan: Plan, *, keep: bool) -> bool:
-        """Run in a folder that is removed unless something broke; return whether."""
+    def _run_in(self, folder: Path, plan: Plan, *, keep: bool) -> None:
+        """Run in a folder that is removed unless something broke."""
         self._say(f"seed {plan.seed}: {said(plan)}; logs in {folder}")
-        broken = True
         try:
-            with (folder / "console.log").open("w") as log:
-                broken = self._run(plan, Console(log))
+            with (
+                inhabited(folder, settings.EMBEDDED.sockets, keep=keep),
+                (folder / "console.log").open("w") as log,
+            ):
+                self.conclude(self._run(plan, Console(log)), plan.seed)
         finally:
-            keep = keep or broken
-            leave_installation(folder, settings.EMBEDDED.sockets, keep=keep)
-            if keep:
+            if folder.exists():
                 self._say(f"the folder {folder} is kept")
-        return broken
 
-    def _run(self, plan: Plan, console: Console) -> bool:
-        """Run, and say what was broken; return whether anything was."""
+    def _run(self, plan: Plan, console: Console) -> list[Violation]:
         house = House(
             console,
             slot_time_s=plan.slot_time_s,
@@ -96,13 +94,19 @@ class Command(BaseCommand):
             keepers=plan.keepers,
         )
         try:
-            violations = run(plan, house, self._say)
+            return run(plan, house, self._say)
         finally:
             connection.close()
             house.stop()
-        for line in verdict_lines(violations, plan.seed):
+
+    def conclude(self, violations: Sequence[Violation], seed: int) -> None:
+        """Say what a run broke. Raises CommandError, with BROKEN, when it broke anything."""
+        for line in verdict_lines(violations, seed):
             self._say(line)
-        return bool(violations)
+        if violations:
+            raise CommandError(
+                f"The fault run with seed {seed} broke rules.", returncode=BROKEN
+            )
 
     def _say(self, line: str) -> None:
         self.stdout.write(line)
