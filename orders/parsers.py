@@ -78,9 +78,11 @@ def parse_object(raw: bytes) -> dict[str, Any]:
             object_pairs_hook=_unique_names,
         )
     except json.JSONDecodeError as error:
+        # Some of its messages end with the word themselves.
+        what = error.msg.removesuffix(" at")
         where = f"line {error.lineno}, column {error.colno}"
         raise _malformed(
-            "malformed_json", f"The body is not JSON: {error.msg} at {where}."
+            "malformed_json", f"The body is not JSON: {what} at {where}."
         ) from None
     if not isinstance(parsed, dict):
         raise _malformed("not_an_object", "The body must be one JSON object.")

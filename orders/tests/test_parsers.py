@@ -59,6 +59,21 @@ def test_a_bad_body_is_refused_with_its_code(raw, status, code):
     assert (refused.value.status, refused.value.code) == (status, code)
 
 
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (b'{"a": "b', "Unterminated string starting at line 1, column 7."),
+        (b'{"a": "\x00"}', "Invalid control character at line 1, column 8."),
+        (b"type=market", "Expecting value at line 1, column 1."),
+    ],
+)
+def test_broken_json_is_told_with_the_place_where_it_breaks(raw, said):
+    with pytest.raises(Problem) as refused:
+        parse_object(raw)
+
+    assert refused.value.detail == f"The body is not JSON: {said}"
+
+
 def test_numbers_keep_their_text():
     parsed = parse_object(b'{"a": 0.10, "b": -0, "c": 123456789012345678901234567890}')
 
