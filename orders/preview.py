@@ -17,7 +17,7 @@ from dex.types import VenueAnswer
 from .access.guards import denial_now
 from .earlier import find_earlier
 from .errors import OrderDenied
-from .preview_words import Told, summary, warnings
+from .preview_words import Told, denial_words, summary, warnings
 from .quotes import answer_data
 from .submissions import OrderRequest, Submission
 
@@ -97,7 +97,7 @@ def _body(
 def _denial_data(denial: OrderDenied) -> dict[str, Any]:
     return {
         "code": denial.code,
-        "message": str(denial),
+        "message": denial_words(denial),
         "rule": denial.rule,
         "limit": denial.limit,
         "value": denial.value,

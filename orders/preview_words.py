@@ -10,9 +10,10 @@ from dex.amounts import to_whole
 from dex.models import Token, VenueName
 from dex.rehearsal import Rehearsal
 
-from .errors import OrderDenied
+from .errors import NotTrading, OrderDenied
 from .models import Order
 from .submissions import OrderRequest
+from .waiting import HALTED
 
 # From here on a preview warns.
 HIGH_IMPACT_BPS = 100
@@ -70,13 +71,21 @@ def summary(told: Told) -> str:
             f"{told.earlier.status}. Placing it again answers with that one."
         )
     if told.denial is not None:
-        return f"The order would be denied, and nothing stored: {told.denial}"
+        said = denial_words(told.denial)
+        return f"The order would be denied, and nothing stored: {said}"
     if told.failure is not None:
         return f"As things stand the order would fail: {told.failure['message']}"
     swap = _swap(told)
     if told.outcome == "unknown":
         return f"{swap} This is by the quotes alone: the swap could not be tried out."
     return swap
+
+
+def denial_words(denial: OrderDenied) -> str:
+    """Say what would deny an order, and what to do, to somebody who has sent none."""
+    if isinstance(denial, NotTrading):
+        return f"{HALTED} Place the order when trading goes on."
+    return str(denial)
 
 
 def warnings(told: Told) -> list[dict[str, str]]:
