@@ -25,7 +25,7 @@ KEPT = {
     *("auth_group", "auth_group_permissions"),
 }
 
-# Its trigger lets no row be deleted.
+# Its triggers let no row go, neither by DELETE nor by TRUNCATE.
 ONLY_ADDED = "dex_guardchange"
 
 
@@ -47,8 +47,9 @@ def statements() -> str:
         for table in {*tables} - KEPT - {ONLY_ADDED}
     ]
     truncate = (
-        f"DO $$ BEGIN IF EXISTS (SELECT FROM {ONLY_ADDED}) "
-        f"THEN TRUNCATE {ONLY_ADDED}; END IF; END $$"
+        f"DO $$ BEGIN IF EXISTS (SELECT FROM {ONLY_ADDED}) THEN "
+        f"ALTER TABLE {ONLY_ADDED} DISABLE TRIGGER USER; TRUNCATE {ONLY_ADDED}; "
+        f"ALTER TABLE {ONLY_ADDED} ENABLE TRIGGER USER; END IF; END $$"
     )
     return "; ".join([truncate, *deletes])
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
+from django.db.models import QuerySet
 
 from dex.errors import HaltRefused, TradingHalted
 from dex.halting import (
@@ -95,10 +96,19 @@ def test_the_command_refuses_in_one_sentence():
         trading("halt", "--reason", "mine")
 
 
+def truncate(rows: QuerySet[GuardChange]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"TRUNCATE {rows.model._meta.db_table}")
+
+
 @pytest.mark.parametrize(
     "change",
-    [lambda rows: rows.update(changed_by="bob"), lambda rows: rows.delete()],
-    ids=["update", "delete"],
+    [
+        lambda rows: rows.update(changed_by="bob"),
+        lambda rows: rows.delete(),
+        truncate,
+    ],
+    ids=["update", "delete", "truncate"],
 )
 def test_what_was_recorded_is_neither_changed_nor_deleted(change):
     halt_by_operator(by="ann", reason="mine")
