@@ -71,6 +71,30 @@ def test_the_banner_reads_no_violations(admin_client, halt):
     assert "violations" not in said[0]
 
 
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (
+            0,
+            "Recorded with your name. Whatever the audit finds from then on halts trading again.",
+        ),
+        (1, "The violation below counts as accepted from then on; any other halts"),
+        (2, "The 2 violations below count as accepted from then on; any other halts"),
+    ],
+)
+def test_who_lifts_a_halt_is_told_what_counts_as_accepted(admin_client, found, said):
+    meet_test_chain()
+    rows = [Violation("landed_twice", f"order-{n}", "2") for n in range(found)]
+    halt_trading("one signs", rows)
+    halt = standing_halt()
+    assert halt is not None
+
+    shown = page(admin_client, f"{LIST}{halt.id}/change/")
+
+    assert said in " ".join(shown.split())
+    assert f'name="seen" value="{found}"' in shown
+
+
 def test_a_halt_that_was_set_by_hand_is_shown_and_lifted_like_any_other(
     admin_client, halt
 ):

@@ -46,4 +46,4 @@ class OwnerLimit(models.Model):
         verbose_name, verbose_name_plural = "limit of an owner", "limits of owners"
 
     def __str__(self) -> str:
-        return f"limit of {self.owner}"
+        return self.owner.get_username()

@@ -112,9 +112,10 @@ def test_an_owner_gets_a_limit_of_its_own(admin_client):
     forget_all()
     assert current_guards().max_open_orders(owner.id) == 3
 
-    limit = OwnerLimit.objects.get()
-    form = {"post": "yes", "reason": "knows enough"}
-    admin_client.post(f"/admin/orders/ownerlimit/{limit.id}/delete/", form)
+    delete = f"/admin/orders/ownerlimit/{OwnerLimit.objects.get().id}/delete/"
+    asked = admin_client.get(delete).content.decode()
+    assert "This deletes the limit of an owner “trader”:" in asked
+    admin_client.post(delete, {"post": "yes", "reason": "knows enough"})
     assert changes() == [
         ("admin", "max_open_orders", "trader", "none", "3", "new here"),
         ("admin", "max_open_orders", "trader", "3", "none", "knows enough"),
