@@ -69,6 +69,18 @@ SHAPES: Mapping[str, Plan] = {
         ),
     )
 }
+# What each of them does, in the help of the command.
+LOADS: Mapping[str, str] = {
+    "sockets": "POST, then a WebSocket of its own for each order",
+    "shared": "orders and their events over a few sockets",
+    "post": "POST alone; the events are read after all orders ended",
+    "burst": "all orders at one moment, each then followed",
+    "unloaded": "one order at a time",
+    "open": "as sockets, at random moments, --rate a second on average",
+    "lists": "as sockets, with clients that read lists of orders",
+    "soak": "as sockets, with many orders: do CPU and memory stay flat?",
+    "idle": "sockets that follow orders on which nothing happens",
+}
 # What the targets are set for.
 TARGETS = ("sockets", "shared", "post", "burst", "unloaded", "idle")
 

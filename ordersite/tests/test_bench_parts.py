@@ -19,9 +19,10 @@ from ordersite.bench.counted import CLAIMING, count_claims, noted
 from ordersite.bench.figures import percentiles
 from ordersite.bench.meter import GENERATOR, Meter, memory_kib, role_of
 from ordersite.bench.orders import bodies, largest, shown
-from ordersite.bench.plan import planned
+from ordersite.bench.plan import SHAPES, planned
 from ordersite.bench.report import append, lines, summary
 from ordersite.bench.run import problems
+from ordersite.management.commands.bench import Command
 
 
 def test_orders_of_a_run_together_stay_within_their_slippage():
@@ -184,6 +185,24 @@ def test_each_run_is_one_more_line_of_json(tmp_path: Path):
     runs = [json.loads(line) for line in file.read_text().splitlines()]
     assert [run["label"] for run in runs] == ["first", "second"]
     assert runs[0] == a_record(label="first")
+
+
+def test_the_help_has_a_line_for_each_shape_and_the_defaults_of_the_options(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("BENCH_KEY", "very-secret")
+    parser = Command().create_parser("manage.py", "bench")
+
+    shown = parser.format_help()
+
+    lines = shown.splitlines()
+    assert [line.split()[0] for line in lines[-len(SHAPES) :]] == list(SHAPES)
+    assert "orders in flight, or requests at once (default: 100; unloaded: 1)" in shown
+    assert "orders a second (open) (default: 0; open: 100)" in shown
+    assert "after all ended (default: live; post: after; idle: after)" in shown
+    assert "default: None" not in shown
+    assert "very-secret" not in shown
 
 
 @pytest.mark.parametrize(

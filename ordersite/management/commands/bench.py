@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from argparse import SUPPRESS, ArgumentParser
+from argparse import ArgumentParser
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ from ordersite.bench import report
 from ordersite.bench.files import allow_files
 from ordersite.bench.house import BenchHouse, environment_of
 from ordersite.bench.machine import machine, versions
-from ordersite.bench.plan import AFTER, LIVE, SHAPES, TARGETS, Plan, planned
+from ordersite.bench.options import OPTIONS, add_options
+from ordersite.bench.plan import SHAPES, TARGETS, Plan, planned
 from ordersite.bench.record import Record
 from ordersite.bench.run import RunFailed, measure, problems, reach
 from ordersite.child import bound
@@ -34,70 +35,16 @@ from ordersite.isolation import (
     new_installation,
 )
 
-# The option, the member of Plan, its type, and what it is.
-OPTIONS: tuple[tuple[str, str, type, str], ...] = (
-    ("--orders", "orders", int, "orders that are counted"),
-    ("--concurrency", "concurrency", int, "orders in flight, or requests at once"),
-    ("--rate", "rate_per_s", float, "orders a second (open)"),
-    ("--sockets", "sockets", int, "shared or idle sockets"),
-    ("--readers", "readers", int, "clients that read lists of orders meanwhile"),
-    ("--warmup", "warmup", int, "orders before the clock starts"),
-    ("--every", "every", int, "orders between two looks at CPU and memory"),
-    ("--hold", "hold_s", float, "seconds for which idle sockets are held"),
-    ("--seed", "seed", int, "of amounts, arrivals and localnet"),
-    ("--web-processes", "web_processes", int, "web processes"),
-    ("--workers", "workers", int, "workers"),
-    ("--keepers", "keepers", int, "keepers"),
-    ("--landing-delay", "landing_delay_s", float, "seconds from sending to landing"),
-    ("--slots-to-confirm", "slots_to_confirm", int, "0: confirmed as soon as landed"),
-    ("--in-flight", "orders_in_flight", int, "orders that one worker carries at once"),
-)
-
 
 class Command(BaseCommand):
     help = (
-        "Measure the engine under load, each run in processes and a temporary folder of "
+        "Measure the engine under load, each run in processes and a temporary folder of\n"
         "its own, and check every event of every order."
     )
     requires_system_checks: list[str] = []  # noqa: RUF012
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument(
-            "shapes",
-            nargs="*",
-            metavar="shape",
-            help=f"{', '.join(SHAPES)} (default: {' '.join(TARGETS)})",
-        )
-        for option, member, kind, what in OPTIONS:
-            parser.add_argument(option, dest=member, type=kind, help=what)
-        parser.add_argument(
-            "--follow",
-            choices=[LIVE, AFTER],
-            help="hear each order's events as they happen, or read them after all ended",
-        )
-        parser.add_argument(
-            "--all-pairs",
-            action="store_const",
-            const=True,
-            help="swap in all pools, not only A and B",
-        )
-        parser.add_argument("--repeat", type=int, default=1, help="runs of each shape")
-        parser.add_argument("--url", help="measure an engine that runs, as it is")
-        parser.add_argument(
-            "--up",
-            type=int,
-            metavar="PID",
-            help="with --url: the process of its `manage.py up`, to know its CPU",
-        )
-        parser.add_argument(
-            "--key",
-            default=os.environ.get("BENCH_KEY", ""),
-            help="with --url: an API key that may read and trade (or set BENCH_KEY)",
-        )
-        parser.add_argument("--out", type=Path, help="file of the JSON lines")
-        parser.add_argument("--label", default="", help="a note for the JSON line")
-        parser.add_argument("--keep", action="store_true", help="keep the folders")
-        parser.add_argument("--plan", help=SUPPRESS)
+        add_options(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         out = options["out"] or settings.VAR_DIR / "bench" / "runs.jsonl"
