@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 
 from dex.log_context import subject
 
+from .brevity import brief_message
 from .redaction import redacted
 
 REPEATED_AFTER_S = 60.0
@@ -44,7 +45,15 @@ def json_line(
     return json.dumps(fields, ensure_ascii=False)
 
 
-class OneLineFormatter(logging.Formatter):
+class BriefFormatter(logging.Formatter):
+    """Cut what a stranger may have chosen; the traceback comes after it, and stays."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        record.message = brief_message(record)
+        return super().formatMessage(record)
+
+
+class OneLineFormatter(BriefFormatter):
     """Write a traceback on the line of its record, and let no text start a new one."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -55,7 +64,7 @@ class OneLineFormatter(logging.Formatter):
         return redacted(in_one_line(text))
 
 
-class JsonFormatter(logging.Formatter):
+class JsonFormatter(BriefFormatter):
     """Write a record as one line of JSON, with its traceback in the message."""
 
     def __init__(self) -> None:

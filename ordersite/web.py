@@ -21,6 +21,7 @@ from dex.collector import calm_collector
 
 from .bounded_request import BoundedRequest
 from .bounded_socket import BoundedSocket
+from .brevity import brief
 from .plain_autobahn import make_plain
 from .prompt_tcp import SharedPort
 from .punctual import PunctualChannel
@@ -104,8 +105,10 @@ class WebServer(Server):  # type: ignore[misc]
 
     def log_action(self, protocol: str, action: str, details: dict[str, Any]) -> None:
         # daphne's access log would write down whole addresses, and tickets with them.
-        path = details["path"].partition("?")[0]
-        super().log_action(protocol, action, details | {"path": path})
+        said = {"path": brief(details["path"].partition("?")[0])}
+        if "method" in details:
+            said["method"] = brief(details["method"])
+        super().log_action(protocol, action, details | said)
 
     def listen_success(self, port: Any) -> None:
         # daphne leaves no other way to choose what kind of port Twisted makes.
