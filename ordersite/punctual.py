@@ -22,6 +22,7 @@ from orders.problems import Problem, headers_too_large, request_timeout
 from orders.request_ids import request_id_of
 
 from .raw_answers import raw_answer
+from .targets import refusal_of, split_target
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ class PunctualChannel(HTTPChannel):
     """Takes one request after another, each within its time."""
 
     transport: Any
+    _path: Any  # bytes; Twisted lets it be taken for something else
     _arrival: asyncio.TimerHandle | None = None
     _reading: asyncio.TimerHandle | None = None
     _is_begun = False  # some of a request has come
@@ -80,6 +82,22 @@ class PunctualChannel(HTTPChannel):
     def rawDataReceived(self, data: bytes) -> None:
         if not self._is_refused:
             super().rawDataReceived(data)
+
+    def allHeadersReceived(self) -> None:
+        headers = self.requests[-1].requestHeaders
+        refusal = refusal_of(self._version, headers.getRawHeaders(b"Host", []))
+        host, self._path = split_target(self._path)
+        if refusal is not None:
+            given = headers.getRawHeaders(b"X-Request-ID", [b""])[0]
+            self._refuse(refusal, given.decode("latin1"))
+            return
+        if host is not None:
+            headers.setRawHeaders(b"Host", [host])
+        super().allHeadersReceived()  # type: ignore[no-untyped-call]
+
+    def allContentReceived(self) -> None:
+        if not self._is_refused:
+            super().allContentReceived()  # type: ignore[no-untyped-call]
 
     def lineLengthExceeded(self, line: bytes) -> None:
         self._refuse(headers_too_large())
