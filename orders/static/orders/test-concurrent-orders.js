@@ -230,6 +230,17 @@ function drawTotals() {
   $("progress").setAttribute("aria-label", `${closed} of ${run.orders.length} orders closed`);
 }
 
+/** What stands while orders are open; without an event nothing is in order yet. */
+function soFar(events) {
+  const halted = run.orders.filter(isHalted);
+  const accepted = halted.filter((order) => order.id).length;
+  const unsent = halted.length - accepted;
+  const are = (count) => `${count} ${count === 1 ? "order is" : "orders are"}`;
+  const stand = [unsent && `${are(unsent)} not accepted yet`, accepted && `${are(accepted)} accepted and waiting`].filter(Boolean);
+  const halt = stand.length ? `Trading is halted: ${stand.join(", ")}. ` : "";
+  return halt + (events ? "All in order so far. Compared with the stored history at the end." : "There are no events yet.");
+}
+
 function drawVerdict() {
   const total = verdictOf(run.orders);
   const wrong = total.lost + total.duplicated + total.outOfOrder;
@@ -242,7 +253,7 @@ function drawVerdict() {
   const state = wrong ? "wrong" : total.unchecked ? "running" : total.events ? "clean" : "idle";
   const text = {
     wrong: `${wrong} ${wrong === 1 ? "event was" : "events were"} lost, duplicated or out of order.`,
-    running: "All in order so far. Compared with the stored history at the end.",
+    running: soFar(total.events),
     idle: "No order was accepted, so there are no events to compare.",
     clean: "Every event arrived once and in order, as the stored history has them.",
   }[state];

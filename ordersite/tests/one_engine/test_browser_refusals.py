@@ -92,6 +92,9 @@ async def test_while_trading_is_halted_the_page_says_so_and_comes_back_when_aske
         await open_test_page(page, running_engine.url)
         await place(page, 2)
         await see_the_halt(page)
+        await expect(page.locator("#verdict-text")).to_have_text(
+            "Trading is halted: 2 orders are not accepted yet. There are no events yet."
+        )
         await screenshot(page, "laptop-halted")
 
         await page.clock.fast_forward(58_000)
@@ -116,6 +119,9 @@ async def see_the_halt(page: Page) -> None:
     assert "Operators see why." in said
     waiting = page.get_by_text("waits · trading is halted")
     await expect(waiting).to_have_count(2)
+    await expect(page.locator("#verdict-text")).to_contain_text(
+        "Trading is halted: 2 orders are not accepted yet."
+    )
 
 
 async def test_orders_over_one_socket_that_could_not_be_stored_are_sent_again(
