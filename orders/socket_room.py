@@ -18,6 +18,8 @@ class Room:
     Used on the event loop alone.
     """
 
+    __slots__ = ("_feed", "_unfollowed")
+
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
         self._unfollowed = 0  # placed, and not told to the client yet
