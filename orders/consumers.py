@@ -79,8 +79,8 @@ class OrderConsumer(LeanConsumer):
     async def receive(
         self, text_data: str | None = None, bytes_data: bytes | None = None
     ) -> None:
-        if self._is_dismissed:
-            return
+        if self._is_dismissed or self._right is None:
+            return  # it was refused, and may not have heard of it yet
         if self._answers is None:
             self._answers = asyncio.Queue(UNANSWERED)
             self._answering = asyncio.create_task(self._answer_in_turn(self._answers))
