@@ -108,8 +108,10 @@ async def test_what_a_client_that_does_not_read_sent_is_placed(settings):
 
 
 async def test_what_a_refused_client_sends_holds_its_socket_up_for_nothing():
-    async with asyncio.timeout(5), open_socket("?orderId=1") as socket:
+    async with asyncio.timeout(5) as limit, open_socket("?orderId=1") as socket:
         assert (await socket.frame())["code"] == "invalid_order_id"
         assert await socket.close_code() == 4400
         for _ in range(400):
             await socket.send("{}")
+
+    assert not limit.expired()
