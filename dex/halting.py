@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 # Asked before every signature, so not put together anew by the ORM each time.
 HALTED = "SELECT halted_reason FROM dex_chain WHERE id = 1 AND halted_at IS NOT NULL"
 NO_REASON = "Halted by hand, without a reason."
+# Not read where it only matters which halt it is: there may be thousands of them.
+BRIEF = ("violations",)
 ACTIVE, HALTED_STATE = "active", "halted"  # as they are recorded
 
 Pair = tuple[str, str]

@@ -10,12 +10,7 @@ from typing import Any
 from django.conf import settings
 
 from .access.limits import Counted, admit_socket, client_of
-from .access.principal import (
-    Principal,
-    Scope,
-    authentication_required,
-    right_lost,
-)
+from .access.principal import Principal, Scope, authentication_required, right_lost
 from .access.sockets import opener_of
 from .access.tickets import ticket_for
 from .access.watch import Right
@@ -89,8 +84,9 @@ class OrderConsumer(LeanConsumer):
         await self._answers.put((name, self._asked(text_data, name)))
 
     def _asked(self, text: str | None, request_id: str) -> Answer:
-        principal = self._right.principal if self._right else None
-        if principal is None:  # it was refused, and may not have heard of it yet
+        assert self._right is not None  # else receive() took nothing
+        principal = self._right.principal
+        if principal is None:  # it lost its right, and may not have heard of it yet
             return authentication_required()
         objection = self._objection(principal, text)
         return self._hub.placements.ask(

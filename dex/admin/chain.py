@@ -15,14 +15,13 @@ from django.utils.text import Truncator
 from django.views.decorators.http import require_POST
 
 from dex.errors import HaltRefused, LiftRefused
-from dex.halting import halt_by_operator, lift_halt, standing_halt
+from dex.halting import BRIEF, halt_by_operator, lift_halt, standing_halt
 from dex.models import Chain, TradingHalt
 
 from .addresses import short_address
 from .read_only import ReadOnlyAdmin
 
 SHOWN = 200
-BRIEF = ("violations",)  # not read where it only matters which halt it is
 
 
 @admin.register(Chain)
@@ -135,7 +134,9 @@ class TradingHaltAdmin(ReadOnlyAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        may_halt = self.has_lift_permission(request) and standing_halt(BRIEF) is None
+        may_halt = (
+            self.has_lift_permission(request) and standing_halt(defer=BRIEF) is None
+        )
         context = {"may_halt": may_halt, **(extra_context or {})}
         return super().changelist_view(request, context)
 
@@ -162,14 +163,14 @@ class TradingHaltAdmin(ReadOnlyAdmin):
         halt: TradingHalt = context["original"]
         context["may_lift"] = self.has_lift_permission(
             request
-        ) and halt == standing_halt(BRIEF)
+        ) and halt == standing_halt(defer=BRIEF)
         return super().render_change_form(request, context, *args, **kwargs)
 
     def lift(self, request: HttpRequest, halt_id: int) -> HttpResponse:
         """Lift the halt that stands, if it is this one, and come back to its page."""
         if not self.has_lift_permission(request):
             raise PermissionDenied("You may not let trading go on.")
-        standing = standing_halt(BRIEF)
+        standing = standing_halt(defer=BRIEF)
         seen = request.POST.get("seen", "")
         try:
             if standing is None or standing.id != halt_id or not seen.isdecimal():

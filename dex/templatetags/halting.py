@@ -13,5 +13,4 @@ register = template.Library()
 @register.simple_tag
 def standing_halt() -> TradingHalt | None:
     """Return the halt that stands now, None when trading is allowed."""
-    # There may be thousands of violations, and every page of the admin asks.
-    return halting.standing_halt(defer=("violations",))
+    return halting.standing_halt(defer=halting.BRIEF)
